@@ -1,0 +1,3 @@
+package format
+
+var csvFormat = Format{Name: "csv"}

@@ -1,0 +1,3 @@
+package format
+
+var eve = Format{Name: "eve"}

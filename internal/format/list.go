@@ -1,0 +1,7 @@
+package format
+
+// All lists every format, in the order in which equal detection scores are decided. It is the one place where a format
+// is registered.
+func All() []*Format {
+	return []*Format{&zeekTSV, &zeekJSON, &eve, &access, &syslog, &ndjson, &csvFormat, &text}
+}

@@ -1,0 +1,3 @@
+package format
+
+var zeekJSON = Format{Name: "zeek-json"}

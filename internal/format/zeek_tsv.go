@@ -1,0 +1,3 @@
+package format
+
+var zeekTSV = Format{Name: "zeek-tsv"}
