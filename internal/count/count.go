@@ -1,0 +1,165 @@
+// Package count holds weir's training state: how many good and how many bad records carried each token, by hour of the
+// week.
+//
+// Everything is an integer that adds: counts of two halves of a log merge to the counts of the whole, in any order, and
+// a marked window is taken out again by subtracting its counts. Nothing is left out while counting; what carries no
+// meaning (ids, times) is found from the counts, when weights are made (see [Group.Shape]).
+//
+// Tokens are grouped by field. A [Group] keeps, for one field:
+//
+//	events[class][hour]   records that carried the field
+//	values                hash of a whole value    → good, bad
+//	parts                 hash of a part of a value → good, bad
+//	hours                 hash of either with the hour of the week → good, bad
+//
+// Hashes are 64 bits under a seed that the caller keeps secret for as long as the counts live, so collisions cannot be
+// aimed; an accidental one among a hundred million tokens of a field has a chance of 1 in 4,000.
+package count
+
+import "sort"
+
+// HoursOfWeek is the number of hour classes that counts are kept by: 0 is Monday 00–01 local time, 167 Sunday 23–24.
+const HoursOfWeek = 168
+
+// Class is one of the two classes counts are kept for.
+type Class uint8
+
+// The classes.
+const (
+	Good Class = iota
+	Bad
+)
+
+// Counts is the training state over all fields. The zero value is not usable; see [New]. Not safe for concurrent use:
+// every worker has its own, and they are merged.
+type Counts struct {
+	groups map[string]*Group
+	Events [2][HoursOfWeek]uint64 // records, by class and hour of the week
+}
+
+// New returns empty counts.
+func New() *Counts { return &Counts{groups: make(map[string]*Group)} }
+
+// Group returns the counts of a field, making them on first use.
+func (c *Counts) Group(name string) *Group {
+	g := c.groups[name]
+	if g == nil {
+		g = &Group{Name: name}
+		c.groups[name] = g
+	}
+	return g
+}
+
+// Lookup returns the counts of a field, or nil if no record carried it.
+func (c *Counts) Lookup(name string) *Group { return c.groups[name] }
+
+// Names returns the fields that were counted, sorted.
+func (c *Counts) Names() []string {
+	names := make([]string, 0, len(c.groups))
+	for n := range c.groups {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Merge adds all counts of o to c.
+func (c *Counts) Merge(o *Counts) {
+	for class := range c.Events {
+		for h := range c.Events[class] {
+			c.Events[class][h] += o.Events[class][h]
+		}
+	}
+	for name, g := range o.groups {
+		c.Group(name).merge(g)
+	}
+}
+
+// Total returns how many records of a class were counted.
+func (c *Counts) Total(class Class) uint64 { return sum(&c.Events[class]) }
+
+// A Group is the counts of one field's tokens.
+type Group struct {
+	Name                 string
+	Events               [2][HoursOfWeek]uint64 // records that carry the field, by class and hour of the week
+	values, parts, hours table
+}
+
+// Add counts n records of a class, at one hour of the week, that carry a value and its parts. parts holds each part
+// once.
+func (g *Group) Add(value uint64, parts []uint64, class Class, hour int, n uint32) {
+	var good, bad uint32
+	if class == Bad {
+		bad = n
+	} else {
+		good = n
+	}
+	g.Events[class][hour] += uint64(n)
+	g.values.add(value, good, bad)
+	g.hours.add(atHour(value, hour), good, bad)
+	for _, p := range parts {
+		g.parts.add(p, good, bad)
+		g.hours.add(atHour(p, hour), good, bad)
+	}
+}
+
+// atHour is the key of a token at an hour of the week: a bijection of the token for each hour.
+func atHour(token uint64, hour int) uint64 {
+	return (token ^ uint64(hour+1)) * 0xD6E8FEB86659FD93
+}
+
+// Value returns the counts of a whole value.
+func (g *Group) Value(hash uint64) (good, bad uint32) { return g.values.get(hash) }
+
+// Part returns the counts of a part of a value.
+func (g *Group) Part(hash uint64) (good, bad uint32) { return g.parts.get(hash) }
+
+// AtHour returns the counts of a value or part at one hour of the week.
+func (g *Group) AtHour(hash uint64, hour int) (good, bad uint32) {
+	return g.hours.get(atHour(hash, hour))
+}
+
+// Total returns how many records of a class carried the field.
+func (g *Group) Total(class Class) uint64 { return sum(&g.Events[class]) }
+
+func (g *Group) merge(o *Group) {
+	for class := range g.Events {
+		for h := range g.Events[class] {
+			g.Events[class][h] += o.Events[class][h]
+		}
+	}
+	g.values.merge(&o.values)
+	g.parts.merge(&o.parts)
+	g.hours.merge(&o.hours)
+}
+
+// Shape describes how the good values of a field are spread. It is what decides whether a field can carry meaning.
+type Shape struct {
+	Events   uint64 // good records that carry the field
+	Distinct uint64 // distinct values among them
+	Once     uint64 // values carried by exactly one good record
+}
+
+// Shape sums up the good values of the field in one pass over the table.
+func (g *Group) Shape() Shape {
+	s := Shape{Events: g.Total(Good)}
+	for i := range g.values.entries {
+		switch e := &g.values.entries[i]; {
+		case e.key == 0 || e.good == 0:
+		case e.good == 1:
+			s.Once++
+			s.Distinct++
+		default:
+			s.Distinct++
+		}
+	}
+	return s
+}
+
+func sum(hours *[HoursOfWeek]uint64) uint64 {
+	var n uint64
+	for _, v := range hours {
+		n += v
+	}
+	return n
+}
