@@ -1,0 +1,188 @@
+package hunt
+
+import (
+	"strings"
+
+	"weir/internal/count"
+	"weir/internal/event"
+	"weir/internal/format"
+	"weir/internal/token"
+)
+
+// A collector is one worker's share of reading: it codifies events, counts them, and stores the suspicious ones and
+// those that placebo windows may need.
+type collector struct {
+	q        *question
+	codify   *token.Codifier
+	counter  *count.Counter
+	groups   []*count.Group // by token.Field.ID
+	keep     *interner
+	suspects rows
+	ladders  []*ladder
+	raw      *spool
+	hostKeys []int8 // by event.Key.ID: 0 unknown, 1 no host field, 2 host field
+	ids      []uint32
+	first    int64 // earliest and latest time of any event
+	last     int64
+	ignored  int64
+	unused   int64 // in no --good span though not suspicious either
+	err      error
+}
+
+// A question is what a hunt asks, resolved from Options.
+type question struct {
+	windows, ignore, good []Span
+	hosts                 map[string]bool // in lower case
+	enrich                *token.Enrichment
+	seed                  uint64
+	drop                  []readStep
+}
+
+// A readStep is a narrowing step that needs the whole event and is therefore asked while reading.
+type readStep struct {
+	name string
+	flag func(*event.Event) bool
+}
+
+func newCollector(q *question, raw *spool) *collector {
+	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
+		first: 1<<63 - 1, last: -1 << 63}
+	c.ladders = newLadders(hull(q.windows))
+	return c
+}
+
+func hull(spans []Span) Span {
+	h := spans[0]
+	for _, s := range spans[1:] {
+		h.From, h.To = min(h.From, s.From), max(h.To, s.To)
+	}
+	return h
+}
+
+// Event implements format.Handler.
+func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
+	if !e.HasTime || c.err != nil {
+		return
+	}
+	t := e.Time
+	c.first, c.last = min(c.first, t), max(c.last, t)
+	if inAny(c.q.ignore, t) {
+		c.ignored++
+		return
+	}
+	suspicious := inAny(c.q.windows, t) && c.hostMatches(e)
+	if !suspicious && len(c.q.good) > 0 && !inAny(c.q.good, t) {
+		c.unused++
+		return
+	}
+	features := c.codify.Codify(e)
+	hour := c.q.enrich.HourOfWeek(t)
+	class := count.Good
+	if suspicious {
+		class = count.Bad
+	}
+	c.counter.Counts.Events[class][hour]++
+	for i := range features {
+		f := &features[i]
+		c.counter.Add(c.groupOf(f.Field), f.Hash, class, hour, func(dst []uint64) []uint64 { return c.codify.Parts(f, dst) })
+	}
+	if suspicious {
+		c.suspect(e, pos, raw, features)
+		return
+	}
+	for _, l := range c.ladders {
+		if k, ok := l.wants(t); ok && c.hostMatches(e) {
+			l.add(k, c.row(e, pos, features), c.ids)
+		}
+	}
+}
+
+func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, features []token.Feature) {
+	x := c.row(e, pos, features)
+	for i, s := range c.q.drop {
+		if s.flag(e) {
+			x.dropped = uint8(i + 1)
+			break
+		}
+	}
+	x.raw, x.rawLen, c.err = c.raw.add(raw)
+	c.suspects.add(x, c.ids)
+}
+
+// row interns the features of an event into c.ids and returns its row.
+func (c *collector) row(e *event.Event, pos format.Position, features []token.Feature) row {
+	c.ids = c.ids[:0]
+	x := row{time: e.Time, file: int32(pos.File), line: pos.Line, raw: -1}
+	var peer uint32
+	for i := range features {
+		f := &features[i]
+		id := c.keep.intern(f)
+		c.ids = append(c.ids, id)
+		switch {
+		case f.Field.Left != "":
+		case f.Field.Client() && x.client == 0:
+			if x.client = id + 1; c.q.hosts[strings.ToLower(string(f.Value))] {
+				x.client = 0 // the suspected host itself; who stands at the other end is the witness
+			}
+		case f.Field.Peer() && peer == 0 && !c.q.hosts[strings.ToLower(string(f.Value))]:
+			peer = id + 1
+		}
+	}
+	if x.client == 0 && len(c.q.hosts) > 0 {
+		x.client = peer
+	}
+	return x
+}
+
+func (c *collector) groupOf(f *token.Field) *count.Group {
+	for f.ID >= len(c.groups) {
+		c.groups = append(c.groups, nil)
+	}
+	g := c.groups[f.ID]
+	if g == nil {
+		g = c.counter.Counts.Group(f.Name)
+		c.groups[f.ID] = g
+	}
+	return g
+}
+
+// hostMatches reports whether some address or host field of the event equals one of the hosts that were asked for.
+func (c *collector) hostMatches(e *event.Event) bool {
+	if len(c.q.hosts) == 0 {
+		return true
+	}
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		if len(f.Value) <= 255 && c.isHostField(f.Key) && c.q.hosts[strings.ToLower(string(f.Value))] {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *collector) isHostField(k *event.Key) bool {
+	for k.ID >= len(c.hostKeys) {
+		c.hostKeys = append(c.hostKeys, 0)
+	}
+	if c.hostKeys[k.ID] == 0 {
+		c.hostKeys[k.ID] = 1
+		if hostField(k.Name) {
+			c.hostKeys[k.ID] = 2
+		}
+	}
+	return c.hostKeys[k.ID] == 2
+}
+
+// hostField reports whether a field of this name holds an address or the name of a host.
+func hostField(name string) bool {
+	last := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+	switch last {
+	case "ip", "host", "hostname", "hosts", "address", "addr", "domain", "ips", "server_name", "computer", "tx_hosts",
+		"rx_hosts", "src", "dst", "data":
+		return true
+	case "name":
+		return name == "host.name" || name == "dns.question.name"
+	}
+	return strings.HasSuffix(last, "_ip") || strings.HasSuffix(last, "_addr") || strings.HasSuffix(last, "_host") ||
+		strings.HasSuffix(last, "_h") || strings.HasSuffix(last, "_hosts")
+}

@@ -1,0 +1,184 @@
+package hunt
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// MaxPlacebos is how many placebo windows a hunt runs at most.
+const MaxPlacebos = 20
+
+// maxPlaceboRows bounds the stored events of all spans that may become placebos. Beyond it the least suitable spans are
+// given up, which depends on the events alone and not on the order in which they were read.
+const maxPlaceboRows = 2_000_000
+
+const day = 24 * int64(time.Hour)
+
+// spare is how many more spans than MaxPlacebos are stored: the ends of the log cut some off, others overlap.
+const spare = 12
+
+// A ladder lays spans of the window's length at whole multiples of a step before and after it. Which spans exist is
+// known from the window alone, so events can be put aside for them while the logs are read once, in any order.
+//
+// There are two: one in steps of days, whose spans have the window's hours of the day, and one in the smallest steps
+// that keep spans apart, for logs that are too short for the first.
+type ladder struct {
+	window Span
+	step   int64
+	spans  map[int]*rows
+	worst  int // rank of the first span that was given up for want of room; MaxInt if none was
+	stored int
+}
+
+func newLadder(window Span, step int64) *ladder {
+	return &ladder{window: window, step: step, spans: map[int]*rows{}, worst: math.MaxInt}
+}
+
+// guard is the gap that is kept between a placebo, the window and other placebos: what spills over the edge of a
+// break-in should not make a clean window look dirty.
+func guard(window Span) int64 {
+	return min(max(window.Length()/4, int64(time.Minute)), int64(time.Hour))
+}
+
+func newLadders(window Span) []*ladder {
+	pace := window.Length() + guard(window)
+	days := (pace + day - 1) / day * day
+	if days == pace {
+		return []*ladder{newLadder(window, days)}
+	}
+	return []*ladder{newLadder(window, days), newLadder(window, pace)}
+}
+
+func (l *ladder) span(k int) Span {
+	return Span{l.window.From + int64(k)*l.step, l.window.To + int64(k)*l.step}
+}
+
+// index returns the span that holds t, if any but the window itself does.
+func (l *ladder) index(t int64) (k int, ok bool) {
+	d := t - l.window.From
+	k64 := d / l.step
+	if d%l.step < 0 {
+		k64--
+	}
+	if k64 == 0 || k64 > 1<<30 || k64 < -1<<30 {
+		return 0, false
+	}
+	return int(k64), l.span(int(k64)).Contains(t)
+}
+
+// rank orders the spans of a ladder by how well they compare with the window: the same hour of the week first, then
+// the same kind of day, then the nearest. Lower is better; ranks of different spans differ.
+func (l *ladder) rank(k int) int {
+	near := 2*max(k, -k) - 1
+	if k > 0 {
+		near++
+	}
+	if l.step%day != 0 {
+		return near
+	}
+	at := time.Unix(0, l.window.From).UTC()
+	to := time.Unix(0, l.span(k).From).UTC()
+	switch {
+	case int64(k)*l.step%(7*day) == 0:
+		return near
+	case weekend(at) == weekend(to):
+		return near + 1<<20
+	}
+	return near + 1<<21
+}
+
+func weekend(t time.Time) bool { return t.Weekday() == time.Saturday || t.Weekday() == time.Sunday }
+
+// wants reports whether an event at t may be needed.
+func (l *ladder) wants(t int64) (k int, ok bool) {
+	k, ok = l.index(t)
+	return k, ok && l.rank(k) < l.worst
+}
+
+func (l *ladder) add(k int, x row, feats []uint32) {
+	r := l.spans[k]
+	if r == nil {
+		r = &rows{}
+		l.spans[k] = r
+	}
+	r.add(x, feats)
+	l.stored++
+	if l.stored > maxPlaceboRows || len(l.spans) > MaxPlacebos+spare {
+		l.giveUp()
+	}
+}
+
+// giveUp drops the worst spans until the bounds hold.
+func (l *ladder) giveUp() {
+	order := l.order()
+	for len(order) > 0 && (l.stored > maxPlaceboRows || len(order) > MaxPlacebos+spare) {
+		k := order[len(order)-1]
+		order = order[:len(order)-1]
+		l.stored -= len(l.spans[k].list)
+		l.worst = l.rank(k)
+		delete(l.spans, k)
+	}
+}
+
+// order returns the stored spans, best first.
+func (l *ladder) order() []int {
+	ks := make([]int, 0, len(l.spans))
+	for k := range l.spans {
+		ks = append(ks, k)
+	}
+	slices.SortFunc(ks, func(a, b int) int { return cmp.Compare(l.rank(a), l.rank(b)) })
+	return ks
+}
+
+// absorb takes the rows of o, another worker's ladder for the same window, with its features renumbered.
+func (l *ladder) absorb(o *ladder, ids []uint32) {
+	l.worst = min(l.worst, o.worst)
+	for k, r := range o.spans {
+		if l.rank(k) >= l.worst {
+			continue
+		}
+		if l.spans[k] == nil {
+			l.spans[k] = &rows{}
+		}
+		l.spans[k].absorb(r, ids)
+		l.stored += len(r.list)
+	}
+	for k, r := range l.spans { // o gave up more than this one had
+		if l.rank(k) >= l.worst {
+			l.stored -= len(r.list)
+			delete(l.spans, k)
+		}
+	}
+	if l.stored > maxPlaceboRows || len(l.spans) > MaxPlacebos+spare {
+		l.giveUp()
+	}
+}
+
+// A placebo is a clean window that plays the suspect.
+type placebo struct {
+	span Span
+	rows rows
+}
+
+// choose picks the placebo windows: whole inside the time that the logs cover, clear of the windows and of each other,
+// in spans that are known good, best first. It returns them in order of time.
+func choose(ladders []*ladder, covered Span, keepOff, good []Span) []placebo {
+	var out []placebo
+	for _, l := range ladders {
+		gap := guard(l.window)
+		for _, k := range l.order() {
+			s := l.span(k)
+			if len(out) == MaxPlacebos || s.From < covered.From || s.To > covered.To ||
+				slices.ContainsFunc(keepOff, func(o Span) bool { return s.Overlaps(o, gap) }) ||
+				slices.ContainsFunc(out, func(p placebo) bool { return s.Overlaps(p.span, gap-1) }) ||
+				len(good) > 0 && !slices.ContainsFunc(good, func(o Span) bool { return o.From <= s.From && s.To <= o.To }) {
+				continue
+			}
+			out = append(out, placebo{s, *l.spans[k]})
+		}
+	}
+	slices.SortFunc(out, func(a, b placebo) int { return cmp.Compare(a.span.From, b.span.From) })
+	return out
+}

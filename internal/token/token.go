@@ -1,0 +1,94 @@
+// Package token codifies an event into features and tokens.
+//
+// A [Feature] is one field of an event with its value, or a declared pair of them (this user agent from this address).
+// Its [Token]s are the value as a whole and its parts: the segments of a path, the parameter names, words, shapes and
+// character 3-grams of a query, the size bin of a number, the network of an address. Tokens of one feature come from
+// one field and so say much the same thing; later stages let a field vote once, whatever the number of its tokens.
+//
+// What an event is codified into depends on the event alone, never on what was seen before, so counts of tokens add. The
+// rules are the scheme, which has a [Version]; counts and filters of another version do not mix. Names with a known
+// meaning have declared rules (scheme.go); any other field is read by what its value looks like.
+//
+// Never codified are values that identify a record and nothing else (Zeek uids, flow ids, ephemeral source ports,
+// process ids): they would separate any window from any other perfectly. What else carries no meaning on a given site is
+// found from the counts, later.
+package token
+
+import "github.com/zeebo/xxh3"
+
+// Version is the version of the token scheme.
+const Version = 1
+
+// Kind tells how a token was taken from its value.
+type Kind uint8
+
+// The kinds of tokens.
+const (
+	Whole     Kind = iota // the value itself
+	Segment               // a segment of a URL path
+	Extension             // the file extension of a URL path
+	Parameter             // the name of a query parameter
+	Shape                 // a value with runs of letters as a and of digits as 9
+	Word                  // a word of a text or of a decoded value
+	Gram                  // three characters in a row of a decoded value
+	Odd                   // a character that is neither letter nor digit, in a decoded value
+	Range                 // the half-octave a number falls into
+	Network               // /24 or /48
+	Domain                // the registered domain of a host name
+	Product               // a product named by a user agent
+	Host                  // the host of a URL
+	numKinds
+)
+
+var kindNames = [numKinds]string{"", "segment", "extension", "parameter", "shape", "word", "gram", "char", "range",
+	"network", "domain", "product", "host"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Name returns the token as people and the JSON output see it: url.path=/login for a whole value, url.path:segment=login
+// for a part.
+func Name(field string, k Kind, text string) string {
+	if k == Whole {
+		return field + "=" + text
+	}
+	return field + ":" + kindNames[k] + "=" + text
+}
+
+// A Field is a name that features are made under: a log field, something derived from one, or a declared pair.
+type Field struct {
+	Name  string
+	ID    int     // dense within one Codifier
+	Entry *Scheme // how its values are read
+	// Left and Right name the two sides of a pair and are empty otherwise.
+	Left, Right string
+	// Identity marks a field that says who the client is (its address, its network, pairs with its address).
+	Identity bool
+	seed     uint64
+}
+
+// Hash returns the hash of a whole value of the field.
+func (f *Field) Hash(value []byte) uint64 { return xxh3.HashSeed(value, f.seed) }
+
+// A Feature is one field of one event, or a pair of two. Its bytes live as long as the event it was made from.
+type Feature struct {
+	Field *Field
+	Hash  uint64 // of the value as a whole; for a pair, of both sides
+	Left  uint64 // for a pair, the hash of the left side's feature; else 0
+	// Value is the text of the value as a whole, for a pair that of its left side; Other is the right side of a pair.
+	Value, Other []byte
+	Kind         ValueKind
+}
+
+// Text returns the value as people see it.
+func (f *Feature) Text() string {
+	if f.Field.Left == "" {
+		return string(f.Value)
+	}
+	return string(f.Value) + " × " + string(f.Other)
+}
+
+// Client reports whether the field says who sent the record: the address or name of its source.
+func (f *Field) Client() bool { return f.Entry.role == sourceAddress }
+
+// Peer reports whether the field says whom the source talked to.
+func (f *Field) Peer() bool { return f.Entry.role == destinationAddress }

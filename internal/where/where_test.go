@@ -1,0 +1,49 @@
+package where
+
+import (
+	"strings"
+	"testing"
+
+	"weir/internal/event"
+)
+
+func TestMatch(t *testing.T) {
+	keys := event.NewKeys()
+	e := &event.Event{Dataset: "web.access", Time: 1_700_000_000e9, HasTime: true}
+	for name, v := range map[string]string{"source.ip": "192.0.2.7", "http.response.status_code": "503", "url.path": "/api/x",
+		"zeek.id.odd-name": "v", "user.name": "NaN"} {
+		e.Add(keys.Get(name), []byte(v))
+	}
+	for text, want := range map[string]bool{
+		`http.response.status_code >= 500`:                                true,
+		`http.response.status_code >= 500 and url.path startsWith "/api"`: true,
+		`http.response.status_code < 500`:                                 false,
+		`source.ip in ["192.0.2.7"]`:                                      true,
+		`source.ip == "192.0.2.8" or dataset == "web.access"`:             true,
+		`not (dataset == "web.access")`:                                   false,
+		`has("user.name") and user.name == "NaN"`:                         true,
+		`has("host.name")`:                                                false,
+		`host.name == "x"`:                                                false,
+		`host.name > 3`:                                                   false,
+		`url.path > 3`:                                                    false,
+		`url.path contains "pi"`:                                          true,
+		`url.path matches "^/a.i/"`:                                       true,
+		`field("zeek.id.odd-name") == "v"`:                                true,
+		`time > 1_600_000_000`:                                            true,
+		`url.path`:                                                        false,
+	} {
+		c, err := Compile(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := c.Match(e); got != want {
+			t.Errorf("%s is %v, want %v", text, got, want)
+		}
+	}
+	for _, bad := range []string{"", "source.ip ==", "source.ip = 3", `"a`} {
+		if _, err := Compile(bad); err == nil || !strings.Contains(err.Error(), "condition") {
+			t.Errorf("Compile(%q): %v", bad, err)
+		}
+	}
+}
