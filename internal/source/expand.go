@@ -1,0 +1,203 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Expand finds the inputs that args name: files, globs, directories (with everything below them, in order of name) and
+// - for standard input. A file that several arguments name is read once. It is an error if an argument names nothing.
+func Expand(args []string) ([]Input, error) {
+	inputs, _, err := ExpandNotes(args)
+	return inputs, err
+}
+
+// ExpandNotes is Expand which also tells what it left out of directories and globs, and why, one sentence each.
+func ExpandNotes(args []string) (inputs []Input, notes []string, err error) {
+	x := expansion{seen: make(map[string]bool)}
+	for _, arg := range args {
+		if err := x.argument(arg); err != nil {
+			return nil, x.notes, err
+		}
+	}
+	return x.inputs, x.notes, nil
+}
+
+type expansion struct {
+	inputs []Input
+	notes  []string
+	seen   map[string]bool // by path with links resolved
+}
+
+func (x *expansion) argument(arg string) error {
+	if arg == Stdin {
+		if !x.seen[Stdin] {
+			x.seen[Stdin] = true
+			x.inputs = append(x.inputs, Reader(Stdin, os.Stdin))
+		}
+		return nil
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		return x.directory(arg, true)
+	case err == nil:
+		return x.file(arg)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("cannot read log %q: %w", arg, err)
+	case strings.ContainsAny(arg, "*?["):
+		return x.glob(arg)
+	}
+	return missing(arg)
+}
+
+func missing(arg string) error {
+	hint := "is it relative to another directory?"
+	dir := filepath.Dir(arg)
+	if base := filepath.Base(arg); base != "" {
+		for _, suffix := range []string{".gz", ".zst", ".bz2", ".1"} {
+			if _, err := os.Stat(arg + suffix); err == nil {
+				return fmt.Errorf("cannot read log %q: no such file; there is %q", arg, arg+suffix)
+			}
+		}
+	}
+	if _, err := os.Stat(dir); err != nil {
+		hint = fmt.Sprintf("there is no directory %q either", dir)
+	}
+	return fmt.Errorf("cannot read log %q: no such file or directory; %s", arg, hint)
+}
+
+func (x *expansion) glob(pattern string) error {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return fmt.Errorf("cannot read pattern %q: %w", pattern, err)
+	}
+	if len(paths) == 0 {
+		return fmt.Errorf("cannot read log %q: no file matches", pattern)
+	}
+	sort.Strings(paths)
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			x.note(path, "cannot be opened")
+		case info.IsDir():
+			err = x.directory(path, false)
+		default:
+			err = x.found(path)
+		}
+		if err != nil && info != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// directory takes all files below dir. It is an error if a directory that the user named holds none.
+func (x *expansion) directory(dir string, named bool) error {
+	before := len(x.inputs) + len(x.seen)
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			x.note(path, "cannot be opened")
+			if entry != nil && entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && path != dir
+		if entry.IsDir() {
+			if hidden {
+				x.note(path, "hidden")
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if hidden {
+			x.note(path, "hidden")
+			return nil
+		}
+		return x.linkedOrFound(path, entry)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read directory %q: %w", dir, err)
+	}
+	if named && len(x.inputs)+len(x.seen) == before {
+		return fmt.Errorf("cannot read directory %q: it holds no log; name a file to read it whatever it is called", dir)
+	}
+	return nil
+}
+
+// linkedOrFound takes a file, or a link to one; links to directories are not followed, for they may lead back.
+func (x *expansion) linkedOrFound(path string, entry fs.DirEntry) error {
+	if entry.Type()&fs.ModeSymlink == 0 {
+		if entry.Type().IsRegular() {
+			return x.found(path)
+		}
+		x.note(path, "not a regular file")
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		x.note(path, "a link that leads nowhere")
+	case !info.Mode().IsRegular():
+		x.note(path, "a link to something that is not a file")
+	default:
+		return x.found(path)
+	}
+	return nil
+}
+
+// notLogs are the endings of files that lie beside logs and are none.
+var notLogs = map[string]string{
+	".pcap": "a packet capture (run Zeek or Suricata on it)", ".pcapng": "a packet capture (run Zeek or Suricata on it)",
+	".cap":  "a packet capture (run Zeek or Suricata on it)",
+	".evtx": "a binary Windows event log (export it as JSON lines)",
+	".zip":  "an archive (unpack it)", ".tar": "an archive (unpack it)", ".tgz": "an archive (unpack it)",
+	".7z": "an archive (unpack it)", ".rar": "an archive (unpack it)", ".xz": "compressed with xz (unpack it)",
+	".journal": "a binary journal (export it with journalctl -o json)",
+	".db":      "a database", ".sqlite": "a database", ".parquet": "not a text log",
+	".png": "an image", ".jpg": "an image", ".jpeg": "an image", ".gif": "an image", ".pdf": "a document",
+	".exe": "a program", ".so": "a program", ".dll": "a program", ".pid": "not a log", ".lock": "not a log",
+	".md": "a document", ".html": "a document",
+}
+
+// found takes a file that a directory or a glob led to, unless its name says that it is no log.
+func (x *expansion) found(path string) error {
+	name := strings.ToLower(filepath.Base(path))
+	name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"), ".bz2")
+	if why, ok := notLogs[filepath.Ext(name)]; ok {
+		x.note(path, why)
+		return nil
+	}
+	return x.file(path)
+}
+
+func (x *expansion) file(path string) error {
+	id := path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		id = real
+	}
+	if abs, err := filepath.Abs(id); err == nil {
+		id = abs
+	}
+	if x.seen[id] {
+		return nil
+	}
+	in, err := File(path)
+	if err != nil {
+		return fmt.Errorf("cannot read log %q: %w", path, err)
+	}
+	x.seen[id] = true
+	x.inputs = append(x.inputs, in)
+	return nil
+}
+
+func (x *expansion) note(path, why string) {
+	x.notes = append(x.notes, fmt.Sprintf("%s was left out: %s", path, why))
+}
