@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"fmt"
 
 	"weir/internal/event"
 )
@@ -30,6 +31,10 @@ func newAccess(sample [][]byte, o Options, keys *event.Keys) (Decoder, error) {
 		}
 		return newLayoutDecoder(l, o, keys), nil
 	}
+	if o.Format != "" && !isAccessName(o.Format) {
+		return nil, fmt.Errorf("cannot read log layout %q: it has no variable such as $remote_addr or %%h, and it is not "+
+			"one of combined, common, vhost_combined", o.Format)
+	}
 	d := &accessDecoder{webKeys: newWebKeys(keys), errors: newErrorKeys(keys), o: o}
 	d.learnTail(sample)
 	d.tail.intern(keys)
@@ -41,38 +46,14 @@ func scoreAccess(sample [][]byte, o Options) (float64, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	return scoreLines(d, sample)
-}
-
-// scoreLines returns the part of the sample that d can read, and the first reason why not all of it.
-func scoreLines(d Decoder, sample [][]byte) (float64, string) {
-	var e event.Event
-	var read, all float64
-	reason := ""
-	for _, line := range sample {
-		err := d.Decode(line, &e)
-		if err == ErrSkip {
-			continue
-		}
-		all++
-		if err == nil {
-			read++
-		} else if reason == "" {
-			reason = err.Error()
-		}
-	}
-	if all == 0 {
-		return 0, "no records"
-	}
-	return read / all, reason
+	return scoreLines(sample, d.Decode)
 }
 
 var (
-	errNoTime     = &Malformed{Reason: "no [time] followed by a quoted request"}
-	errBadTime    = &Malformed{Reason: "time not understood"}
-	errNoHost     = &Malformed{Reason: "no client before the time"}
-	errNoStatus   = &Malformed{Reason: "no status after the request"}
-	errManyFields = &Malformed{Reason: "too many fields"}
+	errNoTime   = &Malformed{Reason: "no [time] followed by a quoted request"}
+	errBadTime  = &Malformed{Reason: "time not understood"}
+	errNoHost   = &Malformed{Reason: "no client before the time"}
+	errNoStatus = &Malformed{Reason: "no status after the request"}
 )
 
 // An accessDecoder reads

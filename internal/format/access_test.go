@@ -227,7 +227,6 @@ func hostileLines() [][]byte {
 	return lines
 }
 
-
 func BenchmarkAccess(b *testing.B) {
 	line := []byte(`203.0.113.7 - - [02/Jan/2026:03:04:05 +0100] "GET /shop/item/4711?ref=home&lang=en HTTP/1.1" 200 20512 ` +
 		`"https://www.example.org/shop/" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"`)
