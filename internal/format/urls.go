@@ -1,6 +1,10 @@
 package format
 
-import "bytes"
+import (
+	"bytes"
+
+	"weir/internal/event"
+)
 
 // A splitURL is a request target taken apart. All parts point into the target; those that it lacks are empty.
 type splitURL struct {
@@ -59,4 +63,32 @@ func cutAuthority(a []byte) (domain, port []byte) {
 		return a[:i], a[i+1:]
 	}
 	return a, nil
+}
+
+// urlKeys are the fields that a request target gives, in the order of [splitURL].
+type urlKeys [5]*event.Key
+
+func newURLKeys(keys *event.Keys) urlKeys {
+	return urlKeys{keys.Get("url.scheme"), keys.Get("url.domain"), keys.Get("url.port"), keys.Get("url.path"), keys.Get("url.query")}
+}
+
+// add takes target apart and adds its parts to e: those that are not empty, and the domain only where e does not have
+// the same one already (the Host header says it too).
+func (k *urlKeys) add(e *event.Event, target []byte) {
+	u := cutURL(target)
+	for i, part := range [...][]byte{u.Scheme, u.Domain, u.Port, u.Path, u.Query} {
+		if len(part) == 0 || i == 1 && hasValue(e, k[i], part) {
+			continue
+		}
+		e.Add(k[i], part)
+	}
+}
+
+func hasValue(e *event.Event, k *event.Key, value []byte) bool {
+	for i := range e.Fields {
+		if e.Fields[i].Key == k && bytes.Equal(e.Fields[i].Value, value) {
+			return true
+		}
+	}
+	return false
 }

@@ -96,6 +96,28 @@ func (it *LineIter) Next() bool {
 	return true
 }
 
+// NextFrom goes to the next line that starts with mark, or to the first line of the stream, and reports whether there is
+// one. It skips other lines without looking into them. With mark 0 there is only the first line of the stream.
+func (it *LineIter) NextFrom(mark byte) bool {
+	if it.number == 1 {
+		return it.Next()
+	}
+	if mark == 0 || it.cut {
+		return false
+	}
+	if len(it.rest) > 0 && it.rest[0] != mark {
+		i := bytes.Index(it.rest, []byte{'\n', mark})
+		if i < 0 {
+			it.rest = nil
+			return false
+		}
+		it.number += int64(bytes.Count(it.rest[:i+1], []byte{'\n'}))
+		it.offset += int64(i + 1)
+		it.rest = it.rest[i+1:]
+	}
+	return it.Next()
+}
+
 // Blocks cuts a stream into blocks of whole lines.
 type Blocks struct {
 	r      io.Reader

@@ -1,0 +1,156 @@
+package format
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"weir/internal/event"
+	"weir/internal/source"
+)
+
+// readFile is the in-order stage for one file: it finds the format, decodes the lines that change the decoder's state,
+// and hands the rest to the workers.
+func (s *scan) readFile(ctx context.Context, index int) {
+	tally := &s.files[index]
+	stream, err := s.inputs[index].Open()
+	if err != nil {
+		tally.fail(err)
+		return
+	}
+	s.open.Store(stream, nil)
+	defer func() {
+		s.open.Delete(stream)
+		s.stored.Add(stream.StoredBytes())
+		if w := stream.Warning(); w != "" {
+			tally.warn(w)
+		}
+		_ = stream.Close() // it was only read
+	}()
+	r := fileReader{scan: s, index: index, tally: tally, keys: event.NewKeys()}
+	head, err := r.start(stream)
+	if err != nil {
+		tally.fail(err)
+		return
+	}
+	if r.decoder == nil {
+		tally.warn("the file is empty")
+		return
+	}
+	blocks := source.NewBlocks(io.MultiReader(bytes.NewReader(head), stream), s.o.Blocks)
+	for {
+		block, err := blocks.Next()
+		if err != nil {
+			if err != io.EOF {
+				tally.fail(fmt.Errorf("cannot read on: %w", err))
+			}
+			return
+		}
+		select {
+		case s.jobs <- r.plan(block):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A fileReader is the state of the in-order stage for one file.
+type fileReader struct {
+	scan    *scan
+	index   int
+	tally   *fileTally
+	keys    *event.Keys
+	e       event.Event
+	decoder Decoder       // the one whose state moves on; nil if the file is empty
+	state   *decoderState // what decoder knows now, nil where it has changed since the last fork
+	mark    byte
+	marked  bool // of the lines after the first only those that start with mark are stateful; 0 is none
+}
+
+// A stateMarker is a Decoder whose stateful lines, but for the first of the file, all start with one byte: this saves
+// looking at each line. 0 says that there are no others.
+type stateMarker interface{ StateMark() byte }
+
+// start finds the format by the first bytes of the file, which it returns.
+func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
+	head = make([]byte, SampleBytes)
+	n, err := io.ReadFull(stream, head)
+	head = head[:n]
+	whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if err != nil && !whole {
+		return nil, fmt.Errorf("cannot read it: %w", err)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	o := r.scan.o.Options
+	o.Name = r.tally.summary.Name
+	sample := Sample(head, whole)
+	found, err := Detect(sample, o)
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := found.Format.New(sample, o, r.keys)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read it as %s: %w", found.Format.Name, err)
+	}
+	r.decoder = decoder
+	r.tally.summary.Format, r.tally.summary.Score = found.Format.Name, found.Score
+	if m, ok := decoder.(stateMarker); ok {
+		r.mark, r.marked = m.StateMark(), true
+	}
+	return head, nil
+}
+
+// plan decodes the stateful lines of a block and says which state reads the others.
+func (r *fileReader) plan(block *source.Block) job {
+	j := job{file: r.index, block: block}
+	var counts jobCounts
+	counts.bytes, counts.lines = int64(len(block.Data)), block.Lines
+	from := block.Line
+	part := func(to int64) {
+		if to == from {
+			return
+		}
+		if r.state == nil {
+			r.state = &decoderState{r.decoder.Fork(r.keys)}
+		}
+		j.parts = append(j.parts, jobPart{from, to, r.state})
+	}
+	r.eachStateful(block, func(line *source.Line) {
+		part(line.Number)
+		err := r.decoder.Decode(line.Text, &r.e)
+		r.state = nil
+		from = line.Number
+		if err != nil { // no record: a worker need not see it
+			counts.failed(err, line)
+			from++
+		}
+	})
+	part(block.Line + block.Lines)
+	r.tally.merge(&counts)
+	return j
+}
+
+// eachStateful calls f for the stateful lines of a block, in order.
+func (r *fileReader) eachStateful(block *source.Block, f func(*source.Line)) {
+	it := block.Iter()
+	if !r.marked {
+		for it.Next() {
+			if !it.Cut && r.decoder.Stateful(it.Text, it.Number) {
+				f(&it.Line)
+			}
+		}
+		return
+	}
+	if block.Line > 1 && r.mark == 0 {
+		return
+	}
+	for it.NextFrom(r.mark) {
+		if !it.Cut && r.decoder.Stateful(it.Text, it.Number) {
+			f(&it.Line)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package format
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Limits of what a summary shows of lines that could not be read.
+const (
+	maxExamples = 5   // for each reason
+	maxExcerpt  = 200 // bytes
+)
+
+// A Summary tells what a scan found.
+type Summary struct {
+	Files []FileSummary // in the order of the inputs
+}
+
+// A FileSummary tells what a scan found in one input.
+type FileSummary struct {
+	Name      string
+	Format    string  // empty if none was found
+	Score     float64 // of the detection
+	Datasets  []DatasetCount
+	Lines     int64
+	Bytes     int64 // uncompressed
+	Records   int64
+	Untimed   int64 // records without a time that could be read; they are among Records
+	Skipped   int64 // lines that hold no record by design
+	Malformed int64
+	Faults    []Fault // by reason, the most frequent first
+	First     int64   // time of the earliest record, in nanoseconds; meaningful if Records > Untimed
+	Last      int64
+	Warnings  []string // what the user should know, one sentence each
+	Err       string   // why the file could not be read, or not to its end; empty if it could
+}
+
+// A DatasetCount says how many records a dataset has.
+type DatasetCount struct {
+	Dataset string
+	Records int64
+}
+
+// A Fault is a reason for which lines could not be read.
+type Fault struct {
+	Reason   string
+	Count    int64
+	Examples []FaultExample // the first few
+}
+
+// A FaultExample is one line that could not be read.
+type FaultExample struct {
+	Line    int64
+	Detail  string
+	Excerpt string // the start of the line, as it is: not safe to print
+}
+
+// Records returns the number of records in all files.
+func (s *Summary) Records() (n int64) {
+	for i := range s.Files {
+		n += s.Files[i].Records
+	}
+	return n
+}
+
+// Malformed returns the number of lines in all files that could not be read.
+func (s *Summary) Malformed() (n int64) {
+	for i := range s.Files {
+		n += s.Files[i].Malformed
+	}
+	return n
+}
+
+// A fileTally collects the summary of one file from the goroutines that work on it.
+type fileTally struct {
+	mu      sync.Mutex
+	summary FileSummary
+	timed   bool
+}
+
+func (t *fileTally) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Err = err.Error()
+}
+
+func (t *fileTally) warn(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Warnings = append(t.summary.Warnings, text)
+}
+
+// merge adds what was found in one block. The order of calls does not matter.
+func (t *fileTally) merge(c *jobCounts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &t.summary
+	s.Lines += c.lines
+	s.Bytes += c.bytes
+	s.Records += c.records
+	s.Untimed += c.untimed
+	s.Skipped += c.skipped
+	if c.timed {
+		if !t.timed || c.first < s.First {
+			s.First = c.first
+		}
+		if !t.timed || c.last > s.Last {
+			s.Last = c.last
+		}
+		t.timed = true
+	}
+	for _, d := range c.datasets {
+		s.addDataset(d)
+	}
+	for _, f := range c.faults {
+		s.addFault(f)
+	}
+}
+
+func (s *FileSummary) addDataset(d DatasetCount) {
+	for i := range s.Datasets {
+		if s.Datasets[i].Dataset == d.Dataset {
+			s.Datasets[i].Records += d.Records
+			return
+		}
+	}
+	s.Datasets = append(s.Datasets, d)
+}
+
+func (s *FileSummary) addFault(f Fault) {
+	s.Malformed += f.Count
+	for i := range s.Faults {
+		have := &s.Faults[i]
+		if have.Reason != f.Reason {
+			continue
+		}
+		have.Count += f.Count
+		have.Examples = append(have.Examples, f.Examples...)
+		slices.SortFunc(have.Examples, func(a, b FaultExample) int { return cmp.Compare(a.Line, b.Line) })
+		have.Examples = have.Examples[:min(len(have.Examples), maxExamples)]
+		return
+	}
+	s.Faults = append(s.Faults, f)
+}
+
+// finish puts everything into an order that does not depend on the goroutines.
+func (s *scan) finish(ctx context.Context) (*Summary, error) {
+	sum := &Summary{Files: make([]FileSummary, len(s.files))}
+	failed := 0
+	for i := range s.files {
+		f := &s.files[i].summary
+		slices.SortFunc(f.Datasets, func(a, b DatasetCount) int { return cmp.Compare(a.Dataset, b.Dataset) })
+		slices.SortFunc(f.Faults, func(a, b Fault) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+		})
+		switch {
+		case f.Err != "" && f.Records == 0:
+			failed++
+		case f.Records == 0 && f.Malformed > 0:
+			f.Warnings = append(f.Warnings, "no line could be read")
+		case f.Records == 0 && f.Lines > 0:
+			f.Warnings = append(f.Warnings, "it holds no records")
+		}
+		sum.Files[i] = *f
+	}
+	if err := ctx.Err(); err != nil {
+		return sum, fmt.Errorf("cannot finish reading: %w", err)
+	}
+	if failed > 0 && failed == len(s.files) {
+		f := &sum.Files[0]
+		if failed == 1 {
+			return sum, fmt.Errorf("cannot read %q: %s", f.Name, f.Err)
+		}
+		return sum, fmt.Errorf("cannot read any of %d files; the first is %q: %s", failed, f.Name, f.Err)
+	}
+	return sum, nil
+}
