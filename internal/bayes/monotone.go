@@ -1,0 +1,62 @@
+package bayes
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A Scored is a score with how many suspicious and how many innocent events have it.
+type Scored struct {
+	Score     float64
+	Window    float64 // events of the window
+	Innocents float64 // events that a clean window of the same length has with this score, on average
+}
+
+// Posterior returns, for each element, the probability that a window event with its score is bad: one minus the ratio
+// of the innocent events to the window's events at that score, at least 0, and never falling with the score. The ratio
+// is fitted by pooling adjacent violators (isotonic regression). This is the local false discovery rate of Efron et al.
+// ("Empirical Bayes analysis of a microarray experiment", JASA 2001) with the placebo windows as the null.
+//
+// The window's own good events are taken to come at the rate at which they come in clean windows, so no share of bad has
+// to be assumed. soft innocent events are added at the top, and taken off again as they are used up going down, so that
+// the highest scores do not claim certainty from a handful of clean windows.
+func Posterior(s []Scored, soft float64) []float64 {
+	order := make([]int, len(s))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s[b].Score, s[a].Score) })
+	type block struct {
+		window, innocents float64
+		n                 int
+	}
+	var blocks []block
+	for _, i := range order { // from the highest score down; the share of innocents must not fall
+		b := block{s[i].Window, s[i].Innocents, 1}
+		if len(blocks) == 0 {
+			b.innocents += soft
+		}
+		for len(blocks) > 0 {
+			last := blocks[len(blocks)-1]
+			if last.innocents*(b.window+b.innocents) < b.innocents*(last.window+last.innocents) {
+				break
+			}
+			b = block{last.window + b.window, last.innocents + b.innocents, last.n + b.n}
+			blocks = blocks[:len(blocks)-1]
+		}
+		blocks = append(blocks, b)
+	}
+	out := make([]float64, len(s))
+	at := 0
+	for _, b := range blocks {
+		p := 0.0
+		if b.window > 0 {
+			p = max(0, 1-b.innocents/b.window)
+		}
+		for _, i := range order[at : at+b.n] {
+			out[i] = p
+		}
+		at += b.n
+	}
+	return out
+}

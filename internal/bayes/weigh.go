@@ -1,0 +1,71 @@
+package bayes
+
+import "math"
+
+// Prior is the pseudo-count that every cell of a token's two-by-two table starts with. Small, because a token that is
+// seen twice in the window and never in a hundred thousand good records should say so.
+const Prior = .1
+
+// Weight returns the weight of evidence of a token in bits: the binary logarithm of the ratio of its odds among bad and
+// among good records,
+//
+//	log2 (b+a)/(B−b+a) − log2 (g+a)/(G−g+a)
+//
+// with a = [Prior], b of B bad and g of G good records carrying it. Positive speaks for bad. Odds instead of shares make
+// a token that fills the window, like one that fills known good, weigh more than its share alone would (I. J. Good,
+// "Weight of evidence: a brief survey", 1985). Requires 0 ≤ b ≤ B and 0 ≤ g ≤ G; counts may be fractions.
+func Weight(b, bad, g, good float64) float64 {
+	return Log2((b+Prior)/(max(bad-b, 0)+Prior)) - Log2((g+Prior)/(max(good-g, 0)+Prior))
+}
+
+// Spread is the mean and standard deviation of what a field votes in windows that are known to be clean.
+type Spread struct {
+	N    int // votes seen
+	Mean float64
+	SD   float64
+}
+
+// A Moments accumulates a Spread. The order of additions matters for the last bit of the result.
+type Moments struct {
+	n        int
+	sum, sqr float64
+}
+
+// Add adds one vote in bits.
+func (m *Moments) Add(v float64) {
+	m.n++
+	m.sum += v
+	m.sqr += float64(v * v)
+}
+
+// Merge adds the votes of o.
+func (m *Moments) Merge(o *Moments) {
+	m.n += o.n
+	m.sum += o.sum
+	m.sqr += o.sqr
+}
+
+// Spread returns the population mean and standard deviation of what was added.
+func (m *Moments) Spread() Spread {
+	if m.n == 0 {
+		return Spread{}
+	}
+	mean := m.sum / float64(m.n)
+	return Spread{m.n, mean, math.Sqrt(max(0, m.sqr/float64(m.n)-float64(mean*mean)))}
+}
+
+const (
+	minVotes = 6   // fewer clean votes than this are no spread
+	softSD   = .72 // bits (half a nat) added to the standard deviation: fields that never vary in clean windows stay finite
+	blind    = .35 // vote per bit of a field that clean windows never showed: half a nat
+)
+
+// Standardize returns how far a field's vote of w bits exceeds what the field votes in clean windows, in units of its
+// spread there. A field that votes as loudly in a clean window (ids, dates, search terms, new visitors) says nothing; a
+// field that is quiet there and speaks now is evidence.
+func (s Spread) Standardize(w float64) float64 {
+	if s.N < minVotes {
+		return float64(w * blind)
+	}
+	return (w - s.Mean) / (s.SD + softSD)
+}

@@ -1,0 +1,72 @@
+package hunt
+
+import (
+	"fmt"
+
+	"weir/internal/count"
+	"weir/internal/token"
+)
+
+// Fields that tell every record from every other carry no meaning: an id, a counter, a hash. They are found from the
+// counts of known good, so that counting itself leaves nothing out.
+const (
+	minShape    = 50  // known-good records with the field before its shape says anything
+	uniqueShare = .95 // of them with a value of their own
+)
+
+// layFields decides which fields of the window carry weight.
+func (h *hunter) layFields(a *analysis, own bool) {
+	for i := range a.fields {
+		f := &a.fields[i]
+		f.shape = h.shape(f.group)
+		f.good = float64(f.group.Total(count.Good))
+		if own {
+			f.good -= f.bad
+		}
+		if s := f.shape; s.Events >= minShape && float64(s.Distinct) >= uniqueShare*float64(s.Events) && f.field.Atomic() {
+			f.leftOut = fmt.Sprintf("nearly every record has a value of its own (%d values in %d records)", s.Distinct, s.Events)
+		}
+	}
+	a.events = float64(h.counts.Total(count.Good))
+	if own {
+		a.events -= float64(len(a.rows.list))
+	}
+}
+
+func (h *hunter) shape(g *count.Group) count.Shape {
+	s, ok := h.shapes[g]
+	if !ok {
+		s = g.Shape()
+		h.shapes[g] = s
+	}
+	return s
+}
+
+// countTokens looks up how often each token came with known good and with the window's events.
+func (h *hunter) countTokens(a *analysis, own bool) {
+	perFeature := make([]uint32, len(a.features))
+	for i := range a.contents {
+		c := &a.contents[i]
+		for _, f := range a.featuresOf(c) {
+			perFeature[f] += c.copies
+		}
+	}
+	for i := range a.features {
+		for _, t := range a.tokensOf(&a.features[i]) {
+			a.tokens[t].bad += perFeature[i] // a list with two values that share a part counts it twice
+		}
+	}
+	for i := range a.tokens {
+		t := &a.tokens[i]
+		g := a.fields[t.field].group
+		if t.kind == token.Whole {
+			t.good, _ = g.Value(t.hash)
+		} else {
+			t.good, _ = g.Part(t.hash)
+		}
+		if own {
+			t.good -= min(t.good, t.bad)
+		}
+		t.matched = float64(t.good)
+	}
+}

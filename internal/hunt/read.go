@@ -1,0 +1,126 @@
+package hunt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/internal/count"
+	"weir/internal/event"
+	"weir/internal/format"
+	"weir/internal/source"
+	"weir/internal/token"
+)
+
+// A hunter is what Run knows once the logs are read.
+type hunter struct {
+	opt      *Options
+	q        *question
+	summary  *format.Summary
+	fileRank []int // by file index: its place in the order of names
+	codify   *token.Codifier
+	counts   *count.Counts
+	keep     *interner
+	suspects rows
+	ladders  []*ladder
+	raw      []*spool // by worker; a row's raw position holds the worker in its top bits
+	covered  Span
+	ignored  int64
+	shapes   map[*count.Group]count.Shape
+	unused   int64
+}
+
+const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spool
+
+// read reads all inputs, each worker with a collector of its own, and merges what they collected.
+func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
+	var all []*collector
+	for _, w := range h.opt.Narrow.DropWhere {
+		h.q.drop = append(h.q.drop, readStep{name: w.Text})
+	}
+	summary, err := format.Scan(ctx, inputs, h.scanOptions(), func(worker int, keys *event.Keys) format.Handler {
+		q := *h.q
+		q.drop = slices.Clone(q.drop)
+		for i, w := range h.opt.Narrow.DropWhere {
+			q.drop[i].flag = w.New()
+		}
+		c := newCollector(&q, &spool{open: h.opt.Spool})
+		all = append(all, c)
+		return c
+	})
+	h.summary = summary
+	if err != nil {
+		return err
+	}
+	h.fileRank = make([]int, len(inputs))
+	order := make([]int, len(inputs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(inputs[a].Name, inputs[b].Name) })
+	for rank, i := range order {
+		h.fileRank[i] = rank
+	}
+	return h.merge(all)
+}
+
+func (h *hunter) merge(all []*collector) error {
+	h.codify = token.NewCodifier(h.q.seed, h.q.enrich)
+	h.counts, h.keep = count.New(), newInterner()
+	h.ladders = newLadders(hull(h.q.windows))
+	h.covered = Span{1<<63 - 1, -1 << 63}
+	for w, c := range all {
+		if c.err != nil {
+			return c.err
+		}
+		c.counter.Flush()
+		if w == 0 {
+			h.counts = c.counter.Counts
+		} else {
+			h.counts.Merge(c.counter.Counts)
+		}
+		c.counter = nil
+		ids := h.keep.absorb(c.keep, h.codify)
+		for i := range c.suspects.list {
+			c.suspects.list[i].raw |= int64(w) << spoolShift
+		}
+		h.suspects.absorb(&c.suspects, ids)
+		for i, l := range c.ladders {
+			h.ladders[i].absorb(l, ids)
+		}
+		h.raw = append(h.raw, c.raw)
+		h.covered.From, h.covered.To = min(h.covered.From, c.first), max(h.covered.To, c.last)
+		h.ignored += c.ignored
+		h.unused += c.unused
+		all[w] = nil
+	}
+	sortRows(&h.suspects, h.fileRank)
+	return h.check()
+}
+
+// check ends a hunt that cannot give an answer with an error that says why.
+func (h *hunter) check() error {
+	z := h.opt.Zone
+	switch {
+	case h.covered.To < h.covered.From:
+		return fmt.Errorf("%w: %s", ErrNoTimes, "a hunt compares a stretch of time with the rest")
+	case len(h.suspects.list) == 0 && !slices.ContainsFunc(h.q.windows, func(s Span) bool { return s.Overlaps(h.covered, 0) }):
+		return fmt.Errorf("%w: the window lies outside the logs, which run from %s to %s (%s)", ErrNothingSuspicious,
+			formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)
+	case len(h.suspects.list) == 0 && len(h.q.hosts) > 0:
+		return fmt.Errorf("%w: no event in the window names %s as an address or host", ErrNothingSuspicious,
+			strings.Join(h.opt.Hosts, " or "))
+	case len(h.suspects.list) == 0:
+		return fmt.Errorf("%w: the logs (%s to %s, %s) hold no event in the window", ErrNothingSuspicious,
+			formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)
+	case h.counts.Total(count.Good) == 0:
+		return fmt.Errorf("%w: the window covers every event of the logs (%s to %s, %s), so there is nothing to compare with",
+			ErrNothingGood, formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)
+	}
+	return nil
+}
+
+func (h *hunter) rawOf(x *row) ([]byte, error) {
+	return h.raw[x.raw>>spoolShift].read(x.raw&(1<<spoolShift-1), x.rawLen)
+}
