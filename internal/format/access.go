@@ -46,7 +46,7 @@ func scoreAccess(sample [][]byte, o Options) (float64, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	return scoreLines(sample, d.Decode)
+	return scoreDecoding(sample, d.Decode)
 }
 
 var (

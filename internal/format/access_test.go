@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -208,23 +207,6 @@ func TestIsIP(t *testing.T) {
 			t.Errorf("isIP(%q) = %v", s, !want)
 		}
 	}
-}
-
-// hostileLines are fed to every decoder: none may panic or take long.
-func hostileLines() [][]byte {
-	long := bytes.Repeat([]byte("a"), 1<<20)
-	lines := toLines("", " ", "\x00", "\"", "[", "]", "[]", "[\"", "\\", "\"\\", ": ", "<", "<1>", "<34>1", "-",
-		"\xff\xfe\xfd", "\xef\xbb\xbf", ",", "\t", ",,,", "\"\"", "\"\"\"", "a,\"b", "[Sun ] \"", "::::", "%", "=",
-		"2026-01-02T03:04:05Z", "Jan  2 03:04:05", "Jan  2 03:04:05 ", "2026/01/02 03:04:05 [")
-	lines = append(lines, long)
-	for _, unit := range []string{"[", "\"", "\\\"", " [1] ", ", client: ", ",", "|", " from ", "] \"", "=\"", "1.1.1.1,",
-		`" 200 `, "\\x4", ";", "::", " ; ", "[a b=\"c\"]", "\x00", " [02/Jan/2026:03:04:05 +0000] "} {
-		lines = append(lines, bytes.Repeat([]byte(unit), 1<<20/len(unit)))
-		lines = append(lines, append([]byte(combinedLine), bytes.Repeat([]byte(unit), 1<<18/len(unit))...))
-		lines = append(lines, append([]byte("Jan  2 03:04:05 h sshd[1]: Failed password for x"),
-			bytes.Repeat([]byte(unit), 1<<18/len(unit))...))
-	}
-	return lines
 }
 
 func BenchmarkAccess(b *testing.B) {
