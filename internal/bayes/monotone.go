@@ -18,8 +18,8 @@ type Scored struct {
 // ("Empirical Bayes analysis of a microarray experiment", JASA 2001) with the placebo windows as the null.
 //
 // The window's own good events are taken to come at the rate at which they come in clean windows, so no share of bad has
-// to be assumed. soft innocent events are added at the top, and taken off again as they are used up going down, so that
-// the highest scores do not claim certainty from a handful of clean windows.
+// to be assumed. soft innocent events are added at the highest score, so that a handful of clean windows never makes the
+// top certain.
 func Posterior(s []Scored, soft float64) []float64 {
 	order := make([]int, len(s))
 	for i := range order {
@@ -31,14 +31,19 @@ func Posterior(s []Scored, soft float64) []float64 {
 		n                 int
 	}
 	var blocks []block
-	for _, i := range order { // from the highest score down; the share of innocents must not fall
-		b := block{s[i].Window, s[i].Innocents, 1}
-		if len(blocks) == 0 {
-			b.innocents += soft
+	for at := 0; at < len(order); { // from the highest score down; the share of innocents must not fall
+		b := block{}
+		if at == 0 {
+			b.innocents = soft
+		}
+		for score := s[order[at]].Score; at < len(order) && s[order[at]].Score == score; at++ {
+			b.window += s[order[at]].Window
+			b.innocents += s[order[at]].Innocents
+			b.n++
 		}
 		for len(blocks) > 0 {
 			last := blocks[len(blocks)-1]
-			if last.innocents*(b.window+b.innocents) < b.innocents*(last.window+last.innocents) {
+			if float64(last.innocents*(b.window+b.innocents)) < float64(b.innocents*(last.window+last.innocents)) {
 				break
 			}
 			b = block{last.window + b.window, last.innocents + b.innocents, last.n + b.n}

@@ -181,16 +181,21 @@ type verdictSum struct {
 
 // scores returns the sum over the fields of every content of their votes, each laid against what the field votes in clean
 // windows. Without placebos s is nil and votes count as a field that clean windows never showed.
-func (j *judge) scores(s spreads) []verdictSum {
+//
+// keep, if not nil, is called with the votes of every content and what each came to.
+func (j *judge) scores(s spreads, keep func(c int, votes []vote, z []float64)) []verdictSum {
 	at := make([]bayes.Spread, len(j.a.fields))
 	for i := range j.a.fields {
 		at[i] = s[j.a.fields[i].field.Name]
 	}
 	out := make([]verdictSum, len(j.a.contents))
+	var zs []float64
 	j.each(func(c int, votes []vote) {
 		v := &out[c]
+		zs = zs[:0]
 		for i := range votes {
 			z := at[votes[i].field].Standardize(votes[i].weight)
+			zs = append(zs, z)
 			v.score += z
 			if z > 0 {
 				v.pro += z
@@ -200,6 +205,9 @@ func (j *judge) scores(s spreads) []verdictSum {
 			if z < 0 || votes[i].support > 0 {
 				v.supported += z
 			}
+		}
+		if keep != nil {
+			keep(c, votes, zs)
 		}
 	})
 	return out

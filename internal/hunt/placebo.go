@@ -14,6 +14,9 @@ const MaxPlacebos = 20
 // given up, which depends on the events alone and not on the order in which they were read.
 const maxPlaceboRows = 2_000_000
 
+// minPlacebos are run whatever they cost.
+const minPlacebos = 3
+
 const day = 24 * int64(time.Hour)
 
 // spare is how many more spans than MaxPlacebos are stored: the ends of the log cut some off, others overlap.
@@ -42,7 +45,13 @@ func guard(window Span) int64 {
 	return min(max(window.Length()/4, int64(time.Minute)), int64(time.Hour))
 }
 
+// longest is the longest window that can have placebos; longer ones are open ended, or as good as.
+const longest = 3660 * day
+
 func newLadders(window Span) []*ladder {
+	if window.Length() > longest {
+		return nil
+	}
 	pace := window.Length() + guard(window)
 	days := (pace + day - 1) / day * day
 	if days == pace {
@@ -163,9 +172,10 @@ type placebo struct {
 }
 
 // choose picks the placebo windows: whole inside the time that the logs cover, clear of the windows and of each other,
-// in spans that are known good, best first. It returns them in order of time.
-func choose(ladders []*ladder, covered Span, keepOff, good []Span) []placebo {
+// in spans that are known good, best first, until they hold budget events. It returns them in order of time.
+func choose(ladders []*ladder, covered Span, keepOff, good []Span, budget int) []placebo {
 	var out []placebo
+	used := 0
 	for _, l := range ladders {
 		gap := guard(l.window)
 		for _, k := range l.order() {
@@ -175,6 +185,9 @@ func choose(ladders []*ladder, covered Span, keepOff, good []Span) []placebo {
 				slices.ContainsFunc(out, func(p placebo) bool { return s.Overlaps(p.span, gap-1) }) ||
 				len(good) > 0 && !slices.ContainsFunc(good, func(o Span) bool { return o.From <= s.From && s.To <= o.To }) {
 				continue
+			}
+			if used += len(l.spans[k].list); used > budget && len(out) >= minPlacebos {
+				break
 			}
 			out = append(out, placebo{s, *l.spans[k]})
 		}

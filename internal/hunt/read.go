@@ -29,6 +29,7 @@ type hunter struct {
 	ignored  int64
 	shapes   map[*count.Group]count.Shape
 	unused   int64
+	matching string
 }
 
 const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spool

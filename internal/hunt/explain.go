@@ -1,0 +1,186 @@
+package hunt
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"weir/internal/count"
+	"weir/internal/token"
+)
+
+// maxClues is how many votes of an event are kept for its explanation, strongest first.
+const maxClues = 12
+
+// A clue is a vote that is kept for explanations.
+type clue struct {
+	feature, token uint32
+	vote           float32
+	supported      bool
+}
+
+// Evidence is one clue of a suspect.
+type Evidence struct {
+	Token     string  // as token.Name writes it
+	Vote      float64 // what it added to the score
+	Weight    float64 // weight of evidence in bits, positive for bad
+	Good, Bad uint32  // events with the token in known good and in the window
+	GoodShare float64 // of all known-good events
+	BadShare  float64 // of all suspicious events
+	Field     string
+	Own       bool // only the event's own client brought it, into the window or ever
+}
+
+// A Suspect is one suspicious event.
+type Suspect struct {
+	File        string
+	Line        int64
+	Time        int64
+	Client      string
+	Score       float64 // sum of the votes of its fields; higher is more suspicious
+	Probability float64
+	Verdict     Verdict
+	NarrowedBy  string // step of the funnel that flagged it, or ""
+	Raw         []byte
+	Evidence    []Evidence // strongest first
+}
+
+// keepClues keeps the strongest votes of a content.
+func (r *Result) keepClues(c int, votes []vote, z []float64) {
+	list := make([]clue, len(votes))
+	for i := range votes {
+		list[i] = clue{votes[i].feature, votes[i].token, float32(z[i]), votes[i].support > 0}
+	}
+	slices.SortStableFunc(list, func(a, b clue) int {
+		return cmp.Compare(math.Abs(float64(b.vote)), math.Abs(float64(a.vote)))
+	})
+	r.clues[c] = slices.Clone(list[:min(len(list), maxClues)])
+}
+
+// Len is the number of suspects.
+func (r *Result) Len() int { return len(r.order) }
+
+// Suspect returns the i-th suspect, best first from 0, with its raw line and evidence.
+func (r *Result) Suspect(i int) (*Suspect, error) {
+	row := r.order[i]
+	x := &r.a.rows.list[row]
+	raw, err := r.h.rawOf(x)
+	if err != nil {
+		return nil, err
+	}
+	c := r.a.content[row]
+	s := &Suspect{File: r.Summary.Files[x.file].Name, Line: x.line, Time: x.time, Score: r.score(row),
+		Probability: round(r.prob[c]), Verdict: r.verdict(c), Raw: raw, Evidence: r.evidence(c)}
+	if x.client > 0 {
+		f := r.h.keep.feature(x.client - 1)
+		s.Client = f.Text()
+	}
+	if by := r.narrowed[row]; by > 0 {
+		s.NarrowedBy = r.Funnel[by-1].Name
+	}
+	return s, nil
+}
+
+// conflict is how strong the evidence each way has to be, in standardized votes, before an event is called conflicting.
+const conflict = 6
+
+// verdict is what the votes of a content come to.
+func (r *Result) verdict(c uint32) Verdict {
+	v := &r.sums[c]
+	switch {
+	case v.pro >= conflict && v.con <= -conflict && math.Abs(v.score) < min(v.pro, -v.con)/2:
+		return VerdictConflicting
+	case r.prob[c] < goodBelow:
+		return VerdictGood
+	case v.supported < v.pro/4:
+		return VerdictNovel
+	}
+	return VerdictBad
+}
+
+// evidence returns the clues of a content.
+func (r *Result) evidence(c uint32) []Evidence {
+	good, bad := float64(r.h.counts.Total(count.Good)), float64(len(r.a.rows.list))
+	out := make([]Evidence, 0, len(r.clues[c]))
+	for _, k := range r.clues[c] {
+		t := &r.a.tokens[k.token]
+		f := r.h.keep.feature(r.a.features[k.feature].id)
+		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote)), Weight: round(r.j.weight[k.token]),
+			Good: t.good, Bad: min(t.bad, uint32(len(r.a.rows.list))), GoodShare: float64(t.good) / good,
+			BadShare: min(1, float64(t.bad)/bad), Field: f.Field.Name, Own: !k.supported})
+	}
+	return out
+}
+
+func (r *Result) tokenText(f *token.Feature, t *tokenInfo) string {
+	for _, x := range r.h.codify.Tokens(f) {
+		if x.Kind == t.kind && x.Hash == t.hash {
+			return token.Name(f.Field.Name, x.Kind, x.Text)
+		}
+	}
+	return token.Name(f.Field.Name, token.Whole, f.Text())
+}
+
+// A Fold is suspects that say the same: their strongest clues are the same tokens.
+type Fold struct {
+	Best        int   // number of the best suspect
+	Members     []int // numbers of all, best first
+	Clients     int
+	Contents    int
+	First, Last int64 // times
+}
+
+// Folds gathers near-identical suspects, best first, leaving out those that a step of the funnel flagged. Two events are
+// near-identical when the clues that speak most for bad are the same.
+func (r *Result) Folds() []Fold {
+	type state struct {
+		at                int
+		clients, contents map[uint32]bool
+	}
+	seen := map[[foldClues]uint32]*state{}
+	var folds []Fold
+	for i, row := range r.order {
+		if r.narrowed[row] > 0 {
+			continue
+		}
+		c := r.a.content[row]
+		key := r.foldKey(c)
+		s := seen[key]
+		if s == nil {
+			s = &state{len(folds), map[uint32]bool{}, map[uint32]bool{}}
+			seen[key] = s
+			folds = append(folds, Fold{Best: i, First: r.a.rows.list[row].time, Last: r.a.rows.list[row].time})
+		}
+		f := &folds[s.at]
+		f.Members = append(f.Members, i)
+		f.First, f.Last = min(f.First, r.a.rows.list[row].time), max(f.Last, r.a.rows.list[row].time)
+		if k := r.a.contents[c].client; k > 0 {
+			s.clients[k] = true
+		}
+		s.contents[r.distinctOf[c]] = true
+		f.Clients, f.Contents = len(s.clients), len(s.contents)
+	}
+	return folds
+}
+
+const foldClues = 2
+
+// foldKey is the strongest clues for bad of a content that others share too: what it has in common with near-identical
+// ones. A token of this content alone is no key as long as there are others.
+func (r *Result) foldKey(c uint32) (key [foldClues]uint32) {
+	n := 0
+	for _, shared := range []bool{true, false} {
+		for _, k := range r.clues[c] {
+			t := &r.a.tokens[k.token]
+			if n < foldClues && k.vote > 0 && (t.bad > 1) == shared {
+				key[n] = k.token + 1
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		key[0], key[1] = math.MaxUint32, c
+	}
+	slices.Sort(key[:])
+	return key
+}

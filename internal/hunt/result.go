@@ -1,0 +1,244 @@
+package hunt
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"weir/internal/bayes"
+	"weir/internal/count"
+	"weir/internal/format"
+)
+
+// A Verdict is what weir makes of an event.
+type Verdict string
+
+// The four answers.
+const (
+	VerdictGood        Verdict = "good"        // like what known good holds
+	VerdictBad         Verdict = "bad"         // more like the window than like any clean one
+	VerdictNovel       Verdict = "novel"       // nothing like it was seen, in good or from anybody else
+	VerdictConflicting Verdict = "conflicting" // strong evidence both ways
+)
+
+// LeftOut is a field that carries no weight.
+type LeftOut struct{ Field, Reason string }
+
+// A Placebo is what a clean window of the same length gave.
+type Placebo struct {
+	Span   Span
+	Events int
+	Top    float64 // its highest score
+	Median float64 // the median of the scores of its distinct contents
+}
+
+// ShareOfBad is a lower bound for how much of the window is bad.
+type ShareOfBad struct {
+	Lower    float64 // of the suspicious events, 0 to 1; at least as many score above every placebo's level
+	Score    float64 // the threshold at which the bound is reached
+	Level    float64 // confidence: n of n+1 with n placebos; 0 if there were none
+	Expect   float64 // expected share, by the probabilities
+	Distinct float64 // Expect over distinct contents
+}
+
+// A Result is the answer of a hunt. Suspects are numbered from 0, best first.
+type Result struct {
+	Summary    *format.Summary
+	Zone       *time.Location
+	Windows    []Span
+	Hosts      []string
+	Covered    Span // the first and last event with a time
+	Suspicious int
+	Clients    int
+	Contents   int
+	Good       int64
+	Ignored    int64
+	Unused     int64 // outside --good spans and windows
+	LeftOut    []LeftOut
+	Matching   string
+	Funnel     []Step
+	Placebos   []Placebo
+	Share      ShareOfBad
+	Warnings   []string
+
+	h          *hunter
+	a          *analysis
+	j          *judge
+	spread     spreads
+	sums       []verdictSum // by content
+	prob       []float64    // by content
+	distinctOf []uint32     // by content: its number among contents without regard to the client
+	narrowed   []uint8      // by row: 1 + index into Funnel of the step that flagged it, else 0
+	order      []uint32     // rows, best first
+}
+
+func (h *hunter) result() (*Result, error) {
+	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered,
+		Good: int64(h.counts.Total(count.Good)), Ignored: h.ignored, Unused: h.unused, h: h,
+		Suspicious: len(h.suspects.list)}
+	h.shapes = map[*count.Group]count.Shape{}
+	r.a = h.lay(&h.suspects, false)
+	r.j = newJudge(r.a, h.opt.Method)
+	r.Clients = r.a.clients
+	r.distinctOf, r.Contents = r.a.distinct()
+	r.Matching = h.matching
+	for i := range r.a.fields {
+		if f := &r.a.fields[i]; f.leftOut != "" {
+			r.LeftOut = append(r.LeftOut, LeftOut{f.field.Name, f.leftOut})
+		}
+	}
+	slices.SortFunc(r.LeftOut, func(a, b LeftOut) int { return cmp.Compare(a.Field, b.Field) })
+	innocents := r.placebos()
+	r.judgeContents(innocents)
+	r.warn()
+	r.funnel()
+	r.rank()
+	return r, nil
+}
+
+// innocent is a content of a placebo window with its score.
+type innocent struct {
+	score  float64
+	copies uint32
+	window int
+}
+
+// placebos runs the whole comparison on clean windows and returns what they hold.
+func (r *Result) placebos() []innocent {
+	h := r.h
+	keepOff := slices.Concat(h.q.windows, h.q.ignore)
+	chosen := choose(h.ladders, h.covered, keepOff, h.q.good, max(minPlaceboBudget, 2*len(h.suspects.list)))
+	h.ladders = nil
+	var judges []*judge
+	var moments []map[string]*bayes.Moments
+	for i := range chosen {
+		sortRows(&chosen[i].rows, h.fileRank)
+		j := newJudge(h.lay(&chosen[i].rows, true), h.opt.Method)
+		judges = append(judges, j)
+		moments = append(moments, j.moments())
+	}
+	if !h.opt.Method.NoPlacebo {
+		r.spread = spread(moments, -1)
+	}
+	var all []innocent
+	for i, j := range judges {
+		s := spread(moments, i)
+		if h.opt.Method.NoPlacebo {
+			s = nil
+		}
+		sums := j.scores(s, nil)
+		p := Placebo{Span: chosen[i].span, Events: len(j.a.rows.list), Top: math.Inf(-1)}
+		values := make([]float64, len(sums))
+		for c := range sums {
+			values[c] = sums[c].score
+			all = append(all, innocent{sums[c].score, j.a.contents[c].copies, i})
+		}
+		slices.Sort(values)
+		p.Top, p.Median = values[len(values)-1], values[len(values)/2]
+		r.Placebos = append(r.Placebos, p)
+	}
+	return all
+}
+
+const minPlaceboBudget = 200_000
+
+// judgeContents scores every content of the window and turns scores into probabilities.
+func (r *Result) judgeContents(innocents []innocent) {
+	r.clues = make([][]clue, len(r.a.contents))
+	r.sums = r.j.scores(r.spread, r.keepClues)
+	n := float64(max(1, len(r.Placebos)))
+	s := make([]bayes.Scored, 0, len(r.sums)+len(innocents))
+	for _, v := range r.sums {
+		s = append(s, bayes.Scored{Score: v.score, Window: 1})
+	}
+	for _, x := range innocents {
+		s = append(s, bayes.Scored{Score: x.score, Innocents: 1 / n})
+	}
+	if len(r.Placebos) == 0 {
+		r.prob = make([]float64, len(r.sums))
+		for i, v := range r.sums {
+			r.prob[i] = 1 - 1/(1+math.Exp2(v.score))
+		}
+		return
+	}
+	r.prob = bayes.Posterior(s, 1/(n+1))[:len(r.sums)]
+	r.shareOfBad(innocents)
+}
+
+// shareOfBad bounds the number of bad events from below: above some score the window has more events than any clean
+// window of the same length, and the difference is not innocent.
+func (r *Result) shareOfBad(innocents []innocent) {
+	type step struct {
+		score  float64
+		copies uint32
+		window int // −1 for the real one
+	}
+	steps := make([]step, 0, len(r.sums)+len(innocents))
+	for c, v := range r.sums {
+		steps = append(steps, step{v.score, r.a.contents[c].copies, -1})
+		p := r.prob[c] * float64(r.a.contents[c].copies)
+		r.Share.Expect += p
+		r.Share.Distinct += r.prob[c]
+	}
+	r.Share.Expect /= float64(len(r.a.rows.list))
+	r.Share.Distinct /= float64(len(r.sums))
+	for _, x := range innocents {
+		steps = append(steps, step{x.score, x.copies, x.window})
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(b.score, a.score) })
+	own, worst := 0.0, 0.0
+	clean := make([]float64, len(r.Placebos))
+	r.Share.Level = float64(len(clean)) / float64(len(clean)+1)
+	for i, s := range steps {
+		if s.window < 0 {
+			own += float64(s.copies)
+		} else {
+			clean[s.window] += float64(s.copies)
+			worst = max(worst, clean[s.window])
+		}
+		if last := i+1 == len(steps) || steps[i+1].score != s.score; last {
+			if bound := (own - worst) / float64(len(r.a.rows.list)); bound > r.Share.Lower {
+				r.Share.Lower, r.Share.Score = bound, s.score
+			}
+		}
+	}
+}
+
+// distinct numbers contents without regard to who sent them, and counts them.
+func (a *analysis) distinct() (of []uint32, n int) {
+	seen := map[string]uint32{}
+	of = make([]uint32, len(a.contents))
+	var key []byte
+	for i := range a.contents {
+		key = key[:0]
+		for _, f := range a.featuresOf(&a.contents[i]) {
+			if !a.fields[a.features[f].field].field.Identity {
+				key = append(key, byte(f), byte(f>>8), byte(f>>16), byte(f>>24))
+			}
+		}
+		d, ok := seen[string(key)]
+		if !ok {
+			d = uint32(len(seen))
+			seen[string(key)] = d
+		}
+		of[i] = d
+	}
+	return of, len(seen)
+}
+
+// rank orders the rows: by score, equal scores by file name and line.
+func (r *Result) rank() {
+	r.order = make([]uint32, len(r.a.rows.list))
+	for i := range r.order {
+		r.order[i] = uint32(i)
+	}
+	slices.SortStableFunc(r.order, func(x, y uint32) int {
+		return cmp.Compare(r.score(y), r.score(x))
+	})
+}
+
+// score is rounded to a millionth, so that the last bits of a sum never decide an order.
+func (r *Result) score(row uint32) float64 { return round(r.sums[r.a.content[row]].score) }
+
+func round(x float64) float64 { return math.Round(x*1e6) / 1e6 }
