@@ -184,3 +184,13 @@ func (r *Result) foldKey(c uint32) (key [foldClues]uint32) {
 	slices.Sort(key[:])
 	return key
 }
+
+// Narrowed reports whether a step of the funnel flagged the i-th suspect.
+func (r *Result) Narrowed(i int) bool { return r.narrowed[r.order[i]] > 0 }
+
+// Close gives back temporary storage.
+func (r *Result) Close() {
+	for _, s := range r.h.raw {
+		_ = s.close() // temporary, and already unlinked
+	}
+}

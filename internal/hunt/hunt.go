@@ -45,7 +45,7 @@ type Options struct {
 	Seed    uint64 // keys the hashes of tokens; results do not depend on it
 
 	Narrow Narrowing
-	Enrich *token.Enrichment
+	Enrich func() *token.Enrichment // one for each goroutine; nil is what the binary holds
 
 	Spool    func() (SpoolFile, error)             // makes temporary storage when suspicious lines outgrow memory
 	Progress func(read, total int64, events int64) // called a few times a second while reading
@@ -115,8 +115,10 @@ func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error)
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{},
-		enrich: o.Enrich, seed: o.Seed}}
+	if o.Enrich == nil {
+		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(o.Zone, nil) }
+	}
+	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed}}
 	for _, host := range o.Hosts {
 		h.q.hosts[strings.ToLower(host)] = true
 	}

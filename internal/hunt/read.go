@@ -42,7 +42,7 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 	}
 	summary, err := format.Scan(ctx, inputs, h.scanOptions(), func(worker int, keys *event.Keys) format.Handler {
 		q := *h.q
-		q.drop = slices.Clone(q.drop)
+		q.drop, q.enrich = slices.Clone(q.drop), h.opt.Enrich()
 		for i, w := range h.opt.Narrow.DropWhere {
 			q.drop[i].flag = w.New()
 		}
@@ -67,7 +67,7 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 }
 
 func (h *hunter) merge(all []*collector) error {
-	h.codify = token.NewCodifier(h.q.seed, h.q.enrich)
+	h.codify = token.NewCodifier(h.q.seed, h.opt.Enrich())
 	h.counts, h.keep = count.New(), newInterner()
 	h.ladders = newLadders(hull(h.q.windows))
 	h.covered = Span{1<<63 - 1, -1 << 63}

@@ -65,6 +65,7 @@ type Result struct {
 	h          *hunter
 	a          *analysis
 	j          *judge
+	clues      [][]clue // by content: its strongest votes
 	spread     spreads
 	sums       []verdictSum // by content
 	prob       []float64    // by content

@@ -20,12 +20,12 @@ const maxExact = 1<<16 - 1
 // Enrichment is what a codifier asks about values. Every function may be called with an attacker's bytes and returns ""
 // where it has no answer. A codifier calls them from one goroutine.
 type Enrichment struct {
-	Country          func(a netip.Addr) string             // ISO 3166 code
-	RegisteredDomain func(host string) string              // public suffix plus one label
-	AgentFamily      func(agent string) string             // browser or tool and operating system, without versions
-	Shift            func(ns int64) (name string)          // weekday or weekend and the quarter of the day, local time
-	HourOfWeek       func(ns int64) (hour int)             // 0-167, local time
-	Network          func(a netip.Addr) (name, asn string) // optional: the organisation that holds the address
+	Country          func(a netip.Addr) string    // ISO 3166 code
+	RegisteredDomain func(host string) string     // public suffix plus one label
+	AgentFamily      func(agent string) string    // browser or tool and operating system, without versions
+	Shift            func(ns int64) (name string) // weekday or weekend and the quarter of the day, local time
+	HourOfWeek       func(ns int64) (hour int)    // 0-167, local time
+	Organization     func(a netip.Addr) string    // optional: who runs the address's network
 }
 
 // Codifier turns events into features. It is used by one goroutine; all codifiers made with the same seed give the same
@@ -38,6 +38,7 @@ type Codifier struct {
 	byKey   []*Field // by event.Key.ID
 	pairs   []*Field // like the declared pairs
 	country *Field
+	org     *Field
 	split   splitter
 	derived map[uint64]derivedValue
 	out     []Feature
@@ -69,6 +70,7 @@ func NewCodifier(seed uint64, e *Enrichment) *Codifier {
 		c.pairs = append(c.pairs, f)
 	}
 	c.country = c.Field("source.geo.country_iso_code")
+	c.org = c.Field("source.as.organization.name")
 	return c
 }
 
@@ -184,19 +186,29 @@ func (c *Codifier) roles(f *Field, h uint64, v []byte) {
 			return
 		}
 		c.fill(r, h, v)
-		d := c.derive(h, v, func(s []byte) string {
-			a, err := netip.ParseAddr(string(s))
-			if err != nil {
-				return ""
-			}
-			return c.enrich.Country(a)
-		})
-		if len(d.text) > 0 {
+		if d := c.derive(h, v, c.about(c.enrich.Country)); len(d.text) > 0 {
 			c.fill(country, d.hash, d.text)
 			c.out = append(c.out, Feature{Field: c.country, Hash: c.country.Hash(d.text), Value: d.text, Kind: keyword})
 		}
+		if c.enrich.Organization == nil {
+			return
+		}
+		if d := c.derive(h^1, v, c.about(c.enrich.Organization)); len(d.text) > 0 {
+			c.out = append(c.out, Feature{Field: c.org, Hash: c.org.Hash(d.text), Value: d.text, Kind: keyword})
+		}
 	default:
 		c.fill(r, h, v)
+	}
+}
+
+// about makes a look-up by address one by text.
+func (c *Codifier) about(look func(netip.Addr) string) func([]byte) string {
+	return func(text []byte) string {
+		a, err := netip.ParseAddr(string(text))
+		if err != nil {
+			return ""
+		}
+		return look(a)
 	}
 }
 
@@ -236,6 +248,27 @@ func (c *Codifier) Parts(f *Feature, dst []uint64) []uint64 {
 	part := dst[from:]
 	slices.Sort(part)
 	return dst[:from+len(slices.Compact(part))]
+}
+
+// A Part is a part of a value without its text.
+type Part struct {
+	Kind Kind
+	Hash uint64
+}
+
+// KindedParts appends the parts of a feature to dst, each once, in the order they stand in the value.
+func (c *Codifier) KindedParts(f *Feature, dst []Part) []Part {
+	if f.Field.Left != "" {
+		return dst
+	}
+	from := len(dst)
+	c.split.split(f.Kind, f.Value, func(k Kind, text []byte) {
+		p := Part{k, partHash(f.Field, k, text)}
+		if !slices.Contains(dst[from:], p) {
+			dst = append(dst, p)
+		}
+	})
+	return dst
 }
 
 // A Token is a part of a value, or the value itself, with its text.

@@ -92,3 +92,9 @@ func (f *Field) Client() bool { return f.Entry.role == sourceAddress }
 
 // Peer reports whether the field says whom the source talked to.
 func (f *Field) Peer() bool { return f.Entry.role == destinationAddress }
+
+// Atomic reports whether the field's values mean nothing in parts, as ids and numbers do not: when every record has a
+// value of its own, there is nothing left to compare. Paths, queries, messages and names are not atomic.
+func (f *Field) Atomic() bool {
+	return f.Left == "" && (f.Entry.kind == auto || f.Entry.kind == number || f.Entry.kind == code || f.Entry.kind == keyword)
+}

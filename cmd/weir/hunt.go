@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/enrich"
+	"weir/internal/event"
+	"weir/internal/hunt"
+	"weir/internal/source"
+	"weir/internal/token"
+	"weir/internal/where"
+)
+
+// huntFlags are the command line of hunt as it was typed.
+type huntFlags struct {
+	windows, ignore, good      []string
+	hosts                      []string
+	zone, format, geoip        string
+	knownClients               bool
+	dropCountry, onlyCountry   []string
+	dropHours, onlyHours       []string
+	dropNetworks, dropWhere    []string
+	json, all                  bool
+	limit, workers             int
+	leaveOut                   string
+	noPlacebo, sumVotes, plain bool
+}
+
+func newHunt(s *streams) *cobra.Command {
+	f := &huntFlags{}
+	cmd := &cobra.Command{
+		Use:   "hunt --window FROM/TO [flags] LOG...",
+		Short: "find what does not belong in the window of a break-in",
+		Long: `Takes what happened in the window as suspicious and everything else in the logs as known good, learns the
+difference, and ranks the suspicious events with their reasons.
+
+LOG is a file, a glob, a directory (searched recursively) or - for standard input. gzip, zstd and bzip2 are seen
+through. Formats are detected by content ('weir formats' lists them).
+
+FROM and TO are RFC 3339, "2026-03-01 02:10", a date, epoch seconds, or now-2h. Both ends are inclusive.`,
+		Example: `  weir hunt --window "2026-03-01 02:10/2026-03-01 04:30" /var/log/nginx
+  weir hunt --window now-2h/now --host web1 --drop-known-clients /var/log
+  weir hunt --window 2026-03-01/2026-03-01 --json --all logs/*.gz > ranked.jsonl`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runHunt(cmd.Context(), s, f, args) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (f *huntFlags) add(cmd *cobra.Command) {
+	p := cmd.Flags()
+	p.SortFlags = false
+	p.StringArrayVar(&f.windows, "window", nil, "when the break-in was, as `FROM/TO`; may be given again")
+	p.StringSliceVar(&f.hosts, "host", nil, "only events that name this `HOST` in an address or host field are suspicious")
+	p.StringArrayVar(&f.ignore, "ignore", nil, "a span, `FROM/TO`, that is neither suspicious nor known good")
+	p.StringArrayVar(&f.good, "good", nil, "take only events in this span, `FROM/TO`, as known good")
+	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs and spans that name none, and of local hours")
+	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
+	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
+	p.BoolVar(&f.knownClients, "drop-known-clients", false, "flag clients that known good holds too")
+	p.StringSliceVar(&f.dropCountry, "drop-countries", nil, "flag clients from these countries (ISO `CODES`)")
+	p.StringSliceVar(&f.onlyCountry, "only-countries", nil, "flag clients from anywhere but these countries")
+	p.StringSliceVar(&f.dropHours, "drop-hours", nil, "flag events in these local hours, as `8-18`")
+	p.StringSliceVar(&f.onlyHours, "only-hours", nil, "flag events outside these local hours, as `22-6`")
+	p.StringSliceVar(&f.dropNetworks, "drop-networks", nil, "flag clients in these networks, as `10.0.0.0/8`")
+	p.StringArrayVar(&f.dropWhere, "drop-where", nil, "flag events that meet a condition, as `'http.response.status_code == 404'`")
+	p.BoolVar(&f.json, "json", false, "write JSON Lines, one suspicious event each, best first (docs/json.md)")
+	p.IntVar(&f.limit, "limit", 0, "how many suspects to show (default 100 as JSON, 20 rows otherwise)")
+	p.BoolVar(&f.all, "all", false, "show every suspicious event, also those that a step of the funnel flagged")
+	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
+	p.StringVar(&f.leaveOut, "ablate-leave-out", "identity", "")
+	p.BoolVar(&f.noPlacebo, "ablate-placebo", false, "")
+	p.BoolVar(&f.sumVotes, "ablate-strongest", false, "")
+	p.BoolVar(&f.plain, "ablate-pairs", false, "")
+	for _, name := range []string{"ablate-leave-out", "ablate-placebo", "ablate-strongest", "ablate-pairs"} {
+		_ = p.MarkHidden(name) // fails only for a flag that is not there
+	}
+}
+
+func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error {
+	o, err := f.options(time.Now())
+	if err != nil {
+		return err
+	}
+	inputs, err := expand(s, args)
+	if err != nil {
+		return err
+	}
+	r, err := huntIn(ctx, s, inputs, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if f.json {
+		return writeJSON(s.out, r, f.limitOr(100), f.all)
+	}
+	return printHunt(s, r, f)
+}
+
+// huntIn hunts with a progress line on standard error.
+func huntIn(ctx context.Context, s *streams, inputs []source.Input, o *hunt.Options) (*hunt.Result, error) {
+	bar := newProgress(s.err)
+	o.Progress = bar.update
+	r, err := hunt.Run(ctx, inputs, *o)
+	bar.done()
+	return r, explain(err)
+}
+
+// explain adds to a hunt's error what to do about it.
+func explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hunt.ErrNoTimes):
+		return hintf(err, "A format with times can be forced: --format with a name from 'weir formats', or the server's own log_format string.")
+	case errors.Is(err, hunt.ErrNothingGood):
+		return hintf(err, "Narrow the window, name the hosts that were broken into with --host, or give logs from before and after.")
+	case errors.Is(err, hunt.ErrNothingSuspicious):
+		return hintf(err, "Check the times and the --zone they are in (default UTC), and --host.")
+	}
+	return err
+}
+
+func expand(s *streams, args []string) ([]source.Input, error) {
+	if len(args) == 0 {
+		return nil, usagef("no log: name files, globs or directories, or - for standard input")
+	}
+	inputs, notes, err := source.ExpandNotes(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notes {
+		fmt.Fprintf(s.err, "weir: %s\n", clean(n))
+	}
+	for i := range inputs {
+		if inputs[i].Name == source.Stdin {
+			inputs[i] = source.Reader(source.Stdin, s.in)
+		}
+	}
+	return inputs, nil
+}
+
+// options reads the flags, and reports every fault at once.
+func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
+	var errs []error
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	zone, err := time.LoadLocation(f.zone)
+	if err != nil {
+		note(fmt.Errorf("there is no time zone %q: write a name like Europe/Vienna, or UTC", f.zone))
+		zone = time.UTC
+	}
+	spans := func(flag string, texts []string) (out []hunt.Span) {
+		for _, text := range texts {
+			sp, err := hunt.ParseSpan(text, zone, now)
+			if err != nil {
+				note(fmt.Errorf("--%s: %w", flag, err))
+				continue
+			}
+			out = append(out, sp)
+		}
+		return out
+	}
+	o := &hunt.Options{Windows: spans("window", f.windows), Ignore: spans("ignore", f.ignore), Good: spans("good", f.good),
+		Hosts: f.hosts, Zone: zone, Format: f.format, Workers: f.workers, Seed: rand.Uint64(), Spool: tempSpool}
+	if len(f.windows) == 0 {
+		note(errors.New(`no window: say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`))
+	}
+	if f.limit < 0 || f.workers < 0 {
+		note(errors.New("--limit and --workers cannot be negative"))
+	}
+	note(f.narrowing(&o.Narrow))
+	note(f.ablations(&o.Method))
+	var geo *enrich.GeoDB
+	if f.geoip != "" {
+		geo, err = enrich.OpenGeoDB(f.geoip)
+		note(err)
+	}
+	o.Enrich = func() *token.Enrichment { return token.NewEnrichment(zone, geo) }
+	if len(f.windows) == len(o.Windows) && len(o.Windows) > 0 {
+		note(o.Validate())
+	}
+	if len(errs) > 0 {
+		return nil, usageError{errors.Join(errs...)}
+	}
+	return o, nil
+}
+
+func (f *huntFlags) narrowing(n *hunt.Narrowing) error {
+	var errs []error
+	n.KnownClients = f.knownClients
+	countries := func(flag string, codes []string) []string {
+		for _, c := range codes {
+			if len(c) != 2 && c != enrich.Private {
+				errs = append(errs, fmt.Errorf("--%s: %q is no ISO country code; write two letters as in AT, or %q", flag, c, enrich.Private))
+			}
+		}
+		return codes
+	}
+	n.DropCountries, n.OnlyCountries = countries("drop-countries", f.dropCountry), countries("only-countries", f.onlyCountry)
+	hours := func(flag string, texts []string) (out []hunt.HourRange) {
+		for _, text := range texts {
+			from, to, ok := strings.Cut(text, "-")
+			a, err1 := strconv.Atoi(strings.TrimSuffix(from, ":00"))
+			b, err2 := strconv.Atoi(strings.TrimSuffix(to, ":00"))
+			if !ok || err1 != nil || err2 != nil || a < 0 || a > 24 || b < 0 || b > 24 {
+				errs = append(errs, fmt.Errorf("--%s: %q is no range of hours; write 8-18, or 22-6 over midnight", flag, text))
+				continue
+			}
+			out = append(out, hunt.HourRange{From: a, To: b})
+		}
+		return out
+	}
+	n.DropHours, n.OnlyHours = hours("drop-hours", f.dropHours), hours("only-hours", f.onlyHours)
+	for _, text := range f.dropNetworks {
+		p, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); e == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--drop-networks: %q is no network; write 10.0.0.0/8 or 2001:db8::/32", text))
+			continue
+		}
+		n.DropNetworks = append(n.DropNetworks, p.Masked())
+	}
+	for _, text := range f.dropWhere {
+		c, err := where.Compile(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--drop-where: %w", err))
+			continue
+		}
+		n.DropWhere = append(n.DropWhere, hunt.Where{Text: text, New: func() func(*event.Event) bool { return c.Fork().Match }})
+	}
+	return errors.Join(errs...)
+}
+
+func (f *huntFlags) ablations(m *hunt.Method) error {
+	m.NoPlacebo, m.Sum, m.NoPairs = f.noPlacebo, f.sumVotes, f.plain
+	switch f.leaveOut {
+	case "", "identity":
+	case "all":
+		m.LeaveOut = hunt.LeaveOutAll
+	case "none":
+		m.LeaveOut = hunt.LeaveOutNone
+	default:
+		return fmt.Errorf("--ablate-leave-out is identity, all or none")
+	}
+	return nil
+}
+
+func (f *huntFlags) limitOr(n int) int {
+	if f.limit > 0 {
+		return f.limit
+	}
+	return n
+}
+
+// tempSpool makes a temporary file that goes away when it is closed, or with the process.
+func tempSpool() (hunt.SpoolFile, error) {
+	file, err := os.CreateTemp("", "weir-*")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(file.Name()) // the open file stays usable; where this fails the system's cleaner has it
+	return file, nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"weir/internal/hunt"
+)
+
+// suspectJSON is one line of `weir hunt --json`. It is a contract: docs/json.md.
+type suspectJSON struct {
+	File        string         `json:"file"`
+	Line        int64          `json:"line"`
+	Time        string         `json:"time"`
+	Score       float64        `json:"score"`
+	Probability float64        `json:"probability"`
+	Basis       string         `json:"probability_basis"`
+	Verdict     hunt.Verdict   `json:"verdict"`
+	Client      string         `json:"client,omitempty"`
+	Evidence    []evidenceJSON `json:"evidence"`
+	NarrowedBy  *string        `json:"narrowed_by"`
+	Raw         string         `json:"raw"`
+	RawBase64   string         `json:"raw_base64,omitempty"`
+}
+
+type evidenceJSON struct {
+	Token     string  `json:"token"`
+	Weight    float64 `json:"weight"`
+	Vote      float64 `json:"vote"`
+	Good      uint32  `json:"good"`
+	Bad       uint32  `json:"bad"`
+	GoodShare float64 `json:"good_share"`
+	BadShare  float64 `json:"bad_share"`
+}
+
+// writeJSON writes the best suspects, or all. Without all, events that the funnel flagged are left out.
+func writeJSON(w io.Writer, r *hunt.Result, limit int, all bool) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for i, n := 0, 0; i < r.Len() && (all || n < limit); i++ {
+		if !all && r.Narrowed(i) {
+			continue
+		}
+		s, err := r.Suspect(i)
+		if err != nil {
+			return err
+		}
+		if err := enc.Encode(toJSON(s)); err != nil {
+			return err
+		}
+		n++
+	}
+	return out.Flush()
+}
+
+func toJSON(s *hunt.Suspect) *suspectJSON {
+	j := &suspectJSON{File: validUTF8(s.File), Line: s.Line, Time: time.Unix(0, s.Time).UTC().Format(time.RFC3339Nano), Score: s.Score,
+		Probability: s.Probability, Basis: "mixture", Verdict: s.Verdict, Client: validUTF8(s.Client), Raw: validUTF8(string(s.Raw)),
+		Evidence: make([]evidenceJSON, 0, len(s.Evidence))}
+	if s.NarrowedBy != "" {
+		j.NarrowedBy = &s.NarrowedBy
+	}
+	if !utf8.Valid(s.Raw) {
+		j.RawBase64 = base64.StdEncoding.EncodeToString(s.Raw)
+	}
+	for _, e := range s.Evidence {
+		j.Evidence = append(j.Evidence, evidenceJSON{validUTF8(e.Token), e.Weight, e.Vote, e.Good, e.Bad, e.GoodShare, e.BadShare})
+	}
+	return j
+}
+
+// validUTF8 returns s with invalid bytes as U+FFFD, one for each.
+func validUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s { // ranging gives U+FFFD for every invalid byte
+		b.WriteRune(r)
+	}
+	return b.String()
+}

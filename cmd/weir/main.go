@@ -1,0 +1,105 @@
+// Command weir separates the good from the bad in security data. See the README.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Stdin, os.Stdout, os.Stderr, os.Args[1:]))
+}
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the work could not be done
+	exitUsage  = 2 // the command line made no sense
+)
+
+// A usageError is the user's to mend on the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// A hint is an error with a line that says what to do next.
+type hint struct {
+	error
+	next string
+}
+
+func (h hint) Unwrap() error { return h.error }
+
+func hintf(err error, format string, args ...any) error { return hint{err, fmt.Sprintf(format, args...)} }
+
+// run is the whole program.
+func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
+	io := &streams{in: stdin, out: stdout, err: stderr}
+	root := newRoot(io)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return exitOK // the reader has seen enough
+	}
+	fmt.Fprintf(stderr, "weir: %s\n", clean(err.Error()))
+	var h hint
+	if errors.As(err, &h) {
+		fmt.Fprintf(stderr, "  %s\n", clean(h.next))
+	}
+	var u usageError
+	if errors.As(err, &u) {
+		fmt.Fprintf(stderr, "  '%s --help' shows how to call it\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func newRoot(s *streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "weir",
+		Short: "separate the good from the bad in security data",
+		Long: `weir separates the good from the bad in security data.
+
+You know when it happened and want to know what was done:
+
+  weir hunt --window "2026-03-01 02:10/2026-03-01 04:30" /var/log/nginx
+
+weir takes the window as suspicious and everything else in the logs as known good, and shows what does not belong, with
+its reasons. 'weir demo' shows it on a generated break-in.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("there is no command %q", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newHunt(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s))
+	return root
+}
