@@ -18,7 +18,7 @@ func (g *generator) breakIn() {
 	r := rng(hash(g.seed, streamBreakIn))
 	in := &intruder{g: g}
 	for i := range in.scanners {
-		in.scanners[i] = networksNoise[r.n(12)].address(r.next())
+		in.scanners[i] = networksNoise[6*i+r.n(6)].address(r.next())
 	}
 	for i := range 25 {
 		n := networksNoise[[]int{5, 10, 16}[i%3]]
@@ -51,9 +51,10 @@ func (in *intruder) unknownSite(r *rng) site {
 	}
 }
 
-// at is a time of the window.
+// at is a time of the window, a few seconds after the minute.
 func (in *intruder) at(h, m int) int64 {
-	return in.g.from + int64(h-1)*hour + int64(m-30)*minute
+	late := hash(in.g.seed, streamBreakIn, uint64(h), uint64(m)) % uint64(20*second)
+	return in.g.from + int64(h-1)*hour + int64(m-30)*minute + int64(late)
 }
 
 // flood is the size of an automated step.

@@ -80,7 +80,7 @@ func (g *generator) clockworkLinux(t int64, p *person) {
 	g.every(t, hour, 30*second, p, 1, func(r *rng, at int64) {
 		g.ask(r, at, p.address(at), sitePortal, "/success.txt?ipv4", g.browsers.agent(p.family, p.key, at), 8, "text/plain")
 	})
-	if p.id%2 == 1 {
+	if p.id == victim || p.id == 33 {
 		g.every(t, 10*minute, 5*second, p, 2, func(r *rng, at int64) {
 			g.secure(r, at, p.address(at), sv[siteAgent].addrs[1], &sv[siteAgent], r.between(2_100, 2_700), 180, second, benign)
 		})

@@ -82,19 +82,23 @@ func windowDay(c *clock, days int) int {
 
 // Lines that one act leaves on average, measured; they only serve to meet Config.Events.
 const (
-	linesPerVisit = 14_500 // in thousandths
-	linesPerSite  = 6_300
-	linesPerProbe = 4_300
-	linesPerGuess = 13_500
-	clockworkHour = 62 // lines of clockwork per hour when plan.thin is 1
+	linesPerVisit = 13_300 // in thousandths
+	linesPerSite  = 11_200
+	linesPerProbe = 13_400
+	linesPerGuess = 24_500
+	linesBreakIn  = 1_100 // when plan.attack is 1000
+	clockworkHour = 129   // lines of clockwork per hour when plan.thin is 1
 )
 
 func (g *generator) makePlan() {
 	hours := max(1, g.end/hour)
 	rate := g.cfg.Events * 1000 / hours // thousandths of lines per hour
+	scale := max(1, rate*1000/298_000)  // thousandths of the default's
 	p := &g.plan
-	p.thin = max(1, 150_000/max(rate, 1))
-	rest := max(rate-clockworkHour*1000/p.thin, rate/4)
+	p.thin = max(1, 300_000/max(rate, 1))
+	p.attack = max(250, isqrt(isqrt(scale*1_000_000_000)))
+	// The break-in counts even when there is none, so that the background does not depend on it.
+	rest := max(rate-clockworkHour*1000/p.thin-linesBreakIn*p.attack/hours, rate/4)
 	var shopSum, officeSum int64
 	for h := range hours {
 		s := g.clock.stamp(h * hour)
@@ -109,9 +113,7 @@ func (g *generator) makePlan() {
 	p.crawl = share(60, 1000)
 	p.probes = share(25, linesPerProbe)
 	p.guesses = share(45, linesPerGuess)
-	scale := max(1, rate*1000/298_000) // thousandths of the default's rate
 	p.customers = int(max(200, 2000*isqrt(scale*1000)/1000))
-	p.attack = max(250, isqrt(isqrt(scale*1_000_000_000)))
 	g.slot = hour
 	for _, parts := range []int64{2, 3, 4, 6, 10, 12, 20, 30, 60, 120, 360, 1200, 3600} {
 		if rate/1000/(hour/g.slot) > 100_000 {

@@ -160,7 +160,8 @@ func (g *generator) officeWork(t int64) {
 		}
 		r := g.stream(streamPerson, uint64(i), t)
 		for range r.poisson(g.perSlot(busy * g.plan.perPerson / 1000)) {
-			g.siteVisit(r, r.between(t, t+g.slot), p)
+			own := rng(r.next()) // so that a visit that is cut short does not move the next
+			g.siteVisit(&own, r.between(t, t+g.slot), p)
 		}
 	}
 }
@@ -249,7 +250,7 @@ func plainPage(key uint64, i int, r *rng) string {
 // secure is a TLS connection.
 func (g *generator) secure(r *rng, t int64, host, addr uint32, s *site, sent, got, dur int64, k kind) {
 	f := flow{t: t, orig: host, origPort: ephemeral(r), resp: addr, respPort: 443, proto: "tcp", service: "ssl",
-		dur: max(dur, 60_000), sent: sent + 600, got: got + 3_200, state: "SF", history: "ShADadfF", kind: k}
+		dur: max(dur, 60_000) + r.between(0, 90_000), sent: sent + 600, got: got + 3_200, state: "SF", history: "ShADadfF", kind: k}
 	if r.chance(120) {
 		f.state, f.history = "RSTO", "ShADadfR"
 	}

@@ -21,7 +21,11 @@
 // workstation that is taken off the network afterwards.
 //
 // Memory: the lines of one slot of time (an hour, or less when an hour has too many) and of visits that reach into the
-// next are held, and are written in time order. It does not grow with the number of days.
+// next are held, and are written in time order. It does not grow with the number of days. Times are in order within each
+// file, except that a zone whose clocks go back repeats an hour in auth.log, as the real thing does.
+//
+// Incident hosts are the machines' own addresses: lines of the access log name the visitor's address and those of auth.log
+// the host's name, so a hunt that keeps only lines with these addresses sees only Zeek.
 package scenario
 
 import (
@@ -120,7 +124,7 @@ var kindNames = [kinds]string{"", "scan", "credential_stuffing", "sql_injection"
 
 var kindDescriptions = [kinds]string{"",
 	"Two rented servers look for forgotten files and known holes in the shop.",
-	"About 25 addresses of three networks try stolen passwords on the shop's login and on SSH, and one fits.",
+	"About 25 addresses of three networks try stolen passwords on the shop's login and on SSH; one customer's fits, and the deploy account's.",
 	"One of the scanning servers injects SQL into the search and the stock service, first by hand, then with a tool in several encodings.",
 	"A PHP file uploaded as a review picture runs the commands that are sent to it.",
 	"A login with the deploy account's password becomes root on web1, adds a cron job, and goes on to the workstation 10.0.2.17.",

@@ -15,7 +15,7 @@ func (g *generator) servers(t int64) {
 		})
 		g.ticks(t, 24*hour, 20*minute, who+2, func(r *rng, at int64) { g.apt(r, at, host, 6) })
 	}
-	g.ticks(t, 20*minute, second, 390, func(r *rng, at int64) { g.cron(r, at, "web1", "sysstat", 998, 40_000, benign) })
+	g.ticks(t, 30*minute, second, 390, func(r *rng, at int64) { g.cron(r, at, "web1", "sysstat", 998, 40_000, benign) })
 	g.ticks(t, 30*minute, second, 391, func(r *rng, at int64) { g.cron(r, at, "web1", "www-data", 33, 700_000, benign) })
 	g.payments(t)
 	g.backups(t)

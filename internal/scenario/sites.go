@@ -26,6 +26,8 @@ func networkSite(key uint64, owner string) network {
 		return networkGoogle
 	case "microsoft":
 		return networkMicrosoft
+	case "site":
+		return pickNetwork(networksSites[:5], key) // large clouds
 	}
 	return pickNetwork(networksSites, key)
 }
