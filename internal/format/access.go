@@ -15,7 +15,7 @@ var access = Format{
 	Fields: []string{
 		"source.ip", "source.domain", "user.name", "http.request.method", "url.path", "url.query", "http.version",
 		"http.request.line", "http.response.status_code", "http.response.body.bytes", "http.request.referrer",
-		"user_agent.original", "url.domain", "destination.port", "event.duration", "network.forwarded_ip",
+		"user_agent.original", "url.scheme", "url.domain", "url.port", "destination.port", "event.duration", "network.forwarded_ip",
 		"access.extra_N", "nginx.*", "apache.*", "log.level", "error.code", "process.pid", "message",
 	},
 	Example: `203.0.113.7 - - [02/Jan/2026:03:04:05 +0000] "GET /index.html HTTP/1.1" 200 512 "-" "curl/8.5.0"`,

@@ -11,7 +11,8 @@ type webKeys struct {
 	sourceIP, sourceDomain, sourcePort   *event.Key
 	destinationIP, destinationPort       *event.Key
 	user, ident                          *event.Key
-	method, path, query, domain, version *event.Key
+	method, query, domain, port, version *event.Key
+	urls                                 urlKeys
 	requestLine, status, bytes, referrer *event.Key
 	agent, duration, forwarded           *event.Key
 }
@@ -26,7 +27,8 @@ func newWebKeys(keys *event.Keys) webKeys {
 		user:            keys.Get("user.name"),
 		ident:           keys.Get("source.user.name"), // RFC 1413
 		method:          keys.Get("http.request.method"),
-		path:            keys.Get("url.path"),
+		port:            keys.Get("url.port"),
+		urls:            newURLKeys(keys),
 		query:           keys.Get("url.query"),
 		domain:          keys.Get("url.domain"),
 		version:         keys.Get("http.version"),
@@ -78,23 +80,6 @@ func (k *webKeys) addForwarded(e *event.Event, list []byte) {
 	}
 }
 
-// addURL adds the path, the query if there is one, and of an absolute URL the domain and the port.
-func (k *webKeys) addURL(e *event.Event, raw []byte) {
-	u := cutURL(raw)
-	if len(u.Domain) > 0 {
-		e.Add(k.domain, u.Domain)
-	}
-	if len(u.Port) > 0 {
-		e.Add(k.destinationPort, u.Port)
-	}
-	if len(u.Path) > 0 {
-		e.Add(k.path, u.Path)
-	}
-	if len(u.Query) > 0 {
-		e.Add(k.query, u.Query)
-	}
-}
-
 // addRequest adds a request line taken apart. What is not "METHOD target HTTP/x" (a probe in another protocol, a TLS
 // hello on the plain port) stays whole as http.request.line.
 func (k *webKeys) addRequest(e *event.Event, line []byte) {
@@ -120,9 +105,9 @@ func (k *webKeys) addRequest(e *event.Event, line []byte) {
 	if string(method) == "CONNECT" {
 		domain, port := cutAuthority(target)
 		add(e, k.domain, domain)
-		add(e, k.destinationPort, port)
+		add(e, k.port, port)
 	} else {
-		k.addURL(e, target)
+		k.urls.add(e, target)
 	}
 	if len(version) > 0 {
 		e.Add(k.version, version)
@@ -160,13 +145,32 @@ func splitHost(v []byte) (domain, port []byte) {
 	return cutAuthority(v)
 }
 
-// addDuration adds a request time as ECS has it, in nanoseconds. nanos is the unit that v is written in.
-func (k *webKeys) addDuration(e *event.Event, v []byte, nanos int64) {
-	if ns, ok := parseDuration(v, nanos); ok {
-		start := len(e.Scratch)
-		e.Scratch = appendInt(e.Scratch, ns)
-		e.Add(k.duration, e.Scratch[start:len(e.Scratch):len(e.Scratch)])
+// addDuration adds a request time in seconds, as the other formats have durations. unit is the one v is written in, in
+// nanoseconds.
+func (k *webKeys) addDuration(e *event.Event, v []byte, unit int64) {
+	ns, ok := parseDuration(v, unit)
+	if !ok {
+		return
 	}
+	if unit != 1e9 {
+		start := len(e.Scratch)
+		e.Scratch = appendSeconds(e.Scratch, ns)
+		v = e.Scratch[start:len(e.Scratch):len(e.Scratch)]
+	}
+	e.Add(k.duration, v)
+}
+
+// appendSeconds appends nanoseconds as a decimal number of seconds, 1500000 as 0.0015.
+func appendSeconds(dst []byte, ns int64) []byte {
+	dst = appendInt(dst, ns/1e9)
+	if ns %= 1e9; ns > 0 {
+		dst = append(dst, '.')
+		for unit := int64(1e8); ns > 0; unit /= 10 {
+			dst = append(dst, byte('0'+ns/unit))
+			ns %= unit
+		}
+	}
+	return dst
 }
 
 // parseDuration reads a decimal number of units of that many nanoseconds each.

@@ -158,7 +158,7 @@ func (d *layoutDecoder) addPart(e *event.Event, p *layoutPart, key *event.Key, v
 	case partRequest:
 		d.addRequest(e, v)
 	case partURL:
-		d.addURL(e, v)
+		d.urls.add(e, v)
 	case partQuery:
 		add(e, d.query, bytes.TrimPrefix(v, []byte("?")))
 	case partVersion:

@@ -237,8 +237,8 @@ func (d *accessDecoder) addPair(e *event.Event, name, v []byte) bool {
 		if isUnset(v) || d.tail.learn != nil {
 			return true
 		}
-		if _, ok := seconds(v); ok && (string(name) == "rt" || string(name) == "request_time") {
-			d.addDuration(e, v, 1e9)
+		if unit, ok := seconds(v); ok && (string(name) == "rt" || string(name) == "request_time") {
+			d.addDuration(e, bytes.TrimRight(v, "ms"), unit)
 		} else {
 			e.Add(d.tail.named[i], unescape(e, v))
 		}

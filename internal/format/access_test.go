@@ -100,12 +100,12 @@ func TestAccess(t *testing.T) {
 		{`192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "SSH-2.0-Go probe" 400 150`, []string{at, `source.ip="192.0.2.1"`,
 			`http.request.line="SSH-2.0-Go probe"`, `http.response.status_code="400"`, `http.response.body.bytes="150"`}},
 		{`192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET http://evil.example:81/p?q HTTP/1.1" 200 1`, []string{at,
-			`source.ip="192.0.2.1"`, `http.request.method="GET"`, `url.domain="evil.example"`, `destination.port="81"`,
+			`source.ip="192.0.2.1"`, `http.request.method="GET"`, `url.scheme="http"`, `url.domain="evil.example"`, `url.port="81"`,
 			`url.path="/p"`, `url.query="q"`, `http.version="1.1"`, `http.response.status_code="200"`,
 			`http.response.body.bytes="1"`}},
 		{`192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "CONNECT mail.example:25 HTTP/1.1" 405 1`, []string{at,
 			`source.ip="192.0.2.1"`, `http.request.method="CONNECT"`, `url.domain="mail.example"`,
-			`destination.port="25"`, `http.version="1.1"`, `http.response.status_code="405"`,
+			`url.port="25"`, `http.version="1.1"`, `http.response.status_code="405"`,
 			`http.response.body.bytes="1"`}},
 		// Blanks in the target, and quotes that the server did not escape.
 		{`192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET /a b "c" HTTP/1.1" 200 1 "-" "x "y" z"`, []string{at,
@@ -147,10 +147,10 @@ func TestAccessTail(t *testing.T) {
 		{[]string{` "-" "-" 22`, ` "-" "-" 443`}, ` "-" "-" 31337`, []string{`destination.port="31337"`}},
 		{[]string{` "-" "-" 22`, ` "-" "-" 12345`}, ` "-" "-" 22`, []string{`access.extra_1="22"`}},
 		{[]string{` "-" "-" 0.250 0.100 [up-80]`}, ` "-" "-" 1.005 0.001 [up-80]`,
-			[]string{`event.duration="1005000000"`, `access.extra_2="0.001"`, `access.extra_3="up-80"`}},
-		{[]string{` "-" "-" 12ms`}, ` "-" "-" 3ms`, []string{`event.duration="3000000"`}},
+			[]string{`event.duration="1.005"`, `access.extra_2="0.001"`, `access.extra_3="up-80"`}},
+		{[]string{` "-" "-" 12ms`}, ` "-" "-" 3ms`, []string{`event.duration="0.003"`}},
 		{[]string{` "-" "-" | rt=0.100 uct="0.002"`}, ` "-" "-" | rt=0.100 uct="0.002" evil=1`,
-			[]string{`event.duration="100000000"`, `access.uct="0.002"`, `access.extra_1="evil=1"`}},
+			[]string{`event.duration="0.100"`, `access.uct="0.002"`, `access.extra_1="evil=1"`}},
 		{nil, ` "-" "-"` + strings.Repeat(" x", 17), append(slices.Collect(func(yield func(string) bool) {
 			for i := range 16 {
 				yield(fmt.Sprintf(`access.extra_%d="x"`, i+1))

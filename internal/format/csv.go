@@ -58,13 +58,13 @@ const (
 
 type csvDecoder struct {
 	*csvPlan
-	webKeys
+	urls urlKeys
 	keys []*event.Key // of the columns
 	o    Options
 }
 
 func newCSVDecoder(p *csvPlan, o Options, keys *event.Keys) *csvDecoder {
-	d := &csvDecoder{csvPlan: p, webKeys: newWebKeys(keys), o: o, keys: make([]*event.Key, len(p.columns))}
+	d := &csvDecoder{csvPlan: p, urls: newURLKeys(keys), o: o, keys: make([]*event.Key, len(p.columns))}
 	for i, c := range p.columns {
 		d.keys[i] = keys.Get(c.name)
 	}
@@ -110,7 +110,7 @@ func (d *csvDecoder) Decode(line []byte, e *event.Event) error {
 		case csvPlain:
 			e.Add(d.keys[i], v)
 		case csvURL:
-			d.addURL(e, v)
+			d.urls.add(e, v)
 		case csvDate:
 			date = v
 		case csvTime:

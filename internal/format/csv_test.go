@@ -28,7 +28,7 @@ func TestCSV(t *testing.T) {
 		{"quote inside", "a,b,c\n1,2,3", `5" disk,x"y,z`, []string{"csv", `a="5\" disk"`, `b="x\"y"`, `c="z"`}},
 		{"names missing and double", "a,,a,src,src_ip\n1,2,3,4,5", "1,2,3,4,5", []string{"csv", `a="1"`, `column_2="2"`,
 			`a_2="3"`, `source.ip="4"`, `src_ip="5"`}},
-		{"url", "a,url\n1,/x", "1,http://h:8/p?q=1", []string{"csv", `a="1"`, `url.domain="h"`, `destination.port="8"`,
+		{"url", "a,url\n1,/x", "1,http://h:8/p?q=1", []string{"csv", `a="1"`, `url.scheme="http"`, `url.domain="h"`, `url.port="8"`,
 			`url.path="/p"`, `url.query="q=1"`}},
 		{"few", "a,b\n1,2", "1", []string{"error: too few columns"}},
 		{"many", "a,b\n1,2", "1,2,3", []string{"error: too many columns"}},
