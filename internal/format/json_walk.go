@@ -236,9 +236,6 @@ func (w *jsonWalker) emit(node *jsonNode, text []byte) *Malformed {
 	if len(text) == 0 {
 		return nil
 	}
-	if len(w.e.Fields)+len(urlKeys{}) > event.MaxFields {
-		return errManyFields
-	}
 	switch node.use.role {
 	case roleField:
 		w.e.Add(w.key(node), text)
@@ -252,6 +249,10 @@ func (w *jsonWalker) emit(node *jsonNode, text []byte) *Malformed {
 		w.dataset = text
 	case roleURL:
 		w.url.add(w.e, text)
+	}
+	if len(w.e.Fields) > event.MaxFields {
+		w.e.Fields = w.e.Fields[:event.MaxFields]
+		return errManyFields
 	}
 	return nil
 }

@@ -129,6 +129,9 @@ func lastPart(dotted string) string {
 	return lowerASCII(dotted[strings.LastIndexByte(dotted, '.')+1:])
 }
 
+// scoreNDJSON stays below what formats give that know more of the record than that it is JSON, so that they win also
+// where a few lines are not theirs.
 func scoreNDJSON(sample [][]byte, o Options) (float64, string) {
-	return scoreDecoding(sample, newNDJSON("", o, event.NewKeys()).Decode)
+	score, reason := scoreDecoding(sample, newNDJSON("", o, event.NewKeys()).Decode)
+	return 0.75 * score, reason
 }

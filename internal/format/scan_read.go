@@ -87,6 +87,9 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 	}
 	o := r.scan.o.Options
 	o.Name = r.tally.summary.Name
+	if r.scan.o.FileTimes && o.Reference.IsZero() {
+		o.Reference = r.scan.inputs[r.index].ModTime
+	}
 	sample := Sample(head, whole)
 	found, err := Detect(sample, o)
 	if err != nil {
@@ -108,7 +111,7 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 func (r *fileReader) plan(block *source.Block) job {
 	j := job{file: r.index, block: block}
 	var counts jobCounts
-	counts.bytes, counts.lines = int64(len(block.Data)), block.Lines
+	counts.bytes, counts.lines = block.Size, block.Lines
 	from := block.Line
 	part := func(to int64) {
 		if to == from {

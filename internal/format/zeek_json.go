@@ -148,7 +148,7 @@ func scoreZeekJSON(sample [][]byte, o Options) (float64, string) {
 		w := d.last.walker
 		hasZeekID := e.Get("zeek.uid") != nil && e.Get("source.ip") != nil
 		switch {
-		case w.dataset != nil && (w.time != nil || e.HasTime), zeekPathFromHints(w.hints) != "" && w.time != nil, hasZeekID,
+		case w.dataset != nil, zeekPathFromHints(w.hints) != "" && w.time != nil, hasZeekID,
 			named != "" && !telling && w.time != nil:
 			return nil
 		}

@@ -30,7 +30,11 @@ type zeekHeader struct {
 	path     string
 	fields   []string
 	types    []string
+	spaced   int // from this column on, columns are separated by three blanks, as in Stratosphere's labelled logs
 }
+
+// threeBlanks stand between the last columns of some logs to which labels were added afterwards (IoT-23).
+const threeBlanks = "   "
 
 func newZeekHeader(name string) zeekHeader {
 	return zeekHeader{filePath: zeekPathFromName(name), sep: '\t', setSep: ',', empty: "(empty)", unset: "-"}
@@ -105,9 +109,13 @@ func (d *zeekTSVDecoder) directive(line []byte) error {
 	case "path":
 		h.path = strings.TrimSpace(value)
 	case "fields":
-		h.fields, h.types = strings.Split(value, string(rune(h.sep))), nil
+		var last []string
+		h.fields, last = splitHeader(value, h.sep)
+		h.types, h.spaced = nil, len(h.fields)
+		h.fields = append(h.fields, last...)
 	case "types":
-		h.types = strings.Split(value, string(rune(h.sep)))
+		types, last := splitHeader(value, h.sep)
+		h.types = append(types, last...)
 	}
 	if len(d.header.fields) > event.MaxFields {
 		d.header.fields = nil
@@ -115,6 +123,15 @@ func (d *zeekTSVDecoder) directive(line []byte) error {
 	}
 	d.apply()
 	return ErrSkip
+}
+
+// splitHeader splits the names of columns; last are those at the end that three blanks separate.
+func splitHeader(value string, sep byte) (names, last []string) {
+	names = strings.Split(value, string(rune(sep)))
+	if end := len(names) - 1; strings.Contains(names[end], threeBlanks) {
+		return names[:end], strings.Split(names[end], threeBlanks)
+	}
+	return names, nil
 }
 
 // separator starts a new header.
@@ -174,7 +191,9 @@ func (d *zeekTSVDecoder) record(line []byte, e *event.Event) error {
 			return errZeekFewColumns
 		}
 		var value []byte
-		if end := bytes.IndexByte(rest, d.header.sep); end >= 0 {
+		if i >= d.header.spaced {
+			value, rest, more = bytes.Cut(rest, []byte(threeBlanks))
+		} else if end := bytes.IndexByte(rest, d.header.sep); end >= 0 {
 			value, rest = rest[:end], rest[end+1:]
 		} else {
 			value, rest, more = rest, nil, false
@@ -187,7 +206,8 @@ func (d *zeekTSVDecoder) record(line []byte, e *event.Event) error {
 		} else {
 			d.value(c, value, escapes, e)
 		}
-		if len(e.Fields)+len(urlKeys{}) > event.MaxFields {
+		if len(e.Fields) > event.MaxFields {
+			e.Fields = e.Fields[:event.MaxFields]
 			return errManyFields
 		}
 	}
@@ -287,8 +307,11 @@ func scoreZeekTSV(sample [][]byte, o Options) (float64, string) {
 		}
 		return err
 	})
-	if score == 0 && reason == noRecord && !lost {
-		return 1, "" // a header only
+	switch {
+	case score > 0 || reason != noRecord:
+		return score, reason
+	case lost:
+		return 0.5, noRecord
 	}
-	return score, reason
+	return 1, "" // a header only
 }

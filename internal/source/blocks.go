@@ -34,6 +34,7 @@ type Block struct {
 	Line   int64  // number of the first line, from 1
 	Offset int64  // of Data in the uncompressed bytes
 	Lines  int64  // how many lines there are
+	Size   int64  // uncompressed bytes that it stands for: more than Data where a line was cut
 
 	maxLine int
 	cut     bool // Data is the start of a single line that was too long
@@ -196,7 +197,7 @@ func grow(data []byte, limit int) []byte {
 
 func (bs *Blocks) block(buf *[]byte, data []byte) *Block {
 	*buf = data
-	b := &Block{Data: data, Line: bs.line, Offset: bs.offset, maxLine: bs.o.MaxLine, buf: buf}
+	b := &Block{Data: data, Line: bs.line, Offset: bs.offset, Size: int64(len(data)), maxLine: bs.o.MaxLine, buf: buf}
 	b.Lines = int64(bytes.Count(data, []byte{'\n'}))
 	if data[len(data)-1] != '\n' {
 		b.Lines++
@@ -222,5 +223,6 @@ func (bs *Blocks) tooLong(buf *[]byte, data []byte) (*Block, error) {
 		}
 		bs.offset += int64(len(skipped))
 	}
+	b.Size = bs.offset - b.Offset
 	return b, nil
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // Stdin is the argument, and the name, that stands for standard input.
@@ -20,8 +21,9 @@ const Stdin = "-"
 
 // An Input is one log: a file, standard input, or bytes at hand.
 type Input struct {
-	Name string // as the user would write it
-	Size int64  // bytes as stored, perhaps compressed; -1 when it cannot be known
+	Name    string    // as the user would write it
+	Size    int64     // bytes as stored, perhaps compressed; -1 when it cannot be known
+	ModTime time.Time // when a file was last written; zero for others
 
 	open func() (io.ReadCloser, error)
 }
@@ -32,11 +34,11 @@ func File(path string) (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	size := info.Size()
+	size, modTime := info.Size(), info.ModTime()
 	if !info.Mode().IsRegular() {
-		size = -1
+		size, modTime = -1, time.Time{}
 	}
-	return Input{Name: path, Size: size, open: func() (io.ReadCloser, error) { return os.Open(path) }}, nil
+	return Input{Name: path, Size: size, ModTime: modTime, open: func() (io.ReadCloser, error) { return os.Open(path) }}, nil
 }
 
 // Reader returns an input that is read once, from r, which is not closed.
