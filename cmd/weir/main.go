@@ -39,7 +39,9 @@ type hint struct {
 
 func (h hint) Unwrap() error { return h.error }
 
-func hintf(err error, format string, args ...any) error { return hint{err, fmt.Sprintf(format, args...)} }
+func hintf(err error, format string, args ...any) error {
+	return hint{err, fmt.Sprintf(format, args...)}
+}
 
 // run is the whole program.
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {

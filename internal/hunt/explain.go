@@ -194,3 +194,6 @@ func (r *Result) Close() {
 		_ = s.close() // temporary, and already unlinked
 	}
 }
+
+// Score returns the score of the i-th suspect, best first.
+func (r *Result) Score(i int) float64 { return r.score(r.order[i]) }

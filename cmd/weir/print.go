@@ -1,0 +1,408 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"weir/internal/format"
+	"weir/internal/hunt"
+	"weir/internal/term"
+)
+
+// A page is text for people: sections with a heading, at most width columns.
+type page struct {
+	w     *bufio.Writer
+	width int
+	term.Style
+}
+
+func newPage(w io.Writer) *page {
+	_, plain := os.LookupEnv("NO_COLOR")
+	return &page{bufio.NewWriter(w), width(w), term.Style{Colour: isTerminal(w) && !plain && os.Getenv("TERM") != "dumb"}}
+}
+
+// heading starts a section.
+func (p *page) heading(title, note string) {
+	fmt.Fprintf(p.w, "\n%s", p.Bold(title))
+	if note != "" {
+		fmt.Fprintf(p.w, "  %s", p.Dim(note))
+	}
+	fmt.Fprintln(p.w)
+}
+
+// text writes wrapped, indented text.
+func (p *page) text(indent int, s string) {
+	for _, line := range term.Wrap(s, p.width-indent) {
+		fmt.Fprintf(p.w, "%*s%s\n", indent, "", line)
+	}
+}
+
+// item is text with a mark before its first line.
+func (p *page) item(mark, s string) {
+	lead := "  " + mark + " "
+	for _, line := range term.Wrap(s, p.width-term.Width(lead)) {
+		fmt.Fprintf(p.w, "%s%s\n", lead, line)
+		lead = strings.Repeat(" ", term.Width(lead))
+	}
+}
+
+const defaultRows = 20
+
+// printHunt writes the answer of a hunt for people.
+func printHunt(s *streams, r *hunt.Result, f *huntFlags) error {
+	p := newPage(s.out)
+	p.question(r)
+	p.read(r.Summary)
+	p.leftOut(r)
+	p.funnel(r)
+	p.level(r)
+	if err := p.suspects(r, f.limitOr(defaultRows)); err != nil {
+		return err
+	}
+	p.next(r, f)
+	return p.w.Flush()
+}
+
+func (p *page) question(r *hunt.Result) {
+	fmt.Fprintln(p.w, p.Bold("weir hunt"))
+	for _, w := range r.Windows {
+		p.item(" ", "window  "+spanText(w, r.Zone))
+	}
+	hosts := "any"
+	if len(r.Hosts) > 0 {
+		hosts = strings.Join(r.Hosts, ", ")
+	}
+	p.item(" ", fmt.Sprintf("hosts   %s", term.Clean(hosts)))
+	p.item(" ", fmt.Sprintf("logs    %s; local times are %s", spanText(r.Covered, r.Zone), r.Zone))
+}
+
+// spanText writes a span with its length.
+func spanText(s hunt.Span, zone *time.Location) string {
+	if s.Length() > int64(100*365*24*time.Hour) {
+		return "open-ended"
+	}
+	from, to := time.Unix(0, s.From).In(zone), time.Unix(0, s.To).In(zone)
+	end := to.Format("2006-01-02 15:04:05")
+	if from.Format("2006-01-02") == to.Format("2006-01-02") {
+		end = to.Format("15:04:05")
+	}
+	return fmt.Sprintf("%s to %s (%s)", from.Format("2006-01-02 15:04:05"), end, length(s.Length()))
+}
+
+// length writes a duration in its two largest units.
+func length(ns int64) string {
+	d := time.Duration(ns).Round(time.Second)
+	days, hours, minutes, seconds := d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60
+	switch {
+	case days > 0 && hours > 0:
+		return fmt.Sprintf("%d d %d h", days, hours)
+	case days > 0:
+		return fmt.Sprintf("%d d", days)
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	case minutes > 0 && seconds > 0:
+		return fmt.Sprintf("%d min %d s", minutes, seconds)
+	case minutes > 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d s", seconds)
+}
+
+func (p *page) read(s *format.Summary) {
+	note := fmt.Sprintf("%s records from %s", term.Count(s.Records()), plural(len(s.Files), "file"))
+	p.heading("Read", note)
+	type line struct {
+		files, records, untimed, malformed, skipped int64
+	}
+	byFormat, order := map[string]*line{}, []string{}
+	for i := range s.Files {
+		f := &s.Files[i]
+		if f.Format == "" {
+			continue
+		}
+		l := byFormat[f.Format]
+		if l == nil {
+			l = &line{}
+			byFormat[f.Format] = l
+			order = append(order, f.Format)
+		}
+		l.files++
+		l.records += f.Records
+		l.untimed += f.Untimed
+		l.malformed += f.Malformed
+	}
+	for _, name := range order {
+		l := byFormat[name]
+		text := fmt.Sprintf("%-10s %12s records in %s", name, term.Count(l.records), plural(int(l.files), "file"))
+		if l.untimed > 0 {
+			text += fmt.Sprintf(", %s without a time", term.Count(l.untimed))
+		}
+		if l.malformed > 0 {
+			text += ", " + p.Yellow(fmt.Sprintf("%s malformed", term.Count(l.malformed)))
+		}
+		fmt.Fprintf(p.w, "  %s\n", text)
+	}
+	p.faults(s)
+}
+
+const (
+	maxFaults   = 6
+	maxExamples = 3
+)
+
+// faults shows what could not be read, by reason, with the first places.
+func (p *page) faults(s *format.Summary) {
+	shown, more := 0, 0
+	for i := range s.Files {
+		f := &s.Files[i]
+		name := term.Clean(f.Name)
+		if f.Err != "" {
+			p.item(p.Red("!"), name+": "+term.Clean(f.Err))
+		}
+		for _, w := range f.Warnings {
+			p.item(p.Yellow("!"), name+": "+term.Clean(w))
+		}
+		for _, fault := range f.Faults {
+			if shown++; shown > maxFaults {
+				more++
+				continue
+			}
+			var at []string
+			for _, e := range fault.Examples[:min(len(fault.Examples), maxExamples)] {
+				at = append(at, fmt.Sprint(e.Line))
+			}
+			p.item(p.Yellow("!"), fmt.Sprintf("%s: %s %s, at line %s", name, plural(int(fault.Count), "line"),
+				term.Clean(fault.Reason), strings.Join(at, ", ")))
+			if len(fault.Examples) > 0 {
+				fmt.Fprintf(p.w, "      %s\n", p.Dim(term.Cut(term.Clean(fault.Examples[0].Excerpt), p.width-6)))
+			}
+		}
+	}
+	if more > 0 {
+		p.item(" ", fmt.Sprintf("and %s more", plural(more, "kind of fault")))
+	}
+}
+
+func (p *page) leftOut(r *hunt.Result) {
+	p.heading("Compared", fmt.Sprintf("%s with %s known good", plural(r.Suspicious, "suspicious event"), term.Count(r.Good)))
+	if r.Matching != "" {
+		p.text(2, "Known good is matched by "+r.Matching+".")
+	}
+	if r.Ignored > 0 {
+		p.text(2, fmt.Sprintf("%s ignored.", plural(int(r.Ignored), "event")))
+	}
+	if r.Unused > 0 {
+		p.text(2, fmt.Sprintf("%s outside the --good spans not used.", plural(int(r.Unused), "event")))
+	}
+	for i, l := range r.LeftOut {
+		if i == maxFaults {
+			p.text(2, fmt.Sprintf("and %d more fields left out", len(r.LeftOut)-i))
+			break
+		}
+		p.text(2, fmt.Sprintf("Left out %s: %s.", term.Clean(l.Field), l.Reason))
+	}
+}
+
+func (p *page) funnel(r *hunt.Result) {
+	p.heading("Funnel", "what each step removed, and what it left")
+	fmt.Fprintf(p.w, "  %-26s %10s %10s %9s %9s %6s\n", "", "removed", "events", "clients", "contents", "share")
+	for i, s := range r.Funnel {
+		name := s.Name
+		removed := term.Count(s.Removed.Events)
+		if i == 0 {
+			removed = ""
+		}
+		share := 100 * float64(s.Left.Events) / float64(max(1, r.Suspicious))
+		fmt.Fprintf(p.w, "  %s %10s %10s %9s %9s %5.1f%%\n", term.Pad(term.Cut(term.Clean(name), 26), 26), removed,
+			term.Count(s.Left.Events), term.Count(s.Left.Clients), term.Count(s.Left.Contents), share)
+	}
+}
+
+// level says how sure one can be.
+func (p *page) level(r *hunt.Result) {
+	n := len(r.Placebos)
+	if n == 0 {
+		p.heading("How sure", "")
+	} else {
+		top, median := r.Placebos[0].Top, 0.0
+		for _, x := range r.Placebos {
+			top = max(top, x.Top)
+			median += x.Median / float64(n)
+		}
+		best := r.Score(0)
+		p.heading("How sure", fmt.Sprintf("against %s of the same length", plural(n, "clean window")))
+		p.text(2, fmt.Sprintf("Best score here %.1f; the highest in a clean window is %.1f, the typical one %.1f. "+
+			"No p-value is below %.2f with %s.", best, top, median, 1/float64(n+1), plural(n, "clean window")))
+		above := 0
+		for i := 0; i < r.Len() && r.Score(i) > top; i++ {
+			above++
+		}
+		p.text(2, fmt.Sprintf("%s above every clean window. At least %.1f %% of the suspicious events are bad "+
+			"(%.0f %% sure); expected are %.1f %%.", capital(plural(above, "event scores")), 100*r.Share.Lower, 100*r.Share.Level,
+			100*r.Share.Expect))
+	}
+	for _, w := range r.Warnings {
+		p.item(p.Yellow("!"), w)
+	}
+}
+
+func (p *page) suspects(r *hunt.Result, limit int) error {
+	folds := r.Folds()
+	left := r.Funnel[len(r.Funnel)-1].Left
+	p.heading("Suspects", fmt.Sprintf("%s in %s, best first", plural(left.Events, "event"), plural(len(folds), "row")))
+	if len(folds) == 0 {
+		p.text(2, "Nothing in the window stands out from known good.")
+		return nil
+	}
+	for i := range folds[:min(len(folds), limit)] {
+		if err := p.suspect(r, i+1, &folds[i]); err != nil {
+			return err
+		}
+	}
+	if len(folds) > limit {
+		fmt.Fprintf(p.w, "\n  … %s more; --limit N shows them\n", plural(len(folds)-limit, "row"))
+	}
+	return nil
+}
+
+const (
+	maxFor     = 4
+	maxAgainst = 2
+)
+
+func (p *page) suspect(r *hunt.Result, n int, f *hunt.Fold) error {
+	s, err := r.Suspect(f.Best)
+	if err != nil {
+		return err
+	}
+	verdict := string(s.Verdict)
+	switch s.Verdict {
+	case hunt.VerdictBad:
+		verdict = p.Red(verdict)
+	case hunt.VerdictGood:
+		verdict = p.Green(verdict)
+	default:
+		verdict = p.Yellow(verdict)
+	}
+	span := hunt.Span{From: f.First, To: f.Last}
+	when := time.Unix(0, span.From).In(r.Zone).Format("01-02 15:04:05")
+	if f.Last/1e9 > f.First/1e9 {
+		when += " to " + time.Unix(0, span.To).In(r.Zone).Format("15:04:05")
+	}
+	fmt.Fprintf(p.w, "\n%s  score %s  %.0f %% %s  %s", p.Bold(fmt.Sprintf("%3d", n)), p.Bold(fmt.Sprintf("%.1f", s.Score)),
+		100*s.Probability, verdict, plural(len(f.Members), "event"))
+	if f.Clients > 1 {
+		fmt.Fprintf(p.w, " from %s clients", term.Count(f.Clients))
+	}
+	if f.Contents > 1 && f.Contents < len(f.Members) {
+		fmt.Fprintf(p.w, ", %s contents", term.Count(f.Contents))
+	}
+	fmt.Fprintf(p.w, "  %s\n", when)
+	where := fmt.Sprintf("%s:%d", term.Clean(s.File), s.Line)
+	fmt.Fprintf(p.w, "     %s\n", p.Cyan(term.CutMiddle(where, p.width-5)))
+	for _, line := range rawLines(term.Clean(string(s.Raw[:min(len(s.Raw), 4096)])), p.width-5, 2) {
+		fmt.Fprintf(p.w, "     %s\n", line)
+	}
+	pro, con := 0, 0
+	for _, e := range s.Evidence {
+		switch {
+		case e.Vote > 0 && pro < maxFor && e.Vote > .5:
+			pro++
+		case e.Vote < 0 && con < maxAgainst && e.Vote < -.5:
+			con++
+		default:
+			continue
+		}
+		p.clue(&e)
+	}
+	return nil
+}
+
+// rawLines cuts a raw line into at most n lines of width columns.
+func rawLines(s string, width, n int) []string {
+	var out []string
+	for len(out) < n-1 && term.Width(s) > width {
+		head := strings.TrimSuffix(term.Cut(s, width+1), "…")
+		out = append(out, head)
+		s = s[len(head):]
+	}
+	return append(out, term.Cut(s, width))
+}
+
+// clue writes one line of evidence: what it added, the token, and how often it comes with bad and with good.
+func (p *page) clue(e *hunt.Evidence) {
+	sign := p.Red(fmt.Sprintf("%+6.1f", e.Vote))
+	if e.Vote < 0 {
+		sign = p.Green(fmt.Sprintf("%+6.1f", e.Vote))
+	}
+	shares := shareText(e)
+	room := p.width - 7 - 6 - 1 - 2 - term.Width(shares)
+	name := term.CutMiddle(term.Clean(e.Token), max(room, 20))
+	fmt.Fprintf(p.w, "     %s %s  %s\n", sign, term.Pad(name, max(room, 20)), p.Dim(shares))
+}
+
+func shareText(e *hunt.Evidence) string {
+	return fmt.Sprintf("in %s of bad, %s of good", percent(e.BadShare, e.Bad), percent(e.GoodShare, e.Good))
+}
+
+// percent writes a share so that something never reads as nothing.
+func percent(share float64, n uint32) string {
+	switch {
+	case n == 0:
+		return "none"
+	case share >= .0995:
+		return fmt.Sprintf("%.0f %%", 100*share)
+	case share >= .00995:
+		return fmt.Sprintf("%.1f %%", 100*share)
+	case n < 10:
+		return fmt.Sprintf("%d", n)
+	case share >= .0001:
+		return fmt.Sprintf("%.2f %%", 100*share)
+	}
+	return term.Count(n)
+}
+
+// next says what to try, from what was and was not asked.
+func (p *page) next(r *hunt.Result, f *huntFlags) {
+	p.heading("Next", "")
+	var tips []string
+	if s, err := r.Suspect(0); err == nil && len(r.Folds()) > 0 {
+		tips = append(tips, fmt.Sprintf("weir related '%s:%d' LOG...  shows what else shares the best suspect's rare tokens", term.Clean(s.File), s.Line))
+	}
+	if !f.knownClients && r.Clients > 1 {
+		tips = append(tips, "--drop-known-clients  leaves only clients that known good never saw")
+	}
+	if len(r.Hosts) == 0 {
+		tips = append(tips, "--host HOST  narrows to the machine that was broken into; the others' events become known good")
+	}
+	if len(r.Placebos) < 5 {
+		tips = append(tips, "logs of more days, before and after, make more clean windows and a sharper ranking")
+	}
+	tips = append(tips, "--json --all > ranked.jsonl  keeps every event with its clues")
+	for _, t := range tips {
+		p.item("-", t)
+	}
+}
+
+// plural writes a count with its noun: "1 event", "2 events", "3 kinds of fault".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	first, rest, found := strings.Cut(noun, " of ")
+	if found {
+		return term.Count(n) + " " + first + "s of " + rest
+	}
+	if verb, ok := strings.CutSuffix(noun, " scores"); ok {
+		return term.Count(n) + " " + verb + "s score"
+	}
+	return term.Count(n) + " " + noun + "s"
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
