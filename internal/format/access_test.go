@@ -209,6 +209,32 @@ func TestIsIP(t *testing.T) {
 	}
 }
 
+// TestNoAllocations holds the hot path to its promise: once warm, no line costs memory, not even a malformed one.
+func TestNoAllocations(t *testing.T) {
+	const sshd = "Jan  2 03:04:05 gate sshd[4711]: Failed password for invalid user admin from 203.0.113.7 port 40022 ssh2"
+	tests := []struct {
+		d    Decoder
+		line string
+	}{
+		{mustNew(t, &access, Options{}), combinedLine + ` "10.0.0.1, 10.0.0.2" x\x41`},
+		{mustNew(t, &access, Options{}), "no access log"},
+		{mustNew(t, &access, Options{}), "[Fri Jan 02 03:04:05 2026] [error] [client 192.0.2.1] x"},
+		{mustNew(t, &access, Options{Format: nginxMain}), combinedLine},
+		{mustNew(t, &syslog, Options{}), "<38>" + sshd},
+		{mustNew(t, &syslog, Options{}), `<165>1 2026-01-02T03:04:05Z gate app - ID47 [ex@1 a="b\"" c="d e"] hello`},
+		{mustNew(t, &csvFormat, Options{}, "a,b", "1,2"), `"x ""y""",2`},
+		{mustNew(t, &csvFormat, Options{}, "a,b", "1,2"), "1"},
+		{mustNew(t, &text, Options{}), "2026-01-02 03:04:05 x"},
+	}
+	for _, tt := range tests {
+		line := []byte(tt.line)
+		var e event.Event
+		if n := testing.AllocsPerRun(100, func() { _ = tt.d.Decode(line, &e) }); n != 0 {
+			t.Errorf("%v allocations for %q", n, tt.line)
+		}
+	}
+}
+
 func BenchmarkAccess(b *testing.B) {
 	line := []byte(`203.0.113.7 - - [02/Jan/2026:03:04:05 +0100] "GET /shop/item/4711?ref=home&lang=en HTTP/1.1" 200 20512 ` +
 		`"https://www.example.org/shop/" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"`)
