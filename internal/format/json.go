@@ -8,8 +8,9 @@ import (
 )
 
 // jsonCursor reads one JSON text. It accepts what RFC 8259 does and two things more, because logs have them: bytes that
-// are not UTF-8, and control characters inside strings. It is hand-written because values can then point into the line
-// (fastjson copies it), and because it reads Zeek records about twice as fast; FuzzNDJSON holds it to encoding/json.
+// are not UTF-8, and control characters inside strings. It is hand-written so that values can point into the line, which
+// fastjson copies; decoding a Zeek record into an event takes 0.45 µs, where fastjson's parsing and visiting alone takes
+// 0.6 µs. FuzzJSONAgainstStdlib holds it to encoding/json.
 //
 // Its methods return nil, or why the text is not JSON.
 type jsonCursor struct {
