@@ -1,7 +1,6 @@
 package hunt
 
 import (
-	"cmp"
 	"slices"
 
 	"weir/internal/count"
@@ -16,7 +15,7 @@ import (
 //	features  distinct features of the contents, each with its tokens
 //	tokens    distinct tokens, each with its counts in the window and in known good
 type analysis struct {
-	rows     *rows
+	list     *list
 	content  []uint32 // of each row
 	contents []content
 	contFeat []uint32 // arena: features of contents
@@ -63,12 +62,12 @@ type fieldInfo struct {
 
 // lay builds the analysis of a window. own tells that the rows are part of the good counts, as a placebo's are, and have
 // to be taken out.
-func (h *hunter) lay(r *rows, own bool) *analysis {
-	a := &analysis{rows: r}
+func (h *hunter) lay(l *list, own bool) *analysis {
+	a := &analysis{list: l}
 	fieldAt := map[*token.Field]uint16{}
 	featAt := make([]uint32, len(h.keep.list)) // interned id → index into a.features plus one
-	for i := range r.list {
-		for _, id := range r.featuresOf(&r.list[i]) {
+	for i := range l.rows {
+		for _, id := range l.featuresOf(&l.rows[i]) {
 			if featAt[id] == 0 {
 				f := h.keep.fields[h.keep.list[id].field]
 				at, ok := fieldAt[f]
@@ -129,13 +128,13 @@ func (h *hunter) layTokens(a *analysis) {
 func (h *hunter) layContents(a *analysis, featAt []uint32) {
 	clientAt := map[uint32]uint32{}
 	seen := make(map[uint64][]uint32)
-	a.content = make([]uint32, len(a.rows.list))
+	a.content = make([]uint32, len(a.list.rows))
 	var feats []uint32
-	for i := range a.rows.list {
-		x := &a.rows.list[i]
+	for i := range a.list.rows {
+		x := &a.list.rows[i]
 		feats = feats[:0]
 		var sum uint64
-		for _, id := range a.rows.featuresOf(x) {
+		for _, id := range a.list.featuresOf(x) {
 			if f := featAt[id] - 1; a.fields[a.features[f].field].leftOut == "" {
 				feats = append(feats, f)
 				sum = (sum ^ uint64(f)) * 0x9FB21C651E98DF25
@@ -175,10 +174,3 @@ func (h *hunter) layContents(a *analysis, featAt []uint32) {
 func (a *analysis) featuresOf(c *content) []uint32 { return a.contFeat[c.from : c.from+uint32(c.n)] }
 
 func (a *analysis) tokensOf(f *featureInfo) []uint32 { return a.featTok[f.from : f.from+uint32(f.n)] }
-
-// sortRows puts rows in the order of file name and line, which is that of no worker and no command line.
-func sortRows(r *rows, fileRank []int) {
-	slices.SortFunc(r.list, func(a, b row) int {
-		return cmp.Or(cmp.Compare(fileRank[a.file], fileRank[b.file]), cmp.Compare(a.line, b.line))
-	})
-}

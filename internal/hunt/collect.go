@@ -106,6 +106,7 @@ func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, fea
 		}
 	}
 	x.raw, x.rawLen, c.err = c.raw.add(raw)
+	x.raw |= int64(c.raw.worker) << spoolShift
 	c.suspects.add(x, c.ids)
 }
 

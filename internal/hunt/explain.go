@@ -63,7 +63,7 @@ func (r *Result) Len() int { return len(r.order) }
 // Suspect returns the i-th suspect, best first from 0, with its raw line and evidence.
 func (r *Result) Suspect(i int) (*Suspect, error) {
 	row := r.order[i]
-	x := &r.a.rows.list[row]
+	x := &r.a.list.rows[row]
 	raw, err := r.h.rawOf(x)
 	if err != nil {
 		return nil, err
@@ -100,13 +100,13 @@ func (r *Result) verdict(c uint32) Verdict {
 
 // evidence returns the clues of a content.
 func (r *Result) evidence(c uint32) []Evidence {
-	good, bad := float64(r.h.counts.Total(count.Good)), float64(len(r.a.rows.list))
+	good, bad := float64(r.h.counts.Total(count.Good)), float64(len(r.a.list.rows))
 	out := make([]Evidence, 0, len(r.clues[c]))
 	for _, k := range r.clues[c] {
 		t := &r.a.tokens[k.token]
 		f := r.h.keep.feature(r.a.features[k.feature].id)
 		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote)), Weight: round(r.j.weight[k.token]),
-			Good: t.good, Bad: min(t.bad, uint32(len(r.a.rows.list))), GoodShare: float64(t.good) / good,
+			Good: t.good, Bad: min(t.bad, uint32(len(r.a.list.rows))), GoodShare: float64(t.good) / good,
 			BadShare: min(1, float64(t.bad)/bad), Field: f.Field.Name, Own: !k.supported})
 	}
 	return out
@@ -149,11 +149,11 @@ func (r *Result) Folds() []Fold {
 		if s == nil {
 			s = &state{len(folds), map[uint32]bool{}, map[uint32]bool{}}
 			seen[key] = s
-			folds = append(folds, Fold{Best: i, First: r.a.rows.list[row].time, Last: r.a.rows.list[row].time})
+			folds = append(folds, Fold{Best: i, First: r.a.list.rows[row].time, Last: r.a.list.rows[row].time})
 		}
 		f := &folds[s.at]
 		f.Members = append(f.Members, i)
-		f.First, f.Last = min(f.First, r.a.rows.list[row].time), max(f.Last, r.a.rows.list[row].time)
+		f.First, f.Last = min(f.First, r.a.list.rows[row].time), max(f.Last, r.a.list.rows[row].time)
 		if k := r.a.contents[c].client; k > 0 {
 			s.clients[k] = true
 		}

@@ -29,7 +29,7 @@ func (h *hunter) layFields(a *analysis, own bool) {
 	}
 	a.events = float64(h.counts.Total(count.Good))
 	if own {
-		a.events -= float64(len(a.rows.list))
+		a.events -= float64(len(a.list.rows))
 	}
 }
 

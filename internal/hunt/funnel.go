@@ -32,7 +32,7 @@ const goodBelow = .5
 
 // funnel applies the narrowing steps in their order.
 func (r *Result) funnel() {
-	r.narrowed = make([]uint8, len(r.a.rows.list))
+	r.narrowed = make([]uint8, len(r.a.list.rows))
 	r.Funnel = append(r.Funnel, Step{Name: "suspicious", Left: r.tally(0)})
 	n := &r.h.opt.Narrow
 	if n.KnownClients {
@@ -55,7 +55,7 @@ func (r *Result) funnel() {
 		r.step("drop-networks "+networkText(n.DropNetworks), func(i int) bool { return r.inNetworks(i, n.DropNetworks) })
 	}
 	for k, w := range n.DropWhere {
-		r.step("drop-where "+w.Text, func(i int) bool { return int(r.a.rows.list[i].dropped) == k+1 })
+		r.step("drop-where "+w.Text, func(i int) bool { return int(r.a.list.rows[i].dropped) == k+1 })
 	}
 	r.step(LearnedGood, func(i int) bool { return r.prob[r.a.content[i]] < goodBelow })
 }
@@ -93,8 +93,8 @@ func (r *Result) tally(step uint8) Tally {
 // knownClients returns, by client of the analysis, whether known good holds events of the same client.
 func (r *Result) knownClients() []bool {
 	known := make([]bool, r.a.clients+1)
-	for i := range r.a.rows.list {
-		id := r.a.rows.list[i].client
+	for i := range r.a.list.rows {
+		id := r.a.list.rows[i].client
 		if id == 0 {
 			continue
 		}
@@ -107,8 +107,8 @@ func (r *Result) knownClients() []bool {
 
 // values calls f with the values that a row has of one field until f returns true, and reports whether it did.
 func (r *Result) values(row int, match func(*token.Field) bool, f func(value string) bool) bool {
-	x := &r.a.rows.list[row]
-	for _, id := range r.a.rows.featuresOf(x) {
+	x := &r.a.list.rows[row]
+	for _, id := range r.a.list.featuresOf(x) {
 		ft := r.h.keep.feature(id)
 		if match(ft.Field) && f(string(ft.Value)) {
 			return true
@@ -125,7 +125,7 @@ func (r *Result) inCountries(row int, countries []string) bool {
 }
 
 func (r *Result) inHours(row int, hours []HourRange) bool {
-	h := time.Unix(0, r.a.rows.list[row].time).In(r.Zone).Hour()
+	h := time.Unix(0, r.a.list.rows[row].time).In(r.Zone).Hour()
 	return slices.ContainsFunc(hours, func(x HourRange) bool { return x.contains(h) })
 }
 

@@ -48,7 +48,7 @@ type judge struct {
 func newJudge(a *analysis, m Method) *judge {
 	j := &judge{a: a, m: m, weight: make([]float64, len(a.tokens)), own: make([]int32, len(a.tokens)),
 		best: make([]int32, len(a.fields))}
-	n := float64(len(a.rows.list))
+	n := float64(len(a.list.rows))
 	for i := range a.tokens {
 		t := &a.tokens[i]
 		j.weight[i] = bayes.Weight(float64(t.bad), n, t.matched, a.events)
@@ -123,7 +123,7 @@ func (j *judge) strongest(fi uint32, x *featureInfo, client uint32) vote {
 		w := j.weight[t]
 		k := &j.a.tokens[t]
 		if leave {
-			w = bayes.Weight(float64(k.bad)-float64(j.own[t]), float64(len(j.a.rows.list)), k.matched, j.a.events)
+			w = bayes.Weight(float64(k.bad)-float64(j.own[t]), float64(len(j.a.list.rows)), k.matched, j.a.events)
 		}
 		if w > best.weight {
 			best.weight, best.token = w, t

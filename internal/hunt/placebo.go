@@ -125,7 +125,7 @@ func (l *ladder) giveUp() {
 	for len(order) > 0 && (l.stored > maxPlaceboRows || len(order) > MaxPlacebos+spare) {
 		k := order[len(order)-1]
 		order = order[:len(order)-1]
-		l.stored -= len(l.spans[k].list)
+		l.stored -= l.spans[k].len()
 		l.worst = l.rank(k)
 		delete(l.spans, k)
 	}
@@ -151,12 +151,13 @@ func (l *ladder) absorb(o *ladder, ids []uint32) {
 		if l.spans[k] == nil {
 			l.spans[k] = &rows{}
 		}
+		n := r.len()
 		l.spans[k].absorb(r, ids)
-		l.stored += len(r.list)
+		l.stored += n
 	}
 	for k, r := range l.spans { // o gave up more than this one had
 		if l.rank(k) >= l.worst {
-			l.stored -= len(r.list)
+			l.stored -= r.len()
 			delete(l.spans, k)
 		}
 	}
@@ -168,7 +169,7 @@ func (l *ladder) absorb(o *ladder, ids []uint32) {
 // A placebo is a clean window that plays the suspect.
 type placebo struct {
 	span Span
-	rows rows
+	rows *rows
 }
 
 // choose picks the placebo windows: whole inside the time that the logs cover, clear of the windows and of each other,
@@ -186,10 +187,10 @@ func choose(ladders []*ladder, covered Span, keepOff, good []Span, budget int) [
 				len(good) > 0 && !slices.ContainsFunc(good, func(o Span) bool { return o.From <= s.From && s.To <= o.To }) {
 				continue
 			}
-			if used += len(l.spans[k].list); used > budget && len(out) >= minPlacebos {
+			if used += l.spans[k].len(); used > budget && len(out) >= minPlacebos {
 				break
 			}
-			out = append(out, placebo{s, *l.spans[k]})
+			out = append(out, placebo{s, l.spans[k]})
 		}
 	}
 	slices.SortFunc(out, func(a, b placebo) int { return cmp.Compare(a.span.From, b.span.From) })

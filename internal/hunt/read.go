@@ -22,7 +22,7 @@ type hunter struct {
 	codify   *token.Codifier
 	counts   *count.Counts
 	keep     *interner
-	suspects rows
+	window   *list // suspicious events
 	ladders  []*ladder
 	raw      []*spool // by worker; a row's raw position holds the worker in its top bits
 	covered  Span
@@ -46,7 +46,7 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 		for i, w := range h.opt.Narrow.DropWhere {
 			q.drop[i].flag = w.New()
 		}
-		c := newCollector(&q, &spool{open: h.opt.Spool})
+		c := newCollector(&q, &spool{open: h.opt.Spool, worker: worker})
 		all = append(all, c)
 		return c
 	})
@@ -71,6 +71,7 @@ func (h *hunter) merge(all []*collector) error {
 	h.counts, h.keep = count.New(), newInterner()
 	h.ladders = newLadders(hull(h.q.windows))
 	h.covered = Span{1<<63 - 1, -1 << 63}
+	var suspects rows
 	for w, c := range all {
 		if c.err != nil {
 			return c.err
@@ -83,10 +84,7 @@ func (h *hunter) merge(all []*collector) error {
 		}
 		c.counter = nil
 		ids := h.keep.absorb(c.keep, h.codify)
-		for i := range c.suspects.list {
-			c.suspects.list[i].raw |= int64(w) << spoolShift
-		}
-		h.suspects.absorb(&c.suspects, ids)
+		suspects.absorb(&c.suspects, ids)
 		for i, l := range c.ladders {
 			h.ladders[i].absorb(l, ids)
 		}
@@ -96,7 +94,7 @@ func (h *hunter) merge(all []*collector) error {
 		h.unused += c.unused
 		all[w] = nil
 	}
-	sortRows(&h.suspects, h.fileRank)
+	h.window = suspects.sorted(h.fileRank)
 	return h.check()
 }
 
@@ -106,13 +104,13 @@ func (h *hunter) check() error {
 	switch {
 	case h.covered.To < h.covered.From:
 		return fmt.Errorf("%w: %s", ErrNoTimes, "a hunt compares a stretch of time with the rest")
-	case len(h.suspects.list) == 0 && !slices.ContainsFunc(h.q.windows, func(s Span) bool { return s.Overlaps(h.covered, 0) }):
+	case len(h.window.rows) == 0 && !slices.ContainsFunc(h.q.windows, func(s Span) bool { return s.Overlaps(h.covered, 0) }):
 		return fmt.Errorf("%w: the window lies outside the logs, which run from %s to %s (%s)", ErrNothingSuspicious,
 			formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)
-	case len(h.suspects.list) == 0 && len(h.q.hosts) > 0:
+	case len(h.window.rows) == 0 && len(h.q.hosts) > 0:
 		return fmt.Errorf("%w: no event in the window names %s as an address or host", ErrNothingSuspicious,
 			strings.Join(h.opt.Hosts, " or "))
-	case len(h.suspects.list) == 0:
+	case len(h.window.rows) == 0:
 		return fmt.Errorf("%w: the logs (%s to %s, %s) hold no event in the window", ErrNothingSuspicious,
 			formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)
 	case h.counts.Total(count.Good) == 0:

@@ -77,9 +77,9 @@ type Result struct {
 func (h *hunter) result() (*Result, error) {
 	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered,
 		Good: int64(h.counts.Total(count.Good)), Ignored: h.ignored, Unused: h.unused, h: h,
-		Suspicious: len(h.suspects.list)}
+		Suspicious: len(h.window.rows)}
 	h.shapes = map[*count.Group]count.Shape{}
-	r.a = h.lay(&h.suspects, false)
+	r.a = h.lay(h.window, false)
 	r.j = newJudge(r.a, h.opt.Method)
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()
@@ -109,13 +109,12 @@ type innocent struct {
 func (r *Result) placebos() []innocent {
 	h := r.h
 	keepOff := slices.Concat(h.q.windows, h.q.ignore)
-	chosen := choose(h.ladders, h.covered, keepOff, h.q.good, max(minPlaceboBudget, 2*len(h.suspects.list)))
+	chosen := choose(h.ladders, h.covered, keepOff, h.q.good, max(minPlaceboBudget, 2*len(h.window.rows)))
 	h.ladders = nil
 	var judges []*judge
 	var moments []map[string]*bayes.Moments
 	for i := range chosen {
-		sortRows(&chosen[i].rows, h.fileRank)
-		j := newJudge(h.lay(&chosen[i].rows, true), h.opt.Method)
+		j := newJudge(h.lay(chosen[i].rows.sorted(h.fileRank), true), h.opt.Method)
 		judges = append(judges, j)
 		moments = append(moments, j.moments())
 	}
@@ -129,7 +128,7 @@ func (r *Result) placebos() []innocent {
 			s = nil
 		}
 		sums := j.scores(s, nil)
-		p := Placebo{Span: chosen[i].span, Events: len(j.a.rows.list), Top: math.Inf(-1)}
+		p := Placebo{Span: chosen[i].span, Events: len(j.a.list.rows), Top: math.Inf(-1)}
 		values := make([]float64, len(sums))
 		for c := range sums {
 			values[c] = sums[c].score
@@ -182,7 +181,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 		r.Share.Expect += p
 		r.Share.Distinct += r.prob[c]
 	}
-	r.Share.Expect /= float64(len(r.a.rows.list))
+	r.Share.Expect /= float64(len(r.a.list.rows))
 	r.Share.Distinct /= float64(len(r.sums))
 	for _, x := range innocents {
 		steps = append(steps, step{x.score, x.copies, x.window})
@@ -199,7 +198,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 			worst = max(worst, clean[s.window])
 		}
 		if last := i+1 == len(steps) || steps[i+1].score != s.score; last {
-			if bound := (own - worst) / float64(len(r.a.rows.list)); bound > r.Share.Lower {
+			if bound := (own - worst) / float64(len(r.a.list.rows)); bound > r.Share.Lower {
 				r.Share.Lower, r.Share.Score = bound, s.score
 			}
 		}
@@ -230,7 +229,7 @@ func (a *analysis) distinct() (of []uint32, n int) {
 
 // rank orders the rows: by score, equal scores by file name and line.
 func (r *Result) rank() {
-	r.order = make([]uint32, len(r.a.rows.list))
+	r.order = make([]uint32, len(r.a.list.rows))
 	for i := range r.order {
 		r.order[i] = uint32(i)
 	}

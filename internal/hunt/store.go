@@ -1,6 +1,9 @@
 package hunt
 
 import (
+	"cmp"
+	"slices"
+
 	"weir/internal/token"
 )
 
@@ -8,28 +11,101 @@ import (
 type row struct {
 	time    int64
 	line    int64
+	raw     int64  // where the raw line lies in the spool, −1 if it was not kept
+	chunk   uint32 // its features are chunks[chunk][from : from+n] of its rows
+	from    uint32
 	file    int32
 	client  uint32 // feature that says who the client is, plus one; 0 where the record names none
-	from    uint32 // its features are feats[from : from+n] of its rows
-	n       uint16
-	raw     int64 // where the raw line lies in the spool, −1 if it was not kept
 	rawLen  uint32
+	n       uint16
 	dropped uint8 // 1 + index of the user's narrowing step that flagged it while reading, else 0
 }
 
-// rows are stored events with their features in one arena.
+// rows are stored events with their features. Both grow by chunks, so that growing copies nothing and merging two
+// workers' rows moves chunks instead of events.
 type rows struct {
-	list  []row
-	feats []uint32
+	full   [][]row
+	last   []row
+	chunks [][]uint32
 }
+
+const (
+	rowChunk     = 1 << 10
+	featureChunk = 1 << 14
+)
 
 func (r *rows) add(x row, feats []uint32) {
-	x.from, x.n = uint32(len(r.feats)), uint16(len(feats))
-	r.feats = append(r.feats, feats...)
-	r.list = append(r.list, x)
+	k := len(r.chunks) - 1
+	if k < 0 || len(r.chunks[k])+len(feats) > cap(r.chunks[k]) {
+		// Small spans stay small: the first chunks double up to the full size.
+		size := min(featureChunk, 64<<min(len(r.chunks), 16))
+		r.chunks = append(r.chunks, make([]uint32, 0, max(size, len(feats))))
+		k++
+	}
+	x.chunk, x.from, x.n = uint32(k), uint32(len(r.chunks[k])), uint16(len(feats))
+	r.chunks[k] = append(r.chunks[k], feats...)
+	if len(r.last) == cap(r.last) {
+		if len(r.last) > 0 {
+			r.full = append(r.full, r.last)
+		}
+		r.last = make([]row, 0, min(rowChunk, 16<<min(len(r.full), 16)))
+	}
+	r.last = append(r.last, x)
 }
 
-func (r *rows) featuresOf(x *row) []uint32 { return r.feats[x.from : x.from+uint32(x.n)] }
+// len is the number of rows.
+func (r *rows) len() int {
+	n := len(r.last)
+	for _, c := range r.full {
+		n += len(c)
+	}
+	return n
+}
+
+// absorb moves the rows of o, whose feature ids are renumbered by ids, to r. o must not be used afterwards.
+func (r *rows) absorb(o *rows, ids []uint32) {
+	shift := uint32(len(r.chunks))
+	for _, c := range o.chunks {
+		for i, f := range c {
+			c[i] = ids[f]
+		}
+	}
+	r.chunks = append(r.chunks, o.chunks...)
+	if len(o.last) > 0 {
+		o.full = append(o.full, o.last)
+	}
+	for _, c := range o.full {
+		for i := range c {
+			c[i].chunk += shift
+			if c[i].client > 0 {
+				c[i].client = ids[c[i].client-1] + 1
+			}
+		}
+	}
+	r.full = append(r.full, o.full...)
+}
+
+// A list is rows at rest: in one piece, in the order of file name and line.
+type list struct {
+	rows   []row
+	chunks [][]uint32
+}
+
+// sorted puts the rows in the order of file name and line, which is that of no worker and no command line. r must not be
+// used afterwards.
+func (r *rows) sorted(fileRank []int) *list {
+	l := &list{make([]row, 0, r.len()), r.chunks}
+	for _, c := range append(r.full, r.last) {
+		l.rows = append(l.rows, c...)
+	}
+	r.full, r.last, r.chunks = nil, nil, nil
+	slices.SortFunc(l.rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(fileRank[a.file], fileRank[b.file]), cmp.Compare(a.line, b.line))
+	})
+	return l
+}
+
+func (l *list) featuresOf(x *row) []uint32 { return l.chunks[x.chunk][x.from : x.from+uint32(x.n)] }
 
 // A feature is a token.Feature that was seen in a stored event, with its text kept.
 type feature struct {
@@ -46,17 +122,18 @@ const maxKept = 4096
 
 // An interner numbers the features of stored events, densely from 0.
 type interner struct {
-	byHash map[uint64]uint32
+	index  index
 	list   []feature
 	arena  []byte
 	fields []*token.Field
 	byID   []int32 // token.Field.ID → index into fields plus one
 }
 
-func newInterner() *interner { return &interner{byHash: make(map[uint64]uint32)} }
+func newInterner() *interner { return &interner{} }
 
 func (in *interner) intern(f *token.Feature) uint32 {
-	if id, ok := in.byHash[f.Hash]; ok {
+	id, ok := in.index.number(f.Hash)
+	if ok {
 		return id
 	}
 	for f.Field.ID >= len(in.byID) {
@@ -70,9 +147,7 @@ func (in *interner) intern(f *token.Feature) uint32 {
 	x := feature{hash: f.Hash, left: f.Left, off: uint64(len(in.arena)), len: uint16(len(value)), other: uint16(len(other)),
 		field: uint16(in.byID[f.Field.ID] - 1), kind: uint8(f.Kind)}
 	in.arena = append(append(in.arena, value...), other...)
-	id := uint32(len(in.list))
 	in.list = append(in.list, x)
-	in.byHash[f.Hash] = id
 	return id
 }
 
@@ -94,19 +169,4 @@ func (in *interner) absorb(o *interner, codify *token.Codifier) []uint32 {
 		ids[i] = in.intern(&f)
 	}
 	return ids
-}
-
-// absorb appends the rows of o, whose feature ids are renumbered by ids.
-func (r *rows) absorb(o *rows, ids []uint32) {
-	shift := uint32(len(r.feats))
-	for _, f := range o.feats {
-		r.feats = append(r.feats, ids[f])
-	}
-	for _, x := range o.list {
-		x.from += shift
-		if x.client > 0 {
-			x.client = ids[x.client-1] + 1
-		}
-		r.list = append(r.list, x)
-	}
 }
