@@ -1,0 +1,65 @@
+# Everything here runs with Go alone, but for what `make bench` says it lacks.
+
+GO          ?= go
+STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 60s
+# Packages that run goroutines of their own: these are tested again under the race detector.
+RACE        ?= ./internal/source ./internal/format ./internal/hunt ./cmd/weir
+BENCHFLAGS  ?=
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test check bench fuzz fmt vet lint imports docs race fuzz-short clean help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/weir
+	$(GO) build -trimpath -o bin/weir ./cmd/weir
+
+demo: ## a generated break-in, found
+	$(GO) run ./cmd/weir demo
+
+test: ## every test
+	$(GO) test ./...
+
+check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
+
+fmt: ## gofmt has nothing to say
+	@echo "== gofmt"
+	@out=$$(gofmt -l $$(find . -name '*.go' -not -path './.git/*')); \
+	  if [ -n "$$out" ]; then echo "not formatted; run gofmt -w on:"; echo "$$out"; exit 1; fi
+
+vet:
+	@echo "== go vet"
+	$(GO) vet ./...
+
+lint:
+	@echo "== staticcheck"
+	$(STATICCHECK) ./...
+
+imports: ## who may import whom (internal/architecture)
+	@echo "== import rules"
+	$(GO) test -count=1 ./internal/architecture
+
+docs: ## every command block of README and docs
+	@echo "== commands in the documentation"
+	$(GO) test -count=1 ./test/docs
+
+race: ## tests of concurrent packages under the race detector (needs a C compiler)
+	@echo "== race detector"
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then set -x; $(GO) test -race $(RACE); \
+	  elif [ "$$CI" = true ]; then echo "the race detector needs cgo and a C compiler"; exit 1; \
+	  else echo "SKIPPED: the race detector needs cgo and a C compiler"; fi
+
+fuzz-short:
+	@echo "== every fuzzer for 5 s"
+	@GO=$(GO) .ci/fuzz 5s
+
+fuzz: ## every fuzzer for FUZZTIME (default 60s)
+	@GO=$(GO) .ci/fuzz $(FUZZTIME)
+
+bench: ## the table of quality and speed, as Markdown
+	$(GO) run ./bench $(BENCHFLAGS)
+
+clean:
+	rm -rf bin
