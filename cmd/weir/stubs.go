@@ -5,4 +5,3 @@ import (
 )
 
 func newRelated(s *streams) *cobra.Command { return &cobra.Command{Use: "related"} }
-func newDemo(s *streams) *cobra.Command    { return &cobra.Command{Use: "demo"} }
