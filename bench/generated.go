@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// generate makes a scenario with truth in a new directory and returns it with its window.
+func (b *bench) generate(ctx context.Context, name string, args ...string) (dir, window string, p process, err error) {
+	dir = filepath.Join(b.dir, name)
+	p, err = start(ctx, b.dir, nil, io.Discard, b.weir, append([]string{"scenario", "--out", dir}, args...)...)
+	if err != nil {
+		return
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "incident.json"))
+	if err != nil {
+		return
+	}
+	var in struct{ From, To string }
+	err = json.Unmarshal(text, &in)
+	return dir, in.From + "/" + in.To, p, err
+}
+
+// logs are the files of a scenario that a hunt reads.
+var logs = []string{"nginx", "auth.log", "zeek"}
+
+// scale measures memory and time on many generated events.
+func (b *bench) scale(ctx context.Context) error {
+	events := 20_000_000
+	if b.quick {
+		events = 1_000_000
+	}
+	dir, window, made, err := b.generate(ctx, "scale", "--events", strconv.Itoa(events), "--seed", "1")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	p, err := start(ctx, dir, nil, io.Discard, b.weir, append([]string{"hunt", "--window", window}, logs...)...)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n## Scale\n\n| generated events | generating | hunting | events/s | peak memory |\n|--:|--:|--:|--:|--:|\n| %d | %.1f s | %.1f s | %.0f | %s |\n",
+		events, made.took.Seconds(), p.took.Seconds(), float64(events)/p.took.Seconds(), megabytes(p.peak))
+	b.row(fmt.Sprintf("peak memory of weir hunt over %d M scenario events", events/1_000_000), "1 GB", "500 MB", "%s", megabytes(p.peak))
+	return nil
+}
+
+// demo times weir demo, and looks in which row of the page of a hunt each step of the same break-in first shows.
+func (b *bench) demo(ctx context.Context) error {
+	var out bytes.Buffer
+	p, err := start(ctx, b.dir, nil, &out, b.weir, "demo")
+	if err != nil {
+		return err
+	}
+	if out.Len() < 1000 {
+		return fmt.Errorf("weir demo printed only %q", out.Bytes())
+	}
+	b.row("weir demo, built binary", "15 s", "5 s", "%.1f s", p.took.Seconds())
+	dir, window, _, err := b.generate(ctx, "demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	out.Reset()
+	if _, err := start(ctx, dir, nil, &out, b.weir, append([]string{"hunt", "--window", window, "--limit", "500"}, logs...)...); err != nil {
+		return err
+	}
+	kinds, err := readTruth(filepath.Join(dir, "truth.csv"))
+	if err != nil {
+		return err
+	}
+	first, rows := firstRows(out.String(), kinds)
+	fmt.Printf("\n## Demo\n\n`weir demo` took %.1f s. In the page of a hunt over the same company (`weir scenario` with its defaults; %d rows read), a step\n"+
+		"first shows, by the line that stands for the row, at:\n\n| step | row |\n|---|--:|\n", p.took.Seconds(), rows)
+	var late []string
+	for _, kind := range kindsOf(kinds) {
+		at := "not shown"
+		if first[kind] > 0 {
+			at = strconv.Itoa(first[kind])
+		}
+		if first[kind] == 0 || first[kind] > 20 {
+			late = append(late, kind+" ("+at+")")
+		}
+		fmt.Printf("| %s | %s |\n", kind, at)
+	}
+	b.row("steps of the demo's break-in not among the first 20 rows", "none", "none", "%s", orNone(late))
+	return nil
+}
+
+// readTruth returns the kind of every malicious line, by file:line.
+func readTruth(name string) (map[string]string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	records, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	kinds := map[string]string{}
+	for _, r := range records[min(1, len(records)):] {
+		if len(r) >= 4 && r[2] == "1" {
+			kinds[r[0]+":"+r[1]] = r[3]
+		}
+	}
+	if len(kinds) == 0 {
+		return nil, fmt.Errorf("%s lists no malicious line", name)
+	}
+	return kinds, nil
+}
+
+func kindsOf(kinds map[string]string) []string {
+	var out []string
+	for _, k := range kinds {
+		if !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// rowHead is the first line of a row of suspects; the line after it is file:line.
+var rowHead = regexp.MustCompile(`^ *(\d+)  score `)
+
+// firstRows reads a hunt's page and returns the first row of each kind, and the number of rows.
+func firstRows(page string, kinds map[string]string) (first map[string]int, rows int) {
+	first = map[string]int{}
+	lines := strings.Split(page, "\n")
+	for i, line := range lines {
+		m := rowHead.FindStringSubmatch(line)
+		if m == nil || i+1 >= len(lines) {
+			continue
+		}
+		rows++
+		n, _ := strconv.Atoi(m[1])
+		if kind := kinds[strings.TrimSpace(lines[i+1])]; kind != "" && first[kind] == 0 {
+			first[kind] = n
+		}
+	}
+	return first, rows
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"time"
+)
+
+// A process is what a finished program used.
+type process struct {
+	took time.Duration // wall time of the whole process
+	peak int64         // resident memory in bytes, 0 where the system does not tell
+}
+
+// start runs a program to its end. stdin may be nil.
+func start(ctx context.Context, dir string, stdin io.Reader, stdout io.Writer, name string, args ...string) (process, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout = dir, stdin, stdout
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	begun := time.Now()
+	err := cmd.Run()
+	p := process{took: time.Since(begun)}
+	if err != nil {
+		return p, fmt.Errorf("%s %.200q: %w\n%s", name, args, err, stderr.Bytes())
+	}
+	p.peak = peakMemory(cmd.ProcessState)
+	return p, nil
+}
+
+func megabytes(n int64) string {
+	if n == 0 {
+		return "not told by this system"
+	}
+	return fmt.Sprintf("%d MB", (n+500_000)/1_000_000)
+}
