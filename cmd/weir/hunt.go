@@ -23,17 +23,16 @@ import (
 
 // huntFlags are the command line of hunt as it was typed.
 type huntFlags struct {
-	windows, ignore, good      []string
-	hosts                      []string
-	zone, format, geoip        string
-	knownClients               bool
-	dropCountry, onlyCountry   []string
-	dropHours, onlyHours       []string
-	dropNetworks, dropWhere    []string
-	json, all                  bool
-	limit, workers             int
-	leaveOut                   string
-	noPlacebo, sumVotes, plain bool
+	windows, ignore, good    []string
+	hosts                    []string
+	zone, format, geoip      string
+	knownClients             bool
+	dropCountry, onlyCountry []string
+	dropHours, onlyHours     []string
+	dropNetworks, dropWhere  []string
+	json, all                bool
+	limit, workers           int
+	ablate                   []string
 }
 
 func newHunt(s *streams) *cobra.Command {
@@ -78,13 +77,8 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.IntVar(&f.limit, "limit", 0, "how many suspects to show (default 100 as JSON, 20 rows otherwise)")
 	p.BoolVar(&f.all, "all", false, "show every suspicious event, also those that a step of the funnel flagged")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
-	p.StringVar(&f.leaveOut, "ablate-leave-out", "identity", "")
-	p.BoolVar(&f.noPlacebo, "ablate-placebo", false, "")
-	p.BoolVar(&f.sumVotes, "ablate-strongest", false, "")
-	p.BoolVar(&f.plain, "ablate-pairs", false, "")
-	for _, name := range []string{"ablate-leave-out", "ablate-placebo", "ablate-strongest", "ablate-pairs"} {
-		_ = p.MarkHidden(name) // fails only for a flag that is not there
-	}
+	p.StringSliceVar(&f.ablate, "ablate", nil, "leave out a part of the method, to measure what it is worth")
+	_ = p.MarkHidden("ablate") // fails only for a flag that is not there
 }
 
 func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error {
@@ -247,16 +241,29 @@ func (f *huntFlags) narrowing(n *hunt.Narrowing) error {
 	return errors.Join(errs...)
 }
 
+// ablations reads --ablate, the switch that docs/quality.md is measured with.
 func (f *huntFlags) ablations(m *hunt.Method) error {
-	m.NoPlacebo, m.Sum, m.NoPairs = f.noPlacebo, f.sumVotes, f.plain
-	switch f.leaveOut {
-	case "", "identity":
-	case "all":
-		m.LeaveOut = hunt.LeaveOutAll
-	case "none":
-		m.LeaveOut = hunt.LeaveOutNone
-	default:
-		return fmt.Errorf("--ablate-leave-out is identity, all or none")
+	for _, a := range f.ablate {
+		switch a {
+		case "placebo":
+			m.NoPlacebo = true
+		case "echo":
+			m.NoEcho = true
+		case "mixture":
+			m.NoMixture = true
+		case "rarity":
+			m.NoRarity = true
+		case "pairs":
+			m.NoPairs = true
+		case "matching":
+			m.NoMatching = true
+		case "own-client":
+			m.OwnClient = hunt.OwnClientAll
+		case "own-client-root":
+			m.OwnClient = hunt.OwnClientNone
+		default:
+			return fmt.Errorf("--ablate: there is no part %q", a)
+		}
 	}
 	return nil
 }

@@ -30,3 +30,28 @@ func Log2(x float64) float64 {
 	artanh := s + float64(s*float64(z*sum))
 	return float64(e) + float64(artanh*(2*math.Log2E))
 }
+
+// Exp2 returns 2^x, with the same bits on every platform. Its error is below 1e-14 relative; it is 0 below −1074 and +Inf
+// from 1024.
+//
+// x = n + f with |f| ≤ ½; 2^f = e^(f·ln 2) as a power series.
+func Exp2(x float64) float64 {
+	switch {
+	case math.IsNaN(x):
+		return x
+	case x >= 1024:
+		return math.Inf(1)
+	case x < -1074:
+		return 0
+	}
+	n := math.Floor(x + .5)
+	y := float64((x - n) * math.Ln2) // |y| < .35
+	sum := 1.0
+	for k := 16; k >= 1; k-- { // .35^17 / 17! < 1e-22
+		sum = 1 + float64(sum*y)/float64(k)
+	}
+	return math.Ldexp(sum, int(n))
+}
+
+// Logistic returns 1/(1+e^−x).
+func Logistic(x float64) float64 { return 1 / (1 + Exp2(-x*math.Log2E)) }

@@ -27,3 +27,24 @@ func TestLog2(t *testing.T) {
 		t.Error("edges")
 	}
 }
+
+func TestExp2(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 100_000 {
+		x := r.Float64()*2000 - 1000
+		got, want := Exp2(x), math.Exp2(x)
+		if math.Abs(got-want) > 1e-13*want {
+			t.Fatalf("Exp2(%v) = %v, math.Exp2 gives %v", x, got, want)
+		}
+	}
+	for x, want := range map[float64]float64{0: 1, 10: 1024, -1: .5, 2000: math.Inf(1), -2000: 0, -1074: math.SmallestNonzeroFloat64} {
+		if got := Exp2(x); got != want {
+			t.Errorf("Exp2(%v) = %v, want %v", x, got, want)
+		}
+	}
+	for x, want := range map[float64]float64{0: .5, 1: 0.7310585786300049, -800: 0, 800: 1} {
+		if got := Logistic(x); math.Abs(got-want) > 1e-15 {
+			t.Errorf("Logistic(%v) = %v, want %v", x, got, want)
+		}
+	}
+}

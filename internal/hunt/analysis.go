@@ -23,6 +23,7 @@ type analysis struct {
 	featTok  []uint32 // arena: tokens of features
 	tokens   []tokenInfo
 	fields   []fieldInfo
+	groups   []groupInfo
 	clients  int
 	events   float64 // known good events that this window is compared with
 }
@@ -43,9 +44,17 @@ type featureInfo struct {
 	left  int32 // feature that is the left side of a pair, −1 if none or not among these
 }
 
+// A group is the tokens of one kind that one field's values hold. A group votes once: its tokens come from the same value
+// and say much the same.
+type groupInfo struct {
+	name  string // as token.Name begins: url.query:word
+	field uint16
+}
+
 type tokenInfo struct {
 	hash      uint64
 	field     uint16
+	group     uint16
 	kind      token.Kind
 	bad, good uint32  // events in the window, in known good (a placebo's own taken out)
 	matched   float64 // good, re-weighted to the window's hours
@@ -97,13 +106,14 @@ func (h *hunter) layTokens(a *analysis) {
 		hash  uint64
 	}
 	at := make(map[key]uint32, 2*len(a.features))
+	groupAt := map[groupKey]uint16{}
 	add := func(field uint16, kind token.Kind, hash uint64) {
 		k := key{field, kind == token.Whole, hash}
 		t, ok := at[k]
 		if !ok {
 			t = uint32(len(a.tokens))
 			at[k] = t
-			a.tokens = append(a.tokens, tokenInfo{hash: hash, field: field, kind: kind})
+			a.tokens = append(a.tokens, tokenInfo{hash: hash, field: field, kind: kind, group: a.groupOf(groupAt, field, kind)})
 		}
 		a.featTok = append(a.featTok, t)
 	}
@@ -122,6 +132,26 @@ func (h *hunter) layTokens(a *analysis) {
 		}
 		x.n = uint16(len(a.featTok) - int(x.from))
 	}
+}
+
+type groupKey struct {
+	field uint16
+	kind  token.Kind
+}
+
+func (a *analysis) groupOf(at map[groupKey]uint16, field uint16, kind token.Kind) uint16 {
+	k := groupKey{field, kind}
+	g, ok := at[k]
+	if !ok {
+		g = uint16(len(a.groups))
+		at[k] = g
+		name := a.fields[field].field.Name
+		if kind != token.Whole {
+			name += ":" + kind.String()
+		}
+		a.groups = append(a.groups, groupInfo{name, field})
+	}
+	return g
 }
 
 // layContents folds rows into contents.

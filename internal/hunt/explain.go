@@ -49,7 +49,7 @@ type Suspect struct {
 func (r *Result) keepClues(c int, votes []vote, z []float64) {
 	list := make([]clue, len(votes))
 	for i := range votes {
-		list[i] = clue{votes[i].feature, votes[i].token, float32(z[i]), votes[i].support > 0}
+		list[i] = clue{votes[i].feature, votes[i].token, float32(z[i]), votes[i].support > .5}
 	}
 	slices.SortStableFunc(list, func(a, b clue) int {
 		return cmp.Compare(math.Abs(float64(b.vote)), math.Abs(float64(a.vote)))

@@ -57,7 +57,16 @@ func (r *Result) funnel() {
 	for k, w := range n.DropWhere {
 		r.step("drop-where "+w.Text, func(i int) bool { return int(r.a.list.rows[i].dropped) == k+1 })
 	}
-	r.step(LearnedGood, func(i int) bool { return r.prob[r.a.content[i]] < goodBelow })
+	r.step(LearnedGood, func(i int) bool { return r.isGood(r.a.content[i]) })
+}
+
+// isGood reports whether a content goes with learned good: clean windows hold the like. Without clean windows its
+// probability decides.
+func (r *Result) isGood(c uint32) bool {
+	if len(r.Placebos) == 0 {
+		return r.prob[c] < goodBelow
+	}
+	return r.sums[c].score <= r.level.score && r.sums[c].rarity <= r.level.rarity
 }
 
 // step flags the rows that no earlier step flagged and for which flag is true.

@@ -10,50 +10,85 @@ import (
 
 // Method chooses between ways of judging, for ablations (docs/quality.md). The zero value is what weir does.
 type Method struct {
-	NoPlacebo bool // votes as they are, not laid against those of clean windows
-	LeaveOut  LeaveOut
-	Sum       bool // sum the weights of a field's tokens instead of taking the strongest
-	NoPairs   bool // leave declared pairs out
+	OwnClient  OwnClient
+	NoPlacebo  bool // votes as they are, not laid against those of clean windows
+	NoEcho     bool // fields that say the same all count in full
+	NoMixture  bool // the window's events all count as bad, no second round
+	NoRarity   bool // leave rarity out of the score
+	NoPairs    bool // leave declared pairs out
+	NoMatching bool // known good is not matched by hour
 }
 
-// LeaveOut says in which fields an event is judged without what its own client brought into the window.
-type LeaveOut uint8
+// OwnClient says how much of what an event's own client brought into the window speaks against the event.
+type OwnClient uint8
 
-// The ways of leaving out.
+// The ways of counting one's own client.
 const (
-	LeaveOutIdentity LeaveOut = iota // in fields that say who the client is
-	LeaveOutAll                      // in every field
-	LeaveOutNone
+	OwnClientRoot OwnClient = iota // the square root of its events: a client can be loud, but not a crowd
+	OwnClientNone                  // nothing
+	OwnClientAll                   // everything, like any other
 )
 
-// A vote is what one field of a content says.
+// A vote is what one group of a content's tokens says.
 type vote struct {
-	field   uint16
+	group   uint16
 	feature uint32
 	token   uint32
-	weight  float64 // bits
-	support uint32  // events that carry the token without its own client's: known good ones and those of others in the window
+	weight  float64 // weight of evidence in bits, of the strongest token
+	rarity  float64 // bits: how rare the rarest token is in known good
+	support float64 // events that carry the token without its own client's: known good ones and those of others in the window
 }
 
 // A judge votes over the contents of one analysis. It keeps scratch arrays and is used by one goroutine.
 type judge struct {
 	a      *analysis
 	m      Method
-	weight []float64 // of each token, nothing left out
-	own    []int32   // of each token: events of the client that is being judged
-	best   []int32   // by field: index into votes plus one
+	share  []float64 // by content: how much of it counts as bad; the rest counts as good
+	bad    []float64 // by token: events in the window, weighted
+	good   []float64 // by token: known good, with the good part of the window
+	events float64   // in the window, weighted
+	known  float64   // known good events, with the good part of the window
+	weight []float64 // by token, nothing of any client left out
+	rarity []float64 // by token
+	own    []float64 // by token: weighted events of the client that is being judged
+	best   []int32   // by group: index into votes plus one
 	votes  []vote
 }
 
-func newJudge(a *analysis, m Method) *judge {
-	j := &judge{a: a, m: m, weight: make([]float64, len(a.tokens)), own: make([]int32, len(a.tokens)),
-		best: make([]int32, len(a.fields))}
-	n := float64(len(a.list.rows))
+// newJudge prepares to judge an analysis in which share of each content counts as bad (nil: all of it).
+func newJudge(a *analysis, m Method, share []float64) *judge {
+	n := len(a.tokens)
+	j := &judge{a: a, m: m, share: share, bad: make([]float64, n), good: make([]float64, n), weight: make([]float64, n),
+		rarity: make([]float64, n), own: make([]float64, n), best: make([]int32, len(a.groups)), known: a.events}
 	for i := range a.tokens {
-		t := &a.tokens[i]
-		j.weight[i] = bayes.Weight(float64(t.bad), n, t.matched, a.events)
+		j.good[i] = a.tokens[i].matched
+	}
+	for i := range a.contents {
+		c := &a.contents[i]
+		p := j.shareOf(uint32(i))
+		n := float64(p * float64(c.copies))
+		rest := float64(c.copies) - n
+		j.events += n
+		j.known += rest
+		for _, fi := range a.featuresOf(c) {
+			for _, t := range a.tokensOf(&a.features[fi]) {
+				j.bad[t] += n
+				j.good[t] += rest
+			}
+		}
+	}
+	for t := range j.weight {
+		j.weight[t] = bayes.Weight(j.bad[t], j.events, j.good[t], j.known)
+		j.rarity[t] = bayes.Rarity(a.tokens[t].matched, a.events)
 	}
 	return j
+}
+
+func (j *judge) shareOf(c uint32) float64 {
+	if j.share == nil {
+		return 1
+	}
+	return j.share[c]
 }
 
 // each calls f with the votes of every content, client by client in the order of their first events. The votes are valid
@@ -71,144 +106,86 @@ func (j *judge) each(f func(c int, votes []vote)) {
 		for client != 0 && n < len(order) && a.contents[order[n]].client == client {
 			n++
 		}
-		j.countOwn(order[:n], 1)
+		events := j.countOwn(order[:n])
 		for _, c := range order[:n] {
-			f(int(c), j.vote(&a.contents[c]))
+			f(int(c), j.vote(&a.contents[c], client != 0, events))
 		}
-		j.countOwn(order[:n], -1)
+		j.forgetOwn(order[:n])
 		order = order[n:]
 	}
 }
 
-// countOwn adds (or takes back) what the contents of one client brought into the window. A content that names no client
-// stands for itself.
-func (j *judge) countOwn(contents []uint32, sign int32) {
+// countOwn adds what the contents of one client brought into the window and returns its events. A content that names no
+// client stands for itself.
+func (j *judge) countOwn(contents []uint32) (events float64) {
 	for _, ci := range contents {
 		c := &j.a.contents[ci]
+		n := float64(j.shareOf(ci) * float64(c.copies))
+		events += n
 		for _, fi := range j.a.featuresOf(c) {
 			for _, t := range j.a.tokensOf(&j.a.features[fi]) {
-				j.own[t] += sign * int32(c.copies)
+				j.own[t] += n
+			}
+		}
+	}
+	return events
+}
+
+func (j *judge) forgetOwn(contents []uint32) {
+	for _, ci := range contents {
+		for _, fi := range j.a.featuresOf(&j.a.contents[ci]) {
+			for _, t := range j.a.tokensOf(&j.a.features[fi]) {
+				j.own[t] = 0
 			}
 		}
 	}
 }
 
-func (j *judge) vote(c *content) []vote {
+// vote returns the votes of one content: for each group of its tokens, the weight of the one that speaks most for bad.
+// named tells that the content names its client, which brought events into the window.
+func (j *judge) vote(c *content, named bool, events float64) []vote {
 	j.votes = j.votes[:0]
+	adjust := named && j.m.OwnClient != OwnClientAll
+	rest := j.events - j.excess(events)
 	for _, fi := range j.a.featuresOf(c) {
 		x := &j.a.features[fi]
-		field := &j.a.fields[x.field]
-		if j.m.NoPairs && field.field.Left != "" {
+		if j.m.NoPairs && j.a.fields[x.field].field.Left != "" {
 			continue
 		}
-		v := j.strongest(fi, x, c.client)
-		if at := j.best[x.field]; at == 0 {
-			j.votes = append(j.votes, v)
-			j.best[x.field] = int32(len(j.votes))
-		} else if v.weight > j.votes[at-1].weight {
-			j.votes[at-1] = v
+		for _, t := range j.a.tokensOf(x) {
+			w := j.weight[t]
+			if own := j.own[t]; adjust && own > 1 {
+				w = bayes.Weight(j.bad[t]-j.excess(own), rest, j.good[t], j.known)
+			}
+			g := j.a.tokens[t].group
+			at := j.best[g]
+			if at == 0 {
+				j.votes = append(j.votes, vote{g, fi, t, w, j.rarity[t], 0})
+				j.best[g] = int32(len(j.votes))
+				continue
+			}
+			v := &j.votes[at-1]
+			v.rarity = max(v.rarity, j.rarity[t])
+			if w > v.weight {
+				v.weight, v.token, v.feature = w, t, fi
+			}
 		}
 	}
 	for i := range j.votes {
-		j.best[j.votes[i].field] = 0
+		v := &j.votes[i]
+		j.best[v.group] = 0
+		v.support = j.good[v.token] + j.bad[v.token] - j.own[v.token]
 	}
 	return j.votes
 }
 
-// strongest returns the vote of one feature: the weight of its token that speaks most for bad.
-func (j *judge) strongest(fi uint32, x *featureInfo, client uint32) vote {
-	best := vote{field: x.field, feature: fi, weight: math.Inf(-1)}
-	leave := client != 0 && (j.m.LeaveOut == LeaveOutAll || j.m.LeaveOut == LeaveOutIdentity && j.a.fields[x.field].field.Identity)
-	for _, t := range j.a.tokensOf(x) {
-		w := j.weight[t]
-		k := &j.a.tokens[t]
-		if leave {
-			w = bayes.Weight(float64(k.bad)-float64(j.own[t]), float64(len(j.a.list.rows)), k.matched, j.a.events)
-		}
-		if w > best.weight {
-			best.weight, best.token = w, t
-			best.support = k.good + uint32(max(0, int64(k.bad)-int64(j.own[t])))
-		}
+// excess is how many of a client's own n events are left out of the evidence against it.
+func (j *judge) excess(n float64) float64 {
+	switch {
+	case j.m.OwnClient == OwnClientAll || n <= 0:
+		return 0
+	case j.m.OwnClient == OwnClientNone:
+		return n
 	}
-	return best
-}
-
-// spreads is what each field votes in clean windows, by name.
-type spreads map[string]bayes.Spread
-
-// moments adds up the votes of one placebo window over its distinct contents.
-func (j *judge) moments() map[string]*bayes.Moments {
-	out := map[string]*bayes.Moments{}
-	j.each(func(_ int, votes []vote) {
-		for i := range votes {
-			name := j.a.fields[votes[i].field].field.Name
-			if out[name] == nil {
-				out[name] = &bayes.Moments{}
-			}
-			out[name].Add(votes[i].weight)
-		}
-	})
-	return out
-}
-
-// spread merges the moments of all placebo windows but one (−1 for all).
-func spread(placebos []map[string]*bayes.Moments, but int) spreads {
-	all := map[string]*bayes.Moments{}
-	for i, p := range placebos {
-		if i == but {
-			continue
-		}
-		for name, m := range p {
-			if all[name] == nil {
-				all[name] = &bayes.Moments{}
-			}
-			all[name].Merge(m)
-		}
-	}
-	out := spreads{}
-	for name, m := range all {
-		out[name] = m.Spread()
-	}
-	return out
-}
-
-// A verdictSum is what the votes of one content come to.
-type verdictSum struct {
-	score     float64
-	pro, con  float64 // votes for bad and for good, as standardized
-	supported float64 // score without what nobody but its own client has ever shown
-}
-
-// scores returns the sum over the fields of every content of their votes, each laid against what the field votes in clean
-// windows. Without placebos s is nil and votes count as a field that clean windows never showed.
-//
-// keep, if not nil, is called with the votes of every content and what each came to.
-func (j *judge) scores(s spreads, keep func(c int, votes []vote, z []float64)) []verdictSum {
-	at := make([]bayes.Spread, len(j.a.fields))
-	for i := range j.a.fields {
-		at[i] = s[j.a.fields[i].field.Name]
-	}
-	out := make([]verdictSum, len(j.a.contents))
-	var zs []float64
-	j.each(func(c int, votes []vote) {
-		v := &out[c]
-		zs = zs[:0]
-		for i := range votes {
-			z := at[votes[i].field].Standardize(votes[i].weight)
-			zs = append(zs, z)
-			v.score += z
-			if z > 0 {
-				v.pro += z
-			} else {
-				v.con += z
-			}
-			if z < 0 || votes[i].support > 0 {
-				v.supported += z
-			}
-		}
-		if keep != nil {
-			keep(c, votes, zs)
-		}
-	})
-	return out
+	return n - min(n, math.Sqrt(n))
 }

@@ -66,12 +66,12 @@ type Result struct {
 	a          *analysis
 	j          *judge
 	clues      [][]clue // by content: its strongest votes
-	spread     spreads
-	sums       []verdictSum // by content
-	prob       []float64    // by content
-	distinctOf []uint32     // by content: its number among contents without regard to the client
-	narrowed   []uint8      // by row: 1 + index into Funnel of the step that flagged it, else 0
-	order      []uint32     // rows, best first
+	level      level
+	sums       []sum     // by content
+	prob       []float64 // by content
+	distinctOf []uint32  // by content: its number among contents without regard to the client
+	narrowed   []uint8   // by row: 1 + index into Funnel of the step that flagged it, else 0
+	order      []uint32  // rows, best first
 }
 
 func (h *hunter) result() (*Result, error) {
@@ -80,7 +80,6 @@ func (h *hunter) result() (*Result, error) {
 		Suspicious: len(h.window.rows)}
 	h.shapes = map[*count.Group]count.Shape{}
 	r.a = h.lay(h.window, false)
-	r.j = newJudge(r.a, h.opt.Method)
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()
 	r.Matching = h.matching
@@ -90,7 +89,7 @@ func (h *hunter) result() (*Result, error) {
 		}
 	}
 	slices.SortFunc(r.LeftOut, func(a, b LeftOut) int { return cmp.Compare(a.Field, b.Field) })
-	innocents := r.placebos()
+	innocents := r.judgeAll()
 	r.judgeContents(innocents)
 	r.warn()
 	r.funnel()
@@ -100,39 +99,40 @@ func (h *hunter) result() (*Result, error) {
 
 // innocent is a content of a placebo window with its score.
 type innocent struct {
-	score  float64
+	sum
 	copies uint32
 	window int
 }
 
-// placebos runs the whole comparison on clean windows and returns what they hold.
-func (r *Result) placebos() []innocent {
-	h := r.h
+// judgeAll judges the window and the placebo windows, twice: the first round takes all of a window's events as bad; the
+// second takes each as bad by its share (see mixture), in the placebo windows as in the real one. It returns what the
+// placebo windows hold.
+func (r *Result) judgeAll() []innocent {
+	h, m := r.h, r.h.opt.Method
 	keepOff := slices.Concat(h.q.windows, h.q.ignore)
 	chosen := choose(h.ladders, h.covered, keepOff, h.q.good, max(minPlaceboBudget, 2*len(h.window.rows)))
 	h.ladders = nil
-	var judges []*judge
-	var moments []map[string]*bayes.Moments
+	clean := make([]*analysis, len(chosen))
 	for i := range chosen {
-		j := newJudge(h.lay(chosen[i].rows.sorted(h.fileRank), true), h.opt.Method)
-		judges = append(judges, j)
-		moments = append(moments, j.moments())
+		clean[i] = h.lay(chosen[i].rows.sorted(h.fileRank), true)
 	}
-	if !h.opt.Method.NoPlacebo {
-		r.spread = spread(moments, -1)
-	}
-	var all []innocent
-	for i, j := range judges {
-		s := spread(moments, i)
-		if h.opt.Method.NoPlacebo {
-			s = nil
+	own, sums := r.round(clean, nil, nil)
+	if !m.NoMixture && len(clean) > 0 {
+		level := mixtureOf(sums)
+		shares := make([][]float64, len(sums))
+		for i := range sums {
+			shares[i] = level.shares(sums[i])
 		}
-		sums := j.scores(s, nil)
-		p := Placebo{Span: chosen[i].span, Events: len(j.a.list.rows), Top: math.Inf(-1)}
-		values := make([]float64, len(sums))
-		for c := range sums {
-			values[c] = sums[c].score
-			all = append(all, innocent{sums[c].score, j.a.contents[c].copies, i})
+		own, sums = r.round(clean, level.shares(own), shares)
+	}
+	r.sums = own
+	var all []innocent
+	for i, a := range clean {
+		p := Placebo{Span: chosen[i].span, Events: len(a.list.rows)}
+		values := make([]float64, len(sums[i]))
+		for c := range sums[i] {
+			values[c] = sums[i][c].score
+			all = append(all, innocent{sums[i][c], a.contents[c].copies, i})
 		}
 		slices.Sort(values)
 		p.Top, p.Median = values[len(values)-1], values[len(values)/2]
@@ -141,12 +141,100 @@ func (r *Result) placebos() []innocent {
 	return all
 }
 
+// round judges the placebo windows, each laid against the others, and the real window against all of them.
+func (r *Result) round(clean []*analysis, own []float64, shares [][]float64) (window []sum, placebos [][]sum) {
+	m := r.h.opt.Method
+	judges := make([]*judge, len(clean))
+	heard := make([]*voices, len(clean))
+	for i, a := range clean {
+		var share []float64
+		if shares != nil {
+			share = shares[i]
+		}
+		judges[i] = newJudge(a, m, share)
+		heard[i] = hear(judges[i])
+	}
+	all := without(heard, -1)
+	if !m.NoEcho {
+		e := &echo{at: map[string]int{}}
+		for _, j := range judges {
+			e.add(j, all)
+		}
+		e.voice(all)
+	}
+	for i, j := range judges {
+		c := without(heard, i)
+		c.voice = all.voice
+		if m.NoPlacebo {
+			c = nil
+		}
+		placebos = append(placebos, j.sums(c, nil))
+	}
+	if m.NoPlacebo || len(clean) == 0 {
+		all = nil
+	}
+	r.j = newJudge(r.a, m, own)
+	r.clues = make([][]clue, len(r.a.contents))
+	return r.j.sums(all, r.keepClues), placebos
+}
+
+// A mixture turns scores into shares of bad for the second round: a window is good and bad mixed, and what scores like a
+// clean window is good. One step of expectation maximization with known good clamped to good.
+type mixture struct{ at, scale float64 }
+
+// mixtureOf takes its level from the placebo windows: the score that one in twenty of their contents exceeds.
+func mixtureOf(placebos [][]sum) mixture {
+	var scores []float64
+	var moments bayes.Moments
+	for _, p := range placebos {
+		for i := range p {
+			scores = append(scores, p[i].score)
+			moments.Add(p[i].score)
+		}
+	}
+	slices.Sort(scores)
+	return mixture{scores[len(scores)*95/100], max(moments.Spread().SD, .5)}
+}
+
+func (m mixture) shares(sums []sum) []float64 {
+	out := make([]float64, len(sums))
+	for i := range sums {
+		out[i] = round(bayes.Logistic((sums[i].score - m.at) / m.scale))
+	}
+	return out
+}
+
 const minPlaceboBudget = 200_000
+
+// A level is how high clean windows reach: what lies below in both ways goes with learned good.
+type level struct{ score, rarity float64 }
+
+// Nineteen in twenty contents of clean windows score below the level, nine in ten are less rare. Both have to hold: a
+// flood in the window takes share from everything else in it and so lowers scores, but not rarity.
+const (
+	scoreQuantile  = .95
+	rarityQuantile = .90
+)
+
+func levelOf(innocents []innocent) level {
+	if len(innocents) == 0 {
+		return level{math.Inf(-1), math.Inf(-1)}
+	}
+	quantile := func(q float64, of func(*innocent) float64) float64 {
+		v := make([]float64, len(innocents))
+		for i := range innocents {
+			v[i] = of(&innocents[i])
+		}
+		slices.Sort(v)
+		return v[int(q*float64(len(v)-1))]
+	}
+	return level{quantile(scoreQuantile, func(x *innocent) float64 { return x.score }),
+		quantile(rarityQuantile, func(x *innocent) float64 { return x.rarity })}
+}
 
 // judgeContents scores every content of the window and turns scores into probabilities.
 func (r *Result) judgeContents(innocents []innocent) {
-	r.clues = make([][]clue, len(r.a.contents))
-	r.sums = r.j.scores(r.spread, r.keepClues)
+	r.level = levelOf(innocents)
 	n := float64(max(1, len(r.Placebos)))
 	s := make([]bayes.Scored, 0, len(r.sums)+len(innocents))
 	for _, v := range r.sums {
@@ -158,7 +246,7 @@ func (r *Result) judgeContents(innocents []innocent) {
 	if len(r.Placebos) == 0 {
 		r.prob = make([]float64, len(r.sums))
 		for i, v := range r.sums {
-			r.prob[i] = 1 - 1/(1+math.Exp2(v.score))
+			r.prob[i] = bayes.Logistic(v.score)
 		}
 		return
 	}

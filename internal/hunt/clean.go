@@ -1,0 +1,178 @@
+package hunt
+
+import (
+	"math"
+
+	"weir/internal/bayes"
+)
+
+// A clean is what the fields vote in clean windows: each alone, and how much they echo each other.
+type clean struct {
+	weight, rarity map[string]bayes.Spread
+	voice          map[string]float64 // of a field: 1 alone, less the more others say the same
+}
+
+// voices are the votes of one placebo window, summed over its distinct contents, by field.
+type voices struct {
+	names          []string
+	at             map[string]int
+	weight, rarity []bayes.Moments
+}
+
+func newVoices() *voices { return &voices{at: map[string]int{}} }
+
+func (v *voices) index(name string) int {
+	i, ok := v.at[name]
+	if !ok {
+		i = len(v.names)
+		v.at[name] = i
+		v.names = append(v.names, name)
+		v.weight = append(v.weight, bayes.Moments{})
+		v.rarity = append(v.rarity, bayes.Moments{})
+	}
+	return i
+}
+
+func hear(j *judge) *voices {
+	v := newVoices()
+	at := make([]int, len(j.a.groups))
+	for i := range at {
+		at[i] = v.index(j.a.groups[i].name)
+	}
+	j.each(func(_ int, votes []vote) {
+		for i := range votes {
+			k := at[votes[i].group]
+			v.weight[k].Add(votes[i].weight)
+			v.rarity[k].Add(votes[i].rarity)
+		}
+	})
+	return v
+}
+
+// without merges the voices of all placebo windows but one (−1: of all).
+func without(all []*voices, but int) *clean {
+	sum := newVoices()
+	for i, v := range all {
+		if i == but {
+			continue
+		}
+		for k, name := range v.names {
+			at := sum.index(name)
+			sum.weight[at].Merge(&v.weight[k])
+			sum.rarity[at].Merge(&v.rarity[k])
+		}
+	}
+	c := &clean{map[string]bayes.Spread{}, map[string]bayes.Spread{}, map[string]float64{}}
+	for i, name := range sum.names {
+		c.weight[name], c.rarity[name] = sum.weight[i].Spread(), sum.rarity[i].Spread()
+	}
+	return c
+}
+
+// echo is how alike the standardized votes of fields are, over the distinct contents of placebo windows: sums of
+// products, from which cosines follow.
+type echo struct {
+	at  map[string]int
+	dot [][]float64
+}
+
+const loud = 6 // standardized votes are cut here before they are compared, so that a few outliers do not make an echo
+
+func (e *echo) add(j *judge, c *clean) {
+	at := make([]int, len(j.a.groups))
+	spread := make([]bayes.Spread, len(j.a.groups))
+	for i := range at {
+		name := j.a.groups[i].name
+		k, ok := e.at[name]
+		if !ok {
+			k = len(e.at)
+			e.at[name] = k
+			for r := range e.dot {
+				e.dot[r] = append(e.dot[r], 0)
+			}
+			e.dot = append(e.dot, make([]float64, k+1))
+		}
+		at[i], spread[i] = k, c.weight[name]
+	}
+	var z []float64
+	j.each(func(_ int, votes []vote) {
+		z = z[:0]
+		for i := range votes {
+			z = append(z, min(max(spread[votes[i].group].Standardize(votes[i].weight), -loud), loud))
+		}
+		for i := range votes {
+			row := e.dot[at[votes[i].group]]
+			for k := range votes {
+				row[at[votes[k].group]] += float64(z[i] * z[k])
+			}
+		}
+	})
+}
+
+// voice gives every field its share of a common voice: m fields that say exactly the same count as the square root of m
+// fields, not as m. ρ is the cosine of their standardized votes; the voice of f is 1/√Σ ρ² over all fields.
+func (e *echo) voice(c *clean) {
+	for name, i := range e.at {
+		sum := 0.0
+		for k := range e.dot {
+			if d := e.dot[i][i] * e.dot[k][k]; d > 0 {
+				sum += float64(e.dot[i][k]*e.dot[i][k]) / d
+			}
+		}
+		c.voice[name] = 1 / math.Sqrt(max(1, sum))
+	}
+}
+
+// A sum is what the votes of one content come to.
+type sum struct {
+	score     float64
+	rarity    float64 // how rare it is in known good, by the same reckoning
+	pro, con  float64 // votes for bad and for good
+	supported float64 // score without what nobody but its own client has ever shown
+}
+
+// sums adds up the votes of every content, each laid against what its field votes in clean windows. c is nil where there
+// are none. keep, if not nil, is called with the votes of every content and what each came to.
+func (j *judge) sums(c *clean, keep func(content int, votes []vote, z []float64)) []sum {
+	n := len(j.a.groups)
+	weight, rarity, voice := make([]bayes.Spread, n), make([]bayes.Spread, n), make([]float64, n)
+	for i := range voice {
+		voice[i] = 1
+		if c != nil {
+			name := j.a.groups[i].name
+			weight[i], rarity[i] = c.weight[name], c.rarity[name]
+			if v, ok := c.voice[name]; ok {
+				voice[i] = v
+			}
+		}
+	}
+	out := make([]sum, len(j.a.contents))
+	var zs []float64
+	j.each(func(ci int, votes []vote) {
+		s := &out[ci]
+		zs = zs[:0]
+		for i := range votes {
+			v := &votes[i]
+			z := float64(voice[v.group] * weight[v.group].Standardize(v.weight))
+			r := float64(voice[v.group] * rarity[v.group].Standardize(v.rarity))
+			if !j.m.NoRarity {
+				z += r
+			}
+			zs = append(zs, z)
+			s.score += z
+			s.rarity += r
+			if z > 0 {
+				s.pro += z
+			} else {
+				s.con += z
+			}
+			if z < 0 || v.support > 0 {
+				s.supported += z
+			}
+		}
+		if keep != nil {
+			keep(ci, votes, zs)
+		}
+	})
+	return out
+}
