@@ -155,7 +155,7 @@ func (j *judge) sums(c *clean, keep func(content int, votes []vote, z []float64)
 			v := &votes[i]
 			z := float64(voice[v.group] * weight[v.group].Standardize(v.weight))
 			r := float64(voice[v.group] * rarity[v.group].Standardize(v.rarity))
-			if !j.m.NoRarity {
+			if j.m.Rarity {
 				z += r
 			}
 			zs = append(zs, z)

@@ -19,6 +19,7 @@ type collector struct {
 	keep     *interner
 	suspects rows
 	ladders  []*ladder
+	others   *others
 	raw      *spool
 	hostKeys []int8 // by event.Key.ID: 0 unknown, 1 no host field, 2 host field
 	ids      []uint32
@@ -47,7 +48,7 @@ type readStep struct {
 func newCollector(q *question, raw *spool) *collector {
 	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
 		first: 1<<63 - 1, last: -1 << 63}
-	c.ladders = newLadders(hull(q.windows))
+	c.ladders, c.others = newLadders(hull(q.windows)), newOthers()
 	return c
 }
 
@@ -90,15 +91,48 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 		c.suspect(e, pos, raw, features)
 		return
 	}
+	c.store(e, pos, features)
+}
+
+// store puts a known-good event aside for the placebos that may need it.
+func (c *collector) store(e *event.Event, pos format.Position, features []token.Feature) {
+	if len(c.q.hosts) > 0 && inAny(c.q.windows, e.Time) {
+		if x := c.row(e, pos, features); c.others.wants(c.keep, &x) {
+			c.others.add(c.keep, x, c.ids)
+		}
+		return
+	}
 	for _, l := range c.ladders {
-		if k, ok := l.wants(t); ok && c.hostMatches(e) {
-			l.add(k, c.row(e, pos, features), c.ids)
+		if k, ok := l.wants(e.Time); ok && c.hostMatches(e) {
+			x := c.row(e, pos, features)
+			x.client = c.witness(&x)
+			l.add(k, x, c.ids)
 		}
 	}
 }
 
+// witness returns the client of an event of the suspected hosts: its source, or, where the source is such a host itself,
+// who stands at the other end.
+func (c *collector) witness(x *row) uint32 {
+	if len(c.q.hosts) == 0 || x.client == 0 {
+		return x.client
+	}
+	is := func(id uint32) bool {
+		f := c.keep.feature(id - 1)
+		return c.q.hosts[strings.ToLower(string(f.Value))]
+	}
+	switch {
+	case !is(x.client):
+		return x.client
+	case x.peer > 0 && !is(x.peer):
+		return x.peer
+	}
+	return 0
+}
+
 func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, features []token.Feature) {
 	x := c.row(e, pos, features)
+	x.client = c.witness(&x)
 	for i, s := range c.q.drop {
 		if s.flag(e) {
 			x.dropped = uint8(i + 1)
@@ -114,7 +148,6 @@ func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, fea
 func (c *collector) row(e *event.Event, pos format.Position, features []token.Feature) row {
 	c.ids = c.ids[:0]
 	x := row{time: e.Time, file: int32(pos.File), line: pos.Line, raw: -1}
-	var peer uint32
 	for i := range features {
 		f := &features[i]
 		id := c.keep.intern(f)
@@ -122,15 +155,10 @@ func (c *collector) row(e *event.Event, pos format.Position, features []token.Fe
 		switch {
 		case f.Field.Left != "":
 		case f.Field.Client() && x.client == 0:
-			if x.client = id + 1; c.q.hosts[strings.ToLower(string(f.Value))] {
-				x.client = 0 // the suspected host itself; who stands at the other end is the witness
-			}
-		case f.Field.Peer() && peer == 0 && !c.q.hosts[strings.ToLower(string(f.Value))]:
-			peer = id + 1
+			x.client = id + 1
+		case f.Field.Peer() && x.peer == 0:
+			x.peer = id + 1
 		}
-	}
-	if x.client == 0 && len(c.q.hosts) > 0 {
-		x.client = peer
 	}
 	return x
 }

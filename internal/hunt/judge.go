@@ -14,7 +14,7 @@ type Method struct {
 	NoPlacebo  bool // votes as they are, not laid against those of clean windows
 	NoEcho     bool // fields that say the same all count in full
 	NoMixture  bool // the window's events all count as bad, no second round
-	NoRarity   bool // leave rarity out of the score
+	Rarity     bool // add rarity to the score
 	NoPairs    bool // leave declared pairs out
 	NoMatching bool // known good is not matched by hour
 }

@@ -169,6 +169,7 @@ func (l *ladder) absorb(o *ladder, ids []uint32) {
 // A placebo is a clean window that plays the suspect.
 type placebo struct {
 	span Span
+	host string // another host at the window's own time, or ""
 	rows *rows
 }
 
@@ -190,7 +191,7 @@ func choose(ladders []*ladder, covered Span, keepOff, good []Span, budget int) [
 			if used += l.spans[k].len(); used > budget && len(out) >= minPlacebos {
 				break
 			}
-			out = append(out, placebo{s, l.spans[k]})
+			out = append(out, placebo{span: s, rows: l.spans[k]})
 		}
 	}
 	slices.SortFunc(out, func(a, b placebo) int { return cmp.Compare(a.span.From, b.span.From) })

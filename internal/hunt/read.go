@@ -24,6 +24,7 @@ type hunter struct {
 	keep     *interner
 	window   *list // suspicious events
 	ladders  []*ladder
+	others   *others
 	raw      []*spool // by worker; a row's raw position holds the worker in its top bits
 	covered  Span
 	ignored  int64
@@ -69,7 +70,7 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 func (h *hunter) merge(all []*collector) error {
 	h.codify = token.NewCodifier(h.q.seed, h.opt.Enrich())
 	h.counts, h.keep = count.New(), newInterner()
-	h.ladders = newLadders(hull(h.q.windows))
+	h.ladders, h.others = newLadders(hull(h.q.windows)), newOthers()
 	h.covered = Span{1<<63 - 1, -1 << 63}
 	var suspects rows
 	for w, c := range all {
@@ -88,6 +89,7 @@ func (h *hunter) merge(all []*collector) error {
 		for i, l := range c.ladders {
 			h.ladders[i].absorb(l, ids)
 		}
+		h.others.absorb(c.others, ids, h.keep)
 		h.raw = append(h.raw, c.raw)
 		h.covered.From, h.covered.To = min(h.covered.From, c.first), max(h.covered.To, c.last)
 		h.ignored += c.ignored

@@ -28,6 +28,7 @@ type LeftOut struct{ Field, Reason string }
 // A Placebo is what a clean window of the same length gave.
 type Placebo struct {
 	Span   Span
+	Host   string // another host at the window's own time, or "" for the same hosts at another time
 	Events int
 	Top    float64 // its highest score
 	Median float64 // the median of the scores of its distinct contents
@@ -111,7 +112,8 @@ func (r *Result) judgeAll() []innocent {
 	h, m := r.h, r.h.opt.Method
 	keepOff := slices.Concat(h.q.windows, h.q.ignore)
 	chosen := choose(h.ladders, h.covered, keepOff, h.q.good, max(minPlaceboBudget, 2*len(h.window.rows)))
-	h.ladders = nil
+	chosen = append(chosen, h.otherHosts(MaxPlacebos-len(chosen))...)
+	h.ladders, h.others = nil, nil
 	clean := make([]*analysis, len(chosen))
 	for i := range chosen {
 		clean[i] = h.lay(chosen[i].rows.sorted(h.fileRank), true)
@@ -128,7 +130,7 @@ func (r *Result) judgeAll() []innocent {
 	r.sums = own
 	var all []innocent
 	for i, a := range clean {
-		p := Placebo{Span: chosen[i].span, Events: len(a.list.rows)}
+		p := Placebo{Span: chosen[i].span, Host: chosen[i].host, Events: len(a.list.rows)}
 		values := make([]float64, len(sums[i]))
 		for c := range sums[i] {
 			values[c] = sums[i][c].score

@@ -16,6 +16,7 @@ type row struct {
 	from    uint32
 	file    int32
 	client  uint32 // feature that says who the client is, plus one; 0 where the record names none
+	peer    uint32 // feature that says whom the source talked to, plus one, or 0
 	rawLen  uint32
 	n       uint16
 	dropped uint8 // 1 + index of the user's narrowing step that flagged it while reading, else 0
@@ -79,6 +80,9 @@ func (r *rows) absorb(o *rows, ids []uint32) {
 			c[i].chunk += shift
 			if c[i].client > 0 {
 				c[i].client = ids[c[i].client-1] + 1
+			}
+			if c[i].peer > 0 {
+				c[i].peer = ids[c[i].peer-1] + 1
 			}
 		}
 	}

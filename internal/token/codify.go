@@ -37,6 +37,7 @@ type Codifier struct {
 	list    []*Field
 	byKey   []*Field // by event.Key.ID
 	pairs   []*Field // like the declared pairs
+	byHost  []*Field // by Field.ID: its pair with the logging host
 	country *Field
 	org     *Field
 	split   splitter
@@ -113,6 +114,8 @@ func (c *Codifier) Codify(e *event.Event) []Feature {
 	if e.HasTime && c.enrich.Shift != nil {
 		c.fill(shift, 0, []byte(c.enrich.Shift(e.Time)))
 	}
+	c.absences()
+	c.hostPairs()
 	for i, p := range pairs {
 		l, r := &c.slots[p.left], &c.slots[p.right]
 		if l.set && r.set {
@@ -122,6 +125,64 @@ func (c *Codifier) Codify(e *event.Event) []Feature {
 		}
 	}
 	return c.out
+}
+
+// absences adds a feature for each field that records of its kind usually have and this one lacks: a request without a
+// user agent says as much as one with a rare one.
+func (c *Codifier) absences() {
+	for _, x := range expected {
+		if c.slots[x.with].set && !c.has(x.field) {
+			f := c.Field(x.field)
+			c.out = append(c.out, Feature{Field: f, Hash: f.Hash(none), Value: none, Kind: keyword})
+		}
+	}
+}
+
+var none = []byte("(none)")
+
+func (c *Codifier) has(name string) bool {
+	f := c.Field(name)
+	for i := range c.out {
+		if c.out[i].Field == f {
+			return true
+		}
+	}
+	return false
+}
+
+// maxHostPairs bounds the undeclared fields that are paired with the logging host.
+const maxHostPairs = 6
+
+// hostPairs pairs the logging host with the fields that have no declared meaning, where it says what happened: an alert
+// that one host raises every day is news on another.
+func (c *Codifier) hostPairs() {
+	h := &c.slots[hostName]
+	if !h.set {
+		return
+	}
+	n := 0
+	for i, end := 0, len(c.out); i < end && n < maxHostPairs; i++ {
+		x := c.out[i]
+		if x.Field.Entry.kind != auto || x.Field.Left != "" || x.Kind != keyword && x.Kind != text {
+			continue
+		}
+		n++
+		f := c.hostPair(x.Field)
+		c.out = append(c.out, Feature{Field: f, Hash: mix(f.seed, h.hash, x.Hash), Left: h.hash, Value: h.value, Other: x.Value,
+			Kind: keyword})
+	}
+}
+
+func (c *Codifier) hostPair(right *Field) *Field {
+	for right.ID >= len(c.byHost) {
+		c.byHost = append(c.byHost, nil)
+	}
+	if c.byHost[right.ID] == nil {
+		f := c.Field("host.name×" + right.Name)
+		f.Left, f.Right = "host.name", right.Name
+		c.byHost[right.ID] = f
+	}
+	return c.byHost[right.ID]
 }
 
 // mix hashes two hashes. Its inputs are keyed already.

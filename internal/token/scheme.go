@@ -147,6 +147,16 @@ var pairs = []pair{
 	{urlDomain, agentFamily},
 }
 
+// expected are fields whose absence is told, by a role whose presence makes them expected.
+var expected = []struct {
+	with  role
+	field string
+}{
+	{method, "url.query"},
+	{method, "http.request.referrer"},
+	{method, "user_agent.original"},
+}
+
 // roleNames name the sides of a pair.
 var roleNames = [numRoles]string{
 	sourceAddress: "source.ip", destinationAddress: "destination.ip", destinationPort: "destination.port",
