@@ -42,6 +42,7 @@ var rules = []struct {
 	{"count", rule{core: true}},
 	{"bayes", rule{core: true}},
 	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes"}, core: true}},
+	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"architecture", rule{}},
