@@ -163,3 +163,43 @@ func sum(hours *[HoursOfWeek]uint64) uint64 {
 	}
 	return n
 }
+
+// ClockBound measures how much the good values of the field follow the clock: for the mean record, how concentrated in
+// few hours of the week the records with its value are, over how concentrated all of the field's records are,
+//
+//	Σ_v g_v Σ_h (g_vh/g_v)² / Σ_v g_v  ÷  Σ_h (g_h/g)²
+//
+// over values v with at least min records. 1 is a field that takes no notice of time; a running number, whose every
+// stretch of values belongs to its own hours, is far above. It is 0 if no value has min records.
+func (g *Group) ClockBound(min uint32) float64 {
+	var records, bound float64
+	for i := range g.values.entries {
+		e := &g.values.entries[i]
+		if e.key == 0 || e.good < min {
+			continue
+		}
+		n, squares := 0.0, 0.0
+		for h := range HoursOfWeek {
+			if g.Events[Good][h] == 0 {
+				continue
+			}
+			good, _ := g.AtHour(e.key, h)
+			n += float64(good)
+			squares += float64(good) * float64(good)
+		}
+		if n > 0 {
+			records += n
+			bound += squares / n
+		}
+	}
+	all, squares := 0.0, 0.0
+	for h := range HoursOfWeek {
+		n := float64(g.Events[Good][h])
+		all += n
+		squares += n * n
+	}
+	if records == 0 || squares == 0 {
+		return 0
+	}
+	return bound / records / (squares / all / all)
+}

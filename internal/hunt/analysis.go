@@ -63,6 +63,7 @@ type tokenInfo struct {
 type fieldInfo struct {
 	field     *token.Field
 	group     *count.Group
+	numeric   bool
 	leftOut   string // why the field carries no weight, or ""
 	bad, good float64
 	matched   float64
@@ -85,6 +86,8 @@ func (h *hunter) lay(l *list, own bool) *analysis {
 					fieldAt[f] = at
 					a.fields = append(a.fields, fieldInfo{field: f, group: h.counts.Group(f.Name)})
 				}
+				x := h.keep.feature(id)
+				a.fields[at].numeric = a.fields[at].numeric || x.Numeric()
 				a.features = append(a.features, featureInfo{id: id, field: at, left: -1})
 				featAt[id] = uint32(len(a.features))
 			}

@@ -12,6 +12,8 @@ import (
 const (
 	minShape    = 50  // known-good records with the field before its shape says anything
 	uniqueShare = .95 // of them with a value of their own
+	clockBound  = 3   // count.Group.ClockBound from which a number is taken for a counter
+	minBound    = 20  // records that a value needs to count for that
 )
 
 // layFields decides which fields of the window carry weight.
@@ -23,14 +25,29 @@ func (h *hunter) layFields(a *analysis, own bool) {
 		if own {
 			f.good -= f.bad
 		}
-		if s := f.shape; s.Events >= minShape && float64(s.Distinct) >= uniqueShare*float64(s.Events) && f.field.Atomic() {
-			f.leftOut = fmt.Sprintf("nearly every record has a value of its own (%d values in %d records)", s.Distinct, s.Events)
-		}
+		f.leftOut = h.meaningless(f)
 	}
 	a.events = float64(h.counts.Total(count.Good))
 	if own {
 		a.events -= float64(len(a.list.rows))
 	}
+}
+
+// meaningless returns why a field carries no weight, or "".
+func (h *hunter) meaningless(f *fieldInfo) string {
+	why, ok := h.reasons[f.group]
+	if ok || !f.field.Atomic() {
+		return why
+	}
+	switch s := f.shape; {
+	case s.Events < minShape:
+	case float64(s.Distinct) >= uniqueShare*float64(s.Events):
+		why = fmt.Sprintf("nearly every record has a value of its own (%d values in %d records)", s.Distinct, s.Events)
+	case f.numeric && f.group.ClockBound(minBound) >= clockBound:
+		why = "its values run with the clock, as a counter's do"
+	}
+	h.reasons[f.group] = why
+	return why
 }
 
 func (h *hunter) shape(g *count.Group) count.Shape {

@@ -29,6 +29,7 @@ type hunter struct {
 	covered  Span
 	ignored  int64
 	shapes   map[*count.Group]count.Shape
+	reasons  map[*count.Group]string // why fields are left out
 	unused   int64
 	matching string
 }

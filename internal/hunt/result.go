@@ -79,7 +79,7 @@ func (h *hunter) result() (*Result, error) {
 	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered,
 		Good: int64(h.counts.Total(count.Good)), Ignored: h.ignored, Unused: h.unused, h: h,
 		Suspicious: len(h.window.rows)}
-	h.shapes = map[*count.Group]count.Shape{}
+	h.shapes, h.reasons = map[*count.Group]count.Shape{}, map[*count.Group]string{}
 	r.a = h.lay(h.window, false)
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()

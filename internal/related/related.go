@@ -84,8 +84,10 @@ type Seeds struct {
 type Token struct {
 	Name          string // as token.Name writes it
 	Field         string
+	Part, Pair    bool    // it is a part of a value; it is two values together
 	Weight        float64 // of evidence that an event belongs to the seeds, in bits
 	Seeds, Others uint32  // events that carry it
+	number        bool    // it is a number that counts or measures something
 }
 
 // A Hit is an event that shares rare tokens with the seeds, or several that share the same ones.

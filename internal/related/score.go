@@ -15,6 +15,12 @@ type vote struct {
 	bits  float64
 }
 
+// heaviest is what weighs most of a feature.
+type heaviest struct {
+	rare   int32   // index into table.tokens, −1 for none
+	weight float64 // of any token
+}
+
 // A scorer is one worker's share of the second reading.
 type scorer struct {
 	f      *finder
@@ -22,8 +28,9 @@ type scorer struct {
 	match  *matcher
 	ballot ballot
 	best   *best
-	found  map[uint64]int32 // by a feature's hash: its heaviest token in the table, −1 for none
-	at     []int            // by ballot id: index into votes plus one
+	found  map[uint64]heaviest // by a feature's hash
+	at     []int               // by ballot id: index into votes plus one
+	weight []float64           // by ballot id: of the heaviest token of the field, rare or not
 	votes  []vote
 	parts  []token.Part
 }
@@ -31,7 +38,7 @@ type scorer struct {
 func newScorer(f *finder) *scorer {
 	codify := token.NewCodifier(f.o.Seed, f.o.Enrich())
 	return &scorer{f: f, codify: codify, match: newMatcher(f.o, codify), ballot: ballot{ids: map[string]int{}},
-		best: newBest(f.o.Limit, f.o.Fold), found: map[uint64]int32{}}
+		best: newBest(f.o.Limit, f.o.Fold), found: map[uint64]heaviest{}}
 }
 
 // Event implements format.Handler.
@@ -64,12 +71,20 @@ func (s *scorer) vote(features []token.Feature) {
 			pairs++
 			continue
 		}
-		if t := s.heaviest(f); t >= 0 {
-			s.cast(s.ballot.of(f.Field).id, t, s.f.table.tokens[t].Weight)
+		h := s.heaviest(f)
+		id := s.ballot.of(f.Field).id
+		s.room(id)
+		s.weight[id] = max(s.weight[id], h.weight)
+		if h.rare >= 0 {
+			t := &s.f.table.tokens[h.rare]
+			if t.number {
+				id = s.ballot.id(numbers)
+				s.room(id)
+			}
+			s.cast(id, h.rare, t.Weight)
 		}
 	}
 	// Pairs come after their sides. What one weighs beyond them is what the two mean together.
-	alone := len(s.votes)
 	for i := len(features) - 1; i >= 0 && pairs > 0; i-- {
 		f := &features[i]
 		if f.Field.Left == "" {
@@ -81,48 +96,49 @@ func (s *scorer) vote(features []token.Feature) {
 			continue
 		}
 		b := s.ballot.of(f.Field)
-		if bits := s.f.table.tokens[t].Weight - s.bits(b.left, alone) - s.bits(b.right, alone); bits > 0 {
+		s.room(max(b.id, b.left, b.right))
+		if bits := s.f.table.tokens[t].Weight - s.weight[b.left] - s.weight[b.right]; bits > 0 {
 			s.cast(b.id, t, bits)
 		}
 	}
-	for i := range s.at {
-		s.at[i] = 0
-	}
+	clear(s.at)
+	clear(s.weight)
 }
 
 // cast lets a field vote, unless it has cast a heavier vote.
 func (s *scorer) cast(id int, t int32, bits float64) {
-	for id >= len(s.at) {
-		s.at = append(s.at, 0)
-	}
 	switch at := s.at[id]; {
 	case at == 0:
 		s.votes = append(s.votes, vote{t, bits})
 		s.at[id] = len(s.votes)
-	case t < s.votes[at-1].token:
+	case bits > s.votes[at-1].bits || bits == s.votes[at-1].bits && t < s.votes[at-1].token:
 		s.votes[at-1] = vote{t, bits}
 	}
 }
 
-// bits returns what a field has voted among the first n votes.
-func (s *scorer) bits(id, n int) float64 {
-	if id >= len(s.at) || s.at[id] == 0 || s.at[id] > n {
-		return 0
+// room makes room for a ballot id.
+func (s *scorer) room(id int) {
+	for id >= len(s.at) {
+		s.at, s.weight = append(s.at, 0), append(s.weight, 0)
 	}
-	return s.votes[s.at[id]-1].bits
 }
 
 const maxFound = 1 << 16
 
-// heaviest returns the heaviest token of a feature in the table, or −1.
-func (s *scorer) heaviest(f *token.Feature) int32 {
-	if t, ok := s.found[f.Hash]; ok {
-		return t
+// heaviest returns what weighs most of a feature.
+func (s *scorer) heaviest(f *token.Feature) heaviest {
+	if h, ok := s.found[f.Hash]; ok {
+		return h
 	}
-	best := int32(-1)
+	best := heaviest{rare: -1}
 	look := func(hash uint64) {
-		if t, ok := s.f.table.byHash[hash]; ok && (best < 0 || t < best) {
-			best = t
+		if t, ok := s.f.table.byHash[hash]; ok {
+			best.weight = max(best.weight, s.f.table.tokens[t].Weight)
+			if best.rare < 0 || t < best.rare {
+				best.rare = t
+			}
+		} else {
+			best.weight = max(best.weight, s.f.table.common[hash])
 		}
 	}
 	look(f.Hash)

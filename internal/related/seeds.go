@@ -51,7 +51,7 @@ type seeds struct {
 type seedFeature struct {
 	hash         uint64
 	field        string
-	left         bool // it is a pair
+	pair         bool
 	value, other []byte
 	kind         token.ValueKind
 }

@@ -4,17 +4,22 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"weir/internal/bayes"
 	"weir/internal/count"
 	"weir/internal/token"
 )
 
-// A token is rare while at most a tenth of the other events carry it, or a handful.
+// A token is rare while at most one in a hundred of the other events carries it, or a handful.
 const (
-	commonShare = .1
-	handful     = 3
+	commonShare = .01
+	handful     = 5
 )
+
+// crowd is how many seeds there must be before a number that one of them has says nothing about them.
+const crowd = 10
 
 // Fields that tell every record from every other lead nowhere; the same bounds as in a hunt.
 const (
@@ -24,8 +29,9 @@ const (
 
 // A table holds the tokens that seeds share with others and that few others carry.
 type table struct {
-	tokens  []Token          // heaviest first, then by name
-	byHash  map[uint64]int32 // index into tokens
+	tokens  []Token            // heaviest first, then whole values before parts, then by name
+	byHash  map[uint64]int32   // index into tokens
+	common  map[uint64]float64 // weights of tokens that are not rare: they do not vote, but pairs weigh less by them
 	alone   []Token
 	unique  int
 	leftOut []string
@@ -33,7 +39,7 @@ type table struct {
 
 // newTable weighs the tokens of the seeds. codify has the seed of the counts.
 func newTable(s *seeds, codify *token.Codifier) *table {
-	t := &table{byHash: map[uint64]int32{}}
+	t := &table{byHash: map[uint64]int32{}, common: map[uint64]float64{}}
 	type hashed struct {
 		Token
 		hash uint64
@@ -57,19 +63,25 @@ func newTable(s *seeds, codify *token.Codifier) *table {
 			}
 			seen[k.Hash] = true
 			good, bad := lookUp(group, &k)
-			tok := Token{Name: token.Name(x.field, k.Kind, k.Text), Field: x.field, Seeds: bad, Others: good,
+			tok := Token{Name: token.Name(x.field, k.Kind, k.Text), Field: x.field, Part: k.Kind != token.Whole, Pair: x.pair,
+				Seeds: bad, Others: good,
 				Weight: round(bayes.Weight(float64(bad), seeds, float64(good), others))}
+			tok.number = isNumber(x.field, &k)
 			switch {
-			case good == 0 && k.Kind == token.Whole && !x.left:
+			case s.count >= crowd && bad == 1 && tok.number:
+			case good == 0 && k.Kind == token.Whole && !x.pair:
 				t.unique++
 				t.alone = append(t.alone, tok)
-			case good > 0 && tok.Weight > 0 && (good <= handful || float64(good) <= commonShare*others):
+			case good == 0 || tok.Weight <= 0:
+			case good <= handful || float64(good) <= commonShare*others:
 				all = append(all, hashed{tok, k.Hash})
+			default:
+				t.common[k.Hash] = tok.Weight
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b hashed) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(order(a.Part), order(b.Part)), cmp.Compare(a.Name, b.Name))
 	})
 	for i, x := range all {
 		t.tokens = append(t.tokens, x.Token)
@@ -94,10 +106,27 @@ func lookUp(g *count.Group, t *token.Token) (others, seeds uint32) {
 	return g.Part(t.Hash)
 }
 
+// isNumber reports a number or a range of numbers; a port is a name.
+func isNumber(field string, t *token.Token) bool {
+	if strings.HasSuffix(field, ".port") {
+		return false
+	}
+	_, err := strconv.ParseFloat(t.Text, 64)
+	return err == nil || t.Kind == token.Range || t.Kind == token.Whole && strings.Contains(t.Text, "..")
+}
+
 // tellsAll reports whether nearly every record has a value of its own in a field.
 func tellsAll(f *token.Field, g *count.Group) bool {
 	s := g.Shape()
 	return f.Atomic() && s.Events >= minShape && float64(s.Distinct) >= uniqueShare*float64(s.Events)
+}
+
+// order puts false before true.
+func order(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func round(x float64) float64 { return math.Round(x*1e6) / 1e6 }
@@ -112,6 +141,9 @@ var sameAs = map[string]string{
 	"user_agent.name":                "user_agent.original",
 	"dns.question.registered_domain": "dns.question.name",
 }
+
+// numbers is what all numbers vote as: bytes, packets and durations follow from one another.
+const numbers = "#"
 
 // A ballot numbers the fields that vote as one.
 type ballot struct {

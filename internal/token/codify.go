@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 
@@ -66,9 +67,7 @@ func NewCodifier(seed uint64, e *Enrichment) *Codifier {
 	c := &Codifier{enrich: e, seed: seed, fields: map[string]*Field{}, derived: map[uint64]derivedValue{}}
 	c.split.enrich = e
 	for _, p := range pairs {
-		f := c.Field(roleNames[p.left] + "×" + roleNames[p.right])
-		f.Left, f.Right, f.Identity = roleNames[p.left], roleNames[p.right], p.left == sourceAddress
-		c.pairs = append(c.pairs, f)
+		c.pairs = append(c.pairs, c.Field(roleNames[p.left]+"×"+roleNames[p.right]))
 	}
 	c.country = c.Field("source.geo.country_iso_code")
 	c.org = c.Field("source.as.organization.name")
@@ -81,6 +80,9 @@ func (c *Codifier) Field(name string) *Field {
 	if f == nil {
 		s := schemeOf(name)
 		f = &Field{Name: name, ID: len(c.list), Entry: &s, Identity: s.identity, seed: xxh3.HashStringSeed(name, c.seed)}
+		if left, right, ok := strings.Cut(name, "×"); ok {
+			f.Left, f.Right, f.Identity = left, right, left == roleNames[sourceAddress]
+		}
 		c.fields[name] = f
 		c.list = append(c.list, f)
 	}
@@ -178,9 +180,7 @@ func (c *Codifier) hostPair(right *Field) *Field {
 		c.byHost = append(c.byHost, nil)
 	}
 	if c.byHost[right.ID] == nil {
-		f := c.Field("host.name×" + right.Name)
-		f.Left, f.Right = "host.name", right.Name
-		c.byHost[right.ID] = f
+		c.byHost[right.ID] = c.Field(roleNames[hostName] + "×" + right.Name)
 	}
 	return c.byHost[right.ID]
 }

@@ -100,12 +100,8 @@ func (s *splitter) words(v []byte, emit emitFunc) {
 	})
 }
 
-// text emits the words of a message and its shape as a template: what changes from record to record is masked.
-func (s *splitter) text(v []byte, emit emitFunc) {
-	s.words(v, emit)
-	s.buf = appendTemplate(s.buf[:0], v)
-	emit(Shape, cut(s.buf))
-}
+// text emits the words of a message. As a whole it is its template already: what changes from record to record is masked.
+func (s *splitter) text(v []byte, emit emitFunc) { s.words(v, emit) }
 
 func (s *splitter) path(v []byte, emit emitFunc) {
 	s.buf = appendDecoded(s.buf[:0], v, false)

@@ -87,6 +87,9 @@ func (f *Feature) Text() string {
 	return string(f.Value) + " × " + string(f.Other)
 }
 
+// Numeric reports whether value, of this field, is read as a number: by its size or range.
+func (f *Feature) Numeric() bool { return f.Kind == number || f.Kind == code }
+
 // Client reports whether the field says who sent the record: the address or name of its source.
 func (f *Field) Client() bool { return f.Entry.role == sourceAddress }
 
