@@ -19,7 +19,11 @@ build: ## bin/weir
 demo: ## a generated break-in, found
 	$(GO) run ./cmd/weir demo
 
+# go test shows what a skipped test says only with -v, so what will be skipped is said here.
 test: ## every test
+	@if [ ! -d "$${WEIR_SHARED:-../shared}/data/incidents" ]; then \
+	  echo "*** NOT TESTED: the quality of rankings, for want of $${WEIR_SHARED:-../shared}/data/incidents"; fi
+	@command -v jq >/dev/null || echo "*** NOT TESTED: the examples of docs/json.md that need jq"
 	$(GO) test ./...
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
