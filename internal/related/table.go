@@ -29,7 +29,7 @@ const (
 
 // A table holds the tokens that seeds share with others and that few others carry.
 type table struct {
-	tokens  []Token            // heaviest first, then whole values before parts, then by name
+	tokens  []Token            // heaviest first, then single values before pairs, whole ones before parts, then by name
 	byHash  map[uint64]int32   // index into tokens
 	common  map[uint64]float64 // weights of tokens that are not rare: they do not vote, but pairs weigh less by them
 	alone   []Token
@@ -81,7 +81,8 @@ func newTable(s *seeds, codify *token.Codifier) *table {
 		}
 	}
 	slices.SortFunc(all, func(a, b hashed) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(order(a.Part), order(b.Part)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(order(a.Pair), order(b.Pair)),
+			cmp.Compare(order(a.Part), order(b.Part)), cmp.Compare(a.Name, b.Name))
 	})
 	for i, x := range all {
 		t.tokens = append(t.tokens, x.Token)
