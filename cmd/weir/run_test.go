@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //
 //	ordinary FILE DAYS        writes an ordinary shop's access log, DAYS days from 2026-03-02, six visits an hour
 //	append FILE MORE...       appends files to FILE
+//	written DAY FILE...       makes files look as if they were last written on DAY
 //	unescape FILE...          reads every line of FILE as the inside of a Go string, in place
 //	compress gzip|zstd FILE   writes FILE.gz or FILE.zst and removes FILE
 //	columns N FILE            no line of FILE is wider than N columns
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ordinary": always(ordinary),
 			"append":   always(appendFiles),
+			"written":  always(written),
 			"unescape": always(unescape),
 			"compress": always(compress),
 			"columns":  always(columns),
@@ -97,6 +99,14 @@ func appendFiles(ts *testscript.TestScript, args []string) {
 	for _, name := range args[1:] {
 		_, err := f.WriteString(ts.ReadFile(name))
 		ts.Check(err)
+	}
+}
+
+func written(ts *testscript.TestScript, args []string) {
+	day, err := time.Parse(time.DateOnly, args[0])
+	ts.Check(err)
+	for _, name := range args[1:] {
+		ts.Check(os.Chtimes(ts.MkAbs(name), day, day))
 	}
 }
 
