@@ -86,6 +86,9 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	defer r.Close()
+	if f.keep == "" { // a reader that has seen enough ends this process at the next write
+		_ = os.RemoveAll(sf.out)
+	}
 	p := newPage(s.out)
 	p.demo(f, sf, truth)
 	p.story(truth, findSteps(r, steps))
@@ -189,7 +192,7 @@ func (p *page) demo(f *demoFlags, sf *scenarioFlags, t *scenario.Truth) {
 	p.command(append([]string{"weir", "hunt"}, huntWords(t, sf.zone)...), logsOf(t, sf.out))
 	if f.keep == "" {
 		fmt.Fprintln(p.w)
-		p.text(2, "The logs are gone when this ends; --keep DIR leaves them there to try other things.")
+		p.text(2, "The logs are gone again; --keep DIR leaves them there to try other things.")
 	}
 }
 

@@ -80,20 +80,7 @@ func runRelated(ctx context.Context, s *streams, f *relatedFlags, args []string)
 		return err
 	}
 	o.Query = query(what, file, line, inputs)
-	for i := range inputs {
-		if inputs[i].Size < 0 {
-			var drop func()
-			if inputs[i], drop, err = keepInput(inputs[i]); err != nil {
-				return err
-			}
-			defer drop()
-		}
-		inputs[i].ModTime = yearBefore(inputs[i].ModTime)
-	}
-	bar := newProgress(s.err)
-	o.Scan.Progress = bar.update
-	r, err := related.Find(ctx, inputs, *o)
-	bar.done()
+	r, err := findRelated(ctx, s, inputs, o)
 	if err != nil {
 		return explainRelated(err, file)
 	}
@@ -101,6 +88,25 @@ func runRelated(ctx context.Context, s *streams, f *relatedFlags, args []string)
 		return relatedJSON(s.out, r)
 	}
 	return printRelated(s, r, what, zone, o)
+}
+
+// findRelated finds with a progress line on standard error. What it keeps in temporary files is gone when it returns.
+func findRelated(ctx context.Context, s *streams, inputs []source.Input, o *related.Options) (*related.Result, error) {
+	for i := range inputs {
+		if inputs[i].Size < 0 {
+			kept, drop, err := keepInput(inputs[i])
+			if err != nil {
+				return nil, err
+			}
+			defer drop()
+			inputs[i] = kept
+		}
+		inputs[i].ModTime = yearBefore(inputs[i].ModTime)
+	}
+	bar := newProgress(s.err)
+	defer bar.done()
+	o.Scan.Progress = bar.update
+	return related.Find(ctx, inputs, *o)
 }
 
 // options reads the flags, and reports every fault at once.
