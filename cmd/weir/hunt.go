@@ -252,7 +252,7 @@ func (f *huntFlags) ablations(m *hunt.Method) error {
 		case "mixture":
 			m.NoMixture = true
 		case "rarity":
-			m.NoRarity = true
+			m.Rarity = true
 		case "pairs":
 			m.NoPairs = true
 		case "matching":
