@@ -225,9 +225,6 @@ func (c *Codifier) add(f *Field, v []byte) {
 			return // a list that names a member twice
 		}
 	}
-	if kind == text {
-		whole = v // the parts are taken from the message itself
-	}
 	c.out = append(c.out, Feature{Field: f, Hash: h, Value: whole, Kind: kind})
 	c.roles(f, h, v)
 }
@@ -342,11 +339,7 @@ type Token struct {
 // Tokens returns a feature's tokens with their texts: the value first, then its parts in the order they stand in the
 // value, each once.
 func (c *Codifier) Tokens(f *Feature) []Token {
-	whole := f.Text()
-	if f.Kind == text {
-		whole = string(appendTemplate(nil, f.Value[:min(len(f.Value), maxSplit)]))
-	}
-	out := []Token{{Whole, whole, f.Hash}}
+	out := []Token{{Whole, f.Text(), f.Hash}}
 	if f.Field.Left != "" {
 		return out
 	}
