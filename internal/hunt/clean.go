@@ -39,7 +39,7 @@ func hear(j *judge) *voices {
 	for i := range at {
 		at[i] = v.index(j.a.groups[i].name)
 	}
-	j.each(func(_ int, votes []vote) {
+	j.each(j.sample(), func(_ int, votes []vote) {
 		for i := range votes {
 			k := at[votes[i].group]
 			v.weight[k].Add(votes[i].weight)
@@ -69,50 +69,71 @@ func without(all []*voices, but int) *clean {
 	return c
 }
 
-// echo is how alike the standardized votes of fields are, over the distinct contents of placebo windows: sums of
+// echo is how alike the standardized votes of groups are, over the distinct contents of placebo windows: sums of
 // products, from which cosines follow.
 type echo struct {
-	at  map[string]int
-	dot [][]float64
+	names []string
+	at    map[string]int
+	dot   [][]float64
 }
 
 const loud = 6 // standardized votes are cut here before they are compared, so that a few outliers do not make an echo
 
-func (e *echo) add(j *judge, c *clean) {
-	at := make([]int, len(j.a.groups))
+// listen sums the products over one placebo window.
+func listen(j *judge, c *clean) *echo {
+	e := &echo{at: map[string]int{}}
 	spread := make([]bayes.Spread, len(j.a.groups))
-	for i := range at {
+	for i := range spread {
 		name := j.a.groups[i].name
-		k, ok := e.at[name]
-		if !ok {
-			k = len(e.at)
-			e.at[name] = k
-			for r := range e.dot {
-				e.dot[r] = append(e.dot[r], 0)
-			}
-			e.dot = append(e.dot, make([]float64, k+1))
-		}
-		at[i], spread[i] = k, c.weight[name]
+		spread[i] = c.weight[name]
+		e.index(name)
 	}
 	var z []float64
-	j.each(func(_ int, votes []vote) {
+	j.each(j.sample(), func(_ int, votes []vote) {
 		z = z[:0]
 		for i := range votes {
 			z = append(z, min(max(spread[votes[i].group].Standardize(votes[i].weight), -loud), loud))
 		}
 		for i := range votes {
-			row := e.dot[at[votes[i].group]]
+			row := e.dot[votes[i].group]
 			for k := range votes {
-				row[at[votes[k].group]] += float64(z[i] * z[k])
+				row[votes[k].group] += float64(z[i] * z[k])
 			}
 		}
 	})
+	return e
+}
+
+func (e *echo) index(name string) int {
+	k, ok := e.at[name]
+	if !ok {
+		k = len(e.names)
+		e.at[name] = k
+		e.names = append(e.names, name)
+		for r := range e.dot {
+			e.dot[r] = append(e.dot[r], 0)
+		}
+		e.dot = append(e.dot, make([]float64, k+1))
+	}
+	return k
+}
+
+func (e *echo) merge(o *echo) {
+	at := make([]int, len(o.names))
+	for i, name := range o.names {
+		at[i] = e.index(name)
+	}
+	for i, row := range o.dot {
+		for k, v := range row {
+			e.dot[at[i]][at[k]] += v
+		}
+	}
 }
 
 // voice gives every field its share of a common voice: m fields that say exactly the same count as the square root of m
 // fields, not as m. ρ is the cosine of their standardized votes; the voice of f is 1/√Σ ρ² over all fields.
 func (e *echo) voice(c *clean) {
-	for name, i := range e.at {
+	for i, name := range e.names {
 		sum := 0.0
 		for k := range e.dot {
 			if d := e.dot[i][i] * e.dot[k][k]; d > 0 {
@@ -148,7 +169,7 @@ func (j *judge) sums(c *clean, keep func(content int, votes []vote, z []float64)
 	}
 	out := make([]sum, len(j.a.contents))
 	var zs []float64
-	j.each(func(ci int, votes []vote) {
+	j.each(1, func(ci int, votes []vote) {
 		s := &out[ci]
 		zs = zs[:0]
 		for i := range votes {

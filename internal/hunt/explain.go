@@ -47,15 +47,21 @@ type Suspect struct {
 
 // keepClues keeps the strongest votes of a content.
 func (r *Result) keepClues(c int, votes []vote, z []float64) {
-	list := make([]clue, len(votes))
+	list := r.scratch[:0]
 	for i := range votes {
-		list[i] = clue{votes[i].feature, votes[i].token, float32(z[i]), votes[i].support > .5}
+		if len(votes) <= maxClues || abs(float32(z[i])) > quiet {
+			list = append(list, clue{votes[i].feature, votes[i].token, float32(z[i]), votes[i].support > .5})
+		}
 	}
-	slices.SortStableFunc(list, func(a, b clue) int {
-		return cmp.Compare(math.Abs(float64(b.vote)), math.Abs(float64(a.vote)))
-	})
+	r.scratch = list
+	slices.SortStableFunc(list, func(a, b clue) int { return cmp.Compare(abs(b.vote), abs(a.vote)) })
 	r.clues[c] = slices.Clone(list[:min(len(list), maxClues)])
 }
+
+// quiet votes are not kept for explanations where there are many louder ones.
+const quiet = .1
+
+func abs(x float32) float32 { return max(x, -x) }
 
 // Len is the number of suspects.
 func (r *Result) Len() int { return len(r.order) }

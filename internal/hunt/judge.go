@@ -51,6 +51,7 @@ type judge struct {
 	weight []float64 // by token, nothing of any client left out
 	rarity []float64 // by token
 	own    []float64 // by token: weighted events of the client that is being judged
+	less   []float64 // by token: its weight without what that client brought in excess; NaN until it is asked for
 	best   []int32   // by group: index into votes plus one
 	votes  []vote
 }
@@ -59,7 +60,7 @@ type judge struct {
 func newJudge(a *analysis, m Method, share []float64) *judge {
 	n := len(a.tokens)
 	j := &judge{a: a, m: m, share: share, bad: make([]float64, n), good: make([]float64, n), weight: make([]float64, n),
-		rarity: make([]float64, n), own: make([]float64, n), best: make([]int32, len(a.groups)), known: a.events}
+		rarity: make([]float64, n), own: make([]float64, n), less: make([]float64, n), best: make([]int32, len(a.groups)), known: a.events}
 	for i := range a.tokens {
 		j.good[i] = a.tokens[i].matched
 	}
@@ -91,9 +92,9 @@ func (j *judge) shareOf(c uint32) float64 {
 	return j.share[c]
 }
 
-// each calls f with the votes of every content, client by client in the order of their first events. The votes are valid
-// during the call.
-func (j *judge) each(f func(c int, votes []vote)) {
+// each calls f with the votes of every step-th content, client by client in the order of their first events. The votes
+// are valid during the call.
+func (j *judge) each(step int, f func(c int, votes []vote)) {
 	a := j.a
 	order := make([]uint32, len(a.contents))
 	for i := range order {
@@ -108,12 +109,20 @@ func (j *judge) each(f func(c int, votes []vote)) {
 		}
 		events := j.countOwn(order[:n])
 		for _, c := range order[:n] {
-			f(int(c), j.vote(&a.contents[c], client != 0, events))
+			if int(c)%step == 0 {
+				f(int(c), j.vote(&a.contents[c], client != 0, events))
+			}
 		}
 		j.forgetOwn(order[:n])
 		order = order[n:]
 	}
 }
+
+// maxHeard is how many contents of a placebo window are enough to know how its fields vote.
+const maxHeard = 10_000
+
+// sample is the step with which each visits about maxHeard contents.
+func (j *judge) sample() int { return (len(j.a.contents) + maxHeard - 1) / maxHeard }
 
 // countOwn adds what the contents of one client brought into the window and returns its events. A content that names no
 // client stands for itself.
@@ -125,6 +134,7 @@ func (j *judge) countOwn(contents []uint32) (events float64) {
 		for _, fi := range j.a.featuresOf(c) {
 			for _, t := range j.a.tokensOf(&j.a.features[fi]) {
 				j.own[t] += n
+				j.less[t] = math.NaN()
 			}
 		}
 	}
@@ -155,7 +165,10 @@ func (j *judge) vote(c *content, named bool, events float64) []vote {
 		for _, t := range j.a.tokensOf(x) {
 			w := j.weight[t]
 			if own := j.own[t]; adjust && own > 1 {
-				w = bayes.Weight(j.bad[t]-j.excess(own), rest, j.good[t], j.known)
+				if math.IsNaN(j.less[t]) {
+					j.less[t] = bayes.Weight(j.bad[t]-j.excess(own), rest, j.good[t], j.known)
+				}
+				w = j.less[t]
 			}
 			g := j.a.tokens[t].group
 			at := j.best[g]

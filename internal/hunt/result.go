@@ -3,7 +3,10 @@ package hunt
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/bayes"
@@ -67,6 +70,7 @@ type Result struct {
 	a          *analysis
 	j          *judge
 	clues      [][]clue // by content: its strongest votes
+	scratch    []clue
 	level      level
 	sums       []sum     // by content
 	prob       []float64 // by content
@@ -115,17 +119,20 @@ func (r *Result) judgeAll() []innocent {
 	chosen = append(chosen, h.otherHosts(MaxPlacebos-len(chosen))...)
 	h.ladders, h.others = nil, nil
 	clean := make([]*analysis, len(chosen))
+	lists := make([]*list, len(chosen))
+	parallel(len(chosen), func(i int) { lists[i] = chosen[i].rows.sorted(h.fileRank) })
 	for i := range chosen {
-		clean[i] = h.lay(chosen[i].rows.sorted(h.fileRank), true)
+		clean[i] = h.lay(lists[i], true)
 	}
-	own, sums := r.round(clean, nil, nil)
-	if !m.NoMixture && len(clean) > 0 {
+	twice := !m.NoMixture && len(clean) > 0
+	own, sums := r.round(clean, nil, nil, !twice)
+	if twice {
 		level := mixtureOf(sums)
 		shares := make([][]float64, len(sums))
 		for i := range sums {
 			shares[i] = level.shares(sums[i])
 		}
-		own, sums = r.round(clean, level.shares(own), shares)
+		own, sums = r.round(clean, level.shares(own), shares, true)
 	}
 	r.sums = own
 	var all []innocent
@@ -144,40 +151,66 @@ func (r *Result) judgeAll() []innocent {
 }
 
 // round judges the placebo windows, each laid against the others, and the real window against all of them.
-func (r *Result) round(clean []*analysis, own []float64, shares [][]float64) (window []sum, placebos [][]sum) {
+func (r *Result) round(clean []*analysis, own []float64, shares [][]float64, last bool) (window []sum, placebos [][]sum) {
 	m := r.h.opt.Method
 	judges := make([]*judge, len(clean))
 	heard := make([]*voices, len(clean))
-	for i, a := range clean {
+	parallel(len(clean), func(i int) {
 		var share []float64
 		if shares != nil {
 			share = shares[i]
 		}
-		judges[i] = newJudge(a, m, share)
+		judges[i] = newJudge(clean[i], m, share)
 		heard[i] = hear(judges[i])
-	}
+	})
 	all := without(heard, -1)
 	if !m.NoEcho {
+		echoes := make([]*echo, len(clean))
+		parallel(len(clean), func(i int) { echoes[i] = listen(judges[i], all) })
 		e := &echo{at: map[string]int{}}
-		for _, j := range judges {
-			e.add(j, all)
+		for _, x := range echoes {
+			e.merge(x)
 		}
 		e.voice(all)
 	}
-	for i, j := range judges {
-		c := without(heard, i)
+	placebos = make([][]sum, len(clean))
+	parallel(len(clean)+1, func(i int) {
+		if i == 0 { // the real window, the largest as a rule, first
+			c := all
+			if m.NoPlacebo || len(clean) == 0 {
+				c = nil
+			}
+			r.j = newJudge(r.a, m, own)
+			if !last {
+				window = r.j.sums(c, nil)
+				return
+			}
+			r.clues = make([][]clue, len(r.a.contents))
+			window = r.j.sums(c, r.keepClues)
+			return
+		}
+		c := without(heard, i-1)
 		c.voice = all.voice
 		if m.NoPlacebo {
 			c = nil
 		}
-		placebos = append(placebos, j.sums(c, nil))
+		placebos[i-1] = judges[i-1].sums(c, nil)
+	})
+	return window, placebos
+}
+
+// parallel calls f for 0 to n−1, on all processors.
+func parallel(n int, f func(i int)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
 	}
-	if m.NoPlacebo || len(clean) == 0 {
-		all = nil
-	}
-	r.j = newJudge(r.a, m, own)
-	r.clues = make([][]clue, len(r.a.contents))
-	return r.j.sums(all, r.keepClues), placebos
+	wait.Wait()
 }
 
 // A mixture turns scores into shares of bad for the second round: a window is good and bad mixed, and what scores like a
