@@ -3,6 +3,7 @@ package enrich
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
 )
@@ -39,7 +40,7 @@ func RegisteredDomain(host string) string {
 // isHostName reports whether s has the form of a name with at least two labels. Underscores occur in names that are no
 // hosts (_dmarc.example.org), letters beyond ASCII in those that a log did not encode.
 func isHostName(s string) bool {
-	if len(s) > 253 {
+	if len(s) > 253 || !utf8.ValidString(s) { // lower case is only defined for valid text
 		return false
 	}
 	label, dots := 0, 0
