@@ -255,6 +255,8 @@ func (f *huntFlags) ablations(m *hunt.Method) error {
 			m.Rarity = true
 		case "pairs":
 			m.NoPairs = true
+		case "kinds":
+			m.NoKinds = true
 		case "matching":
 			m.NoMatching = true
 		case "own-client":

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"weir/internal/bayes"
+	"weir/internal/token"
 )
 
 // A clean is what the fields vote in clean windows: each alone, and how much they echo each other.
@@ -149,6 +150,7 @@ type sum struct {
 	score     float64
 	rarity    float64 // how rare it is in known good, by the same reckoning
 	pro, con  float64 // votes for bad and for good
+	scale     float64 // votes are divided by it to come to the score; 0 stands for 1
 	supported float64 // score without what nobody but its own client has ever shown
 }
 
@@ -196,4 +198,68 @@ func (j *judge) sums(c *clean, keep func(content int, votes []vote, z []float64)
 		}
 	})
 	return out
+}
+
+// kinds are the scores that clean windows give to contents of each kind of record, which have more or less to say: a
+// request line has twenty votes, a flow record ten.
+type kinds map[string]bayes.Spread
+
+// kindOf returns the dataset of every content.
+func (j *judge) kindOf() []string {
+	name := make([]string, len(j.a.features))
+	for i := range j.a.features {
+		if j.a.fields[j.a.features[i].field].field.Name == token.Dataset {
+			f := j.keep.feature(j.a.features[i].id)
+			name[i] = string(f.Value)
+		}
+	}
+	out := make([]string, len(j.a.contents))
+	for i := range j.a.contents {
+		for _, fi := range j.a.featuresOf(&j.a.contents[i]) {
+			if name[fi] != "" {
+				out[i] = name[fi]
+			}
+		}
+	}
+	return out
+}
+
+// kindsOf measures the scores of the placebo windows by kind of record.
+func kindsOf(of [][]string, sums [][]sum) kinds {
+	moments := map[string]*bayes.Moments{}
+	for i := range sums {
+		for c := range sums[i] {
+			m := moments[of[i][c]]
+			if m == nil {
+				m = &bayes.Moments{}
+				moments[of[i][c]] = m
+			}
+			m.Add(sums[i][c].score)
+		}
+	}
+	k := kinds{}
+	for name, m := range moments {
+		k[name] = m.Spread()
+	}
+	return k
+}
+
+const (
+	minKind   = 30 // contents of a kind that clean windows must hold before it has a scale of its own
+	minKindSD = 1
+)
+
+// level lays the scores of contents of different kinds on one scale: standard deviations above what clean windows give
+// the same kind. Kinds that clean windows hardly show are measured by all kinds together.
+func (k kinds) level(of []string, sums []sum, all bayes.Spread) {
+	for c := range sums {
+		s := k[of[c]]
+		if s.N < minKind {
+			s = all
+		}
+		sd := max(s.SD, minKindSD)
+		x := &sums[c]
+		x.score = (x.score - s.Mean) / sd
+		x.pro, x.con, x.supported, x.scale = x.pro/sd, x.con/sd, (x.supported-s.Mean)/sd, sd
+	}
 }

@@ -16,6 +16,7 @@ type Method struct {
 	NoMixture  bool // the window's events all count as bad, no second round
 	Rarity     bool // add rarity to the score
 	NoPairs    bool // leave declared pairs out
+	NoKinds    bool // scores of different kinds of records as they are, on no common scale
 	NoMatching bool // known good is not matched by hour
 }
 
@@ -42,6 +43,7 @@ type vote struct {
 // A judge votes over the contents of one analysis. It keeps scratch arrays and is used by one goroutine.
 type judge struct {
 	a      *analysis
+	keep   *interner
 	m      Method
 	share  []float64 // by content: how much of it counts as bad; the rest counts as good
 	bad    []float64 // by token: events in the window, weighted
@@ -57,9 +59,9 @@ type judge struct {
 }
 
 // newJudge prepares to judge an analysis in which share of each content counts as bad (nil: all of it).
-func newJudge(a *analysis, m Method, share []float64) *judge {
+func newJudge(a *analysis, keep *interner, m Method, share []float64) *judge {
 	n := len(a.tokens)
-	j := &judge{a: a, m: m, share: share, bad: make([]float64, n), good: make([]float64, n), weight: make([]float64, n),
+	j := &judge{a: a, keep: keep, m: m, share: share, bad: make([]float64, n), good: make([]float64, n), weight: make([]float64, n),
 		rarity: make([]float64, n), own: make([]float64, n), less: make([]float64, n), best: make([]int32, len(a.groups)), known: a.events}
 	for i := range a.tokens {
 		j.good[i] = a.tokens[i].matched

@@ -160,7 +160,7 @@ func (r *Result) round(clean []*analysis, own []float64, shares [][]float64, las
 		if shares != nil {
 			share = shares[i]
 		}
-		judges[i] = newJudge(clean[i], m, share)
+		judges[i] = newJudge(clean[i], r.h.keep, m, share)
 		heard[i] = hear(judges[i])
 	})
 	all := without(heard, -1)
@@ -180,7 +180,7 @@ func (r *Result) round(clean []*analysis, own []float64, shares [][]float64, las
 			if m.NoPlacebo || len(clean) == 0 {
 				c = nil
 			}
-			r.j = newJudge(r.a, m, own)
+			r.j = newJudge(r.a, r.h.keep, m, own)
 			if !last {
 				window = r.j.sums(c, nil)
 				return
@@ -196,7 +196,28 @@ func (r *Result) round(clean []*analysis, own []float64, shares [][]float64, las
 		}
 		placebos[i-1] = judges[i-1].sums(c, nil)
 	})
+	r.onOneScale(judges, window, placebos)
 	return window, placebos
+}
+
+// onOneScale makes scores of different kinds of records comparable.
+func (r *Result) onOneScale(judges []*judge, window []sum, placebos [][]sum) {
+	if len(placebos) == 0 || r.h.opt.Method.NoKinds {
+		return
+	}
+	of := make([][]string, len(judges))
+	var all bayes.Moments
+	for i, j := range judges {
+		of[i] = j.kindOf()
+		for c := range placebos[i] {
+			all.Add(placebos[i][c].score)
+		}
+	}
+	k, pooled := kindsOf(of, placebos), all.Spread()
+	k.level(r.j.kindOf(), window, pooled)
+	for i := range placebos {
+		k.level(of[i], placebos[i], pooled)
+	}
 }
 
 // parallel calls f for 0 to n−1, on all processors.

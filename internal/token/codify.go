@@ -40,6 +40,9 @@ type Codifier struct {
 	pairs   []*Field // like the declared pairs
 	byHost  []*Field // by Field.ID: its pair with the logging host
 	country *Field
+	dataset *Field
+	name    string // of the dataset last seen, with its bytes
+	bytes   []byte
 	org     *Field
 	split   splitter
 	derived map[uint64]derivedValue
@@ -69,6 +72,7 @@ func NewCodifier(seed uint64, e *Enrichment) *Codifier {
 	for _, p := range pairs {
 		c.pairs = append(c.pairs, c.Field(roleNames[p.left]+"×"+roleNames[p.right]))
 	}
+	c.dataset = c.Field(Dataset)
 	c.country = c.Field("source.geo.country_iso_code")
 	c.org = c.Field("source.as.organization.name")
 	return c
@@ -113,6 +117,9 @@ func (c *Codifier) Codify(e *event.Event) []Feature {
 			break
 		}
 	}
+	if e.Dataset != "" {
+		c.add(c.dataset, c.datasetBytes(e.Dataset))
+	}
 	if e.HasTime && c.enrich.Shift != nil {
 		c.fill(shift, 0, []byte(c.enrich.Shift(e.Time)))
 	}
@@ -127,6 +134,13 @@ func (c *Codifier) Codify(e *event.Event) []Feature {
 		}
 	}
 	return c.out
+}
+
+func (c *Codifier) datasetBytes(name string) []byte {
+	if name != c.name {
+		c.name, c.bytes = name, []byte(name)
+	}
+	return c.bytes
 }
 
 // absences adds a feature for each field that records of its kind usually have and this one lacks: a request without a

@@ -53,6 +53,9 @@ type Scheme struct {
 	identity bool
 }
 
+// Dataset is the field that says what kind of record an event is.
+const Dataset = "event.dataset"
+
 // schemes are the names with a declared meaning. Every other name is read by its values (auto).
 var schemes = []Scheme{
 	{Name: "source.ip", kind: address, role: sourceAddress, identity: true},
@@ -77,6 +80,7 @@ var schemes = []Scheme{
 	{Name: "dns.question.name", kind: domain, role: questionName},
 	{Name: "dns.answers.data", kind: auto},
 	{Name: "tls.client.server_name", kind: domain, role: serverName},
+	{Name: Dataset, kind: code},
 	{Name: "event.action", kind: keyword, role: action},
 	{Name: "event.outcome", kind: keyword},
 	{Name: "process.name", kind: keyword, role: processName},
