@@ -11,13 +11,23 @@
 // that the next record overwrites; whoever keeps an event calls [Event.Clone].
 package event
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // MaxFields bounds the fields of one event; a record with more is malformed.
 const MaxFields = 1024
 
 // MaxKeyLen bounds the length of a field name in bytes; longer names are cut.
 const MaxKeyLen = 128
+
+// MaxKeys bounds the names of one [Keys]. Names come out of logs, and who writes a log can make up as many as he likes:
+// from there on, every further name is [OverflowKey].
+const MaxKeys = 65536
+
+// OverflowKey is the name that all names share for which there is no room.
+const OverflowKey = "event.other"
 
 // A Key is an interned field name. Two fields have the same name exactly when their keys are the same pointer, within
 // one [Keys].
@@ -26,7 +36,8 @@ type Key struct {
 	Name string // ECS name, or the log's own
 }
 
-// Keys interns field names. Each worker has its own, so there are no locks; IDs differ between workers, names do not.
+// Keys interns field names. Each worker has its own, so there are no locks; IDs differ between workers, and so do, where
+// there are more than [MaxKeys] names, those that have no key of their own.
 type Keys struct {
 	byName map[string]*Key
 	list   []*Key
@@ -35,7 +46,8 @@ type Keys struct {
 // NewKeys returns an empty set of names.
 func NewKeys() *Keys { return &Keys{byName: make(map[string]*Key)} }
 
-// Get returns the key called name, making it on first use.
+// Get returns the key called name, making it on first use. The name is cut to [MaxKeyLen] bytes; where there are
+// [MaxKeys] names already, the key is that of [OverflowKey].
 func (k *Keys) Get(name string) *Key {
 	if key, ok := k.byName[name]; ok {
 		return key
@@ -53,7 +65,17 @@ func (k *Keys) GetBytes(name []byte) *Key {
 
 func (k *Keys) add(name string) *Key {
 	if len(name) > MaxKeyLen {
-		return k.Get(name[:MaxKeyLen])
+		name = name[:MaxKeyLen]
+		if key, ok := k.byName[name]; ok {
+			return key
+		}
+		name = strings.Clone(name) // lest the whole of it stay in memory
+	}
+	if len(k.list) >= MaxKeys-1 { // the last place is the overflow's
+		name = OverflowKey
+		if key, ok := k.byName[name]; ok {
+			return key
+		}
 	}
 	key := &Key{ID: len(k.list), Name: name}
 	k.byName[name] = key
@@ -61,7 +83,7 @@ func (k *Keys) add(name string) *Key {
 	return key
 }
 
-// Len returns how many names there are; every Key.ID is below it.
+// Len returns how many names there are, at most [MaxKeys]; every Key.ID is below it.
 func (k *Keys) Len() int { return len(k.list) }
 
 // ByID returns the key with the given ID.
