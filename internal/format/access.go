@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"weir/internal/event"
 )
@@ -33,7 +34,7 @@ func newAccess(sample [][]byte, o Options, keys *event.Keys) (Decoder, error) {
 	}
 	if o.Format != "" && !isAccessName(o.Format) {
 		return nil, fmt.Errorf("cannot read log layout %q: it has no variable such as $remote_addr or %%h, and it is not "+
-			"one of combined, common, vhost_combined", o.Format)
+			"one of %s", o.Format, strings.Join(accessNames, ", "))
 	}
 	d := &accessDecoder{webKeys: newWebKeys(keys), errors: newErrorKeys(keys), o: o}
 	d.learnTail(sample)
@@ -93,7 +94,7 @@ func (d *accessDecoder) Decode(line []byte, e *event.Event) error {
 	if end < 0 {
 		return errNoTime
 	}
-	ns, ok := ParseTime(line[open+1:end], d.o.Zone, d.o.Reference)
+	ns, ok := d.o.time(line[open+1 : end])
 	if !ok {
 		return errBadTime
 	}

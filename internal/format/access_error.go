@@ -51,7 +51,7 @@ func (k *errorKeys) decode(w *webKeys, line []byte, e *event.Event, o Options) e
 //	[Sun Dec 04 04:47:44.123456 2005] [core:error] [pid 12:tid 34] (13)Permission denied: [client 192.0.2.1:5] AH00035: message
 func (k *errorKeys) apache(w *webKeys, line []byte, e *event.Event, o Options) error {
 	stamp, rest := cutBracket(line)
-	ns, ok := ParseTime(stamp, o.Zone, o.Reference)
+	ns, ok := o.time(stamp)
 	if !ok {
 		return errBadTime
 	}
@@ -125,7 +125,7 @@ func splitPeer(v []byte) (addr, port []byte) {
 //
 //	2006/01/02 15:04:05 [error] 12#34: *56 message, client: 192.0.2.1, server: a, request: "GET / HTTP/1.1", host: "b"
 func (k *errorKeys) nginx(w *webKeys, line []byte, e *event.Event, o Options) error {
-	ns, ok := ParseTime(line[:nginxTimeLen], o.Zone, o.Reference)
+	ns, ok := o.time(line[:nginxTimeLen])
 	if !ok {
 		return errBadTime
 	}

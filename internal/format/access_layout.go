@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,14 +17,11 @@ func layoutText(format string) (text string, ok bool) {
 	return "", false
 }
 
-// isAccessName reports whether name is a usual name for what the lenient decoder reads.
-func isAccessName(name string) bool {
-	switch name {
-	case "access", "combined", "common", "vhost_combined", "vhost_common", "combinedio", "clf":
-		return true
-	}
-	return false
-}
+// accessNames are the usual names of layouts that the lenient decoder reads.
+var accessNames = []string{"combined", "common", "vhost_combined", "vhost_common", "combinedio", "clf"}
+
+// isAccessName reports whether name is one of them, or the format's own.
+func isAccessName(name string) bool { return name == "access" || slices.Contains(accessNames, name) }
 
 // A layout is a compiled format string: values with the texts between them.
 type layout struct {

@@ -54,7 +54,7 @@ func (d *layoutDecoder) Decode(line []byte, e *event.Event) error {
 		value := rest[:end]
 		rest = rest[next:]
 		if p.kind == partTime {
-			ns, ok := ParseTime(value, d.o.Zone, d.o.Reference)
+			ns, ok := d.o.time(value)
 			if !ok {
 				return errBadTime
 			}
@@ -133,7 +133,7 @@ func (d *layoutDecoder) fits(p *layoutPart, rest []byte, i int) bool {
 	if end < 0 || len(next.after) == 0 {
 		end = len(rest)
 	}
-	_, ok := ParseTime(rest[:end], d.o.Zone, d.o.Reference)
+	_, ok := d.o.time(rest[:end])
 	return ok
 }
 

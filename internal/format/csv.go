@@ -132,7 +132,7 @@ func (d *csvDecoder) setTime(e *event.Event, date, clock []byte) {
 		e.Scratch = append(append(append(e.Scratch, date...), ' '), clock...)
 		stamp = e.Scratch[start:]
 	}
-	if e.Time, e.HasTime = ParseTime(stamp, d.o.Zone, d.o.Reference); e.HasTime {
+	if e.Time, e.HasTime = d.o.time(stamp); e.HasTime {
 		return
 	}
 	for i, c := range d.columns {

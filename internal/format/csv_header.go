@@ -273,7 +273,7 @@ func timesIn(data [][]string, column, date int, o Options, part float64) bool {
 			v = row[date] + " " + v
 		}
 		all++
-		if _, ok := ParseTime([]byte(v), o.Zone, o.Reference); ok {
+		if _, ok := o.time([]byte(v)); ok {
 			times++
 		}
 	}

@@ -48,8 +48,8 @@ func Sample(data []byte, whole bool) [][]byte {
 }
 
 // Detect finds the format of a file that starts with the lines of sample. The best score wins, and the first in the
-// order of All where scores are equal. o.Format forces one: by its name, or, where it contains $ or %, by a server's
-// own log_format or LogFormat. The error, where no format fits, holds the reasons of all.
+// order of All where scores are equal. o.Format forces one: by its name, by a usual name of an access log's layout, or,
+// where it contains $ or %, by a server's own log_format or LogFormat. The error, where no format fits, holds the reasons of all.
 func Detect(sample [][]byte, o Options) (*Detection, error) {
 	if o.Format != "" {
 		f, err := forced(o.Format)
@@ -80,7 +80,7 @@ func Detect(sample [][]byte, o Options) (*Detection, error) {
 
 // forced returns the format that a user asked for.
 func forced(name string) (*Format, error) {
-	if strings.ContainsAny(name, "$%") {
+	if _, ok := layoutText(name); ok || isAccessName(name) {
 		return &access, nil
 	}
 	var names []string
@@ -90,8 +90,8 @@ func forced(name string) (*Format, error) {
 		}
 		names = append(names, f.Name)
 	}
-	return nil, fmt.Errorf("there is no format %q; there are %s, and a log_format or LogFormat string is one too",
-		name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there is no format %q; there are %s, %s, and a log_format or LogFormat string is one too",
+		name, strings.Join(names, ", "), strings.Join(accessNames, ", "))
 }
 
 // reasons puts the trials into words.

@@ -105,7 +105,7 @@ func (d *eveDecoder) Decode(line []byte, e *event.Event) error {
 		return fault
 	}
 	e.Dataset = d.dataset()
-	d.walker.stamp(e, func(s []byte) (int64, bool) { return ParseTime(s, d.o.Zone, d.o.Reference) })
+	d.walker.stamp(e, func(s []byte) (int64, bool) { return d.o.time(s) })
 	return nil
 }
 

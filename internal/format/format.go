@@ -54,6 +54,7 @@ type Decoder interface {
 type Options struct {
 	Zone      *time.Location // for times without a zone; nil is UTC
 	Reference time.Time      // a time without a year gets the year that puts it nearest to this
+	Past      bool           // Reference is when the log was last written: such times are not after it by over a day
 	Format    string         // name of a format, or a server's own log_format / LogFormat string; empty detects
 	Name      string         // the file's name, for formats whose kind of record is only told by it (stock Zeek JSON)
 }

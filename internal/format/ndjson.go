@@ -75,7 +75,7 @@ func (d *ndjsonDecoder) Decode(line []byte, e *event.Event) error {
 		return fault
 	}
 	e.Dataset = "json"
-	d.walker.stamp(e, func(s []byte) (int64, bool) { return ParseTime(s, d.o.Zone, d.o.Reference) })
+	d.walker.stamp(e, func(s []byte) (int64, bool) { return d.o.time(s) })
 	return nil
 }
 
@@ -100,7 +100,7 @@ func findJSONTime(sample [][]byte, o Options) string {
 				found[name] = &candidate{}
 			}
 			found[name].all++
-			if _, ok := ParseTime(f.Value, o.Zone, o.Reference); ok {
+			if _, ok := o.time(f.Value); ok {
 				found[name].readable++
 			}
 		}

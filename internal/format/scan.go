@@ -30,8 +30,8 @@ type ScanOptions struct {
 	Workers int                 // goroutines that decode, and files read at once; 0 is one per processor
 	Blocks  source.BlockOptions // how files are cut; zero is the default
 
-	// FileTimes takes, where Reference is zero, each file's modification time for it, so that times without a year are
-	// in the year before the file was last written.
+	// FileTimes takes, where Reference is zero, each file's modification time for it, as one that lies after the log's
+	// times (Past): those without a year get the latest that is not more than a day after the file was last written.
 	FileTimes bool
 
 	// Progress, if not nil, is called about five times a second and once at the end, never by two goroutines at once:

@@ -87,8 +87,8 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 	}
 	o := r.scan.o.Options
 	o.Name = r.tally.summary.Name
-	if r.scan.o.FileTimes && o.Reference.IsZero() {
-		o.Reference = r.scan.inputs[r.index].ModTime
+	if written := r.scan.inputs[r.index].ModTime; r.scan.o.FileTimes && o.Reference.IsZero() && !written.IsZero() {
+		o.Reference, o.Past = written, true
 	}
 	sample := Sample(head, whole)
 	found, err := Detect(sample, o)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -279,6 +280,55 @@ func TestDetect(t *testing.T) {
 	}
 	if d, err := Detect(nil, Options{Format: `$remote_addr "$request"`}); err != nil || d.Format.Name != "access" {
 		t.Errorf("a log_format gives %v, %v", d, err)
+	}
+	for _, name := range append([]string{"access"}, accessNames...) {
+		d, err := Detect(nil, Options{Format: name})
+		if err != nil || d.Format != &access || d.Score != 1 {
+			t.Errorf("--format %s gives %v, %v", name, d, err)
+			continue
+		}
+		wantEvent(t, mustNew(t, d.Format, Options{Format: name}), access.Example, "web.access 2026-01-02T03:04:05",
+			`source.ip="203.0.113.7"`, `http.request.method="GET"`, `url.path="/index.html"`, `http.version="1.1"`,
+			`http.response.status_code="200"`, `http.response.body.bytes="512"`, `user_agent.original="curl/8.5.0"`)
+	}
+	if _, err := Detect(nil, Options{Format: "combind"}); err == nil || !strings.Contains(err.Error(), "text, combined, common,") {
+		t.Errorf("an unknown name gives %v", err)
+	}
+}
+
+// moment reads a time; the zero time is written as nothing.
+func moment(t *testing.T, s string) (at time.Time) {
+	t.Helper()
+	if s == "" {
+		return at
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// TestFileTimes: the year of a time without one is the latest that the file's modification time allows, and the nearest
+// to a reference that is given.
+func TestFileTimes(t *testing.T) {
+	line := []byte("Jul 10 12:00:00 h p: x\n")
+	for _, c := range []struct{ written, reference, want string }{
+		{"2026-07-10T11:00:00Z", "", "2026-07-10T12:00:00"}, // the zone may be wrong
+		{"2026-07-09T12:00:00Z", "", "2026-07-10T12:00:00"}, // a day is the most
+		{"2026-07-09T11:59:59Z", "", "2025-07-10T12:00:00"},
+		{"2026-03-01T00:00:00Z", "", "2025-07-10T12:00:00"}, // July 2026 would be nearer
+		{"2026-12-31T23:59:59Z", "", "2026-07-10T12:00:00"},
+		{"2026-03-01T00:00:00Z", "2026-03-01T00:00:00Z", "2026-07-10T12:00:00"},
+		{"", "", "1969-07-10T12:00:00"}, // nearest to 1970
+	} {
+		in := source.Bytes("x", line)
+		o := ScanOptions{FileTimes: true}
+		in.ModTime, o.Reference = moment(t, c.written), moment(t, c.reference)
+		seen, _, err := scanAll(t, o, in)
+		if err != nil || len(seen) != 1 || !strings.Contains(seen[0], "syslog "+c.want+"\n") {
+			t.Errorf("written %q, reference %q: %q, %v; want %s", c.written, c.reference, seen, err, c.want)
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func (d *syslogDecoder) Decode(line []byte, e *event.Event) error {
 	if n == 0 {
 		return errNoStamp
 	}
-	ns, ok := ParseTime(s[:n], d.o.Zone, d.o.Reference)
+	ns, ok := d.o.time(s[:n])
 	if !ok {
 		return errBadTime
 	}
@@ -257,7 +257,7 @@ func (d *syslogDecoder) rfc5424(e *event.Event, s []byte) error {
 	}
 	if !isUnset(head[0]) {
 		var ok bool
-		if e.Time, ok = ParseTime(head[0], d.o.Zone, d.o.Reference); !ok {
+		if e.Time, ok = d.o.time(head[0]); !ok {
 			return errBadTime
 		}
 		e.HasTime = true

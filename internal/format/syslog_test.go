@@ -190,7 +190,7 @@ func TestText(t *testing.T) {
 		{"  ", []string{"error: no record on this line"}},
 	}
 	for _, tt := range tests {
-		d := mustNew(t, &text, Options{})
+		d := mustNew(t, &text, Options{}, tt.line)
 		wantEvent(t, d, tt.line, tt.want...)
 		wantEvent(t, d, tt.line, tt.want...) // what the first line taught must not change the second
 	}
@@ -199,6 +199,42 @@ func TestText(t *testing.T) {
 	}
 	if score, _ := text.Score(toLines("any"), Options{}); score != 0.1 {
 		t.Errorf("text: %v", score)
+	}
+}
+
+// TestTextEpoch: a number is a time only in a log most of whose lines start with one.
+func TestTextEpoch(t *testing.T) {
+	const at = "text 2026-01-02T03:04:05"
+	log := []string{"1767323045 a", "1767323045.25\tb", "1767323046,c", "no time", ""}
+	for _, c := range []struct {
+		name   string
+		sample []string
+		line   string
+		want   []string
+	}{
+		{"blank", log, "1767323045 a b", []string{at, `message="a b"`}},
+		{"tab", log, "1767323045.25\tb", []string{at + ".25", `message="b"`}},
+		{"comma", log, "1767323045,c", []string{at, `message="c"`}},
+		{"colon", log, "1767323045: c", []string{at, `message="c"`}},
+		{"milliseconds", log, "1767323045250|c", []string{at + ".25", `message="c"`}},
+		{"letters follow", log, "1767323045a b", []string{"text", `message="1767323045a b"`}},
+		{"nothing follows", log, "1767323045", []string{"text", `message="1767323045"`}},
+		{"an address follows", log, "1767323045:80 b", []string{"text", `message="1767323045:80 b"`}},
+		{"out of range", log, "9767323045 b", []string{"text", `message="9767323045 b"`}},
+		{"two points", log, "1767323045.2.5 b", []string{"text", `message="1767323045.2.5 b"`}},
+		{"short", log, "12345 b", []string{"text", `message="12345 b"`}},
+		{"written among epochs", log, "2026-01-02 03:04:05 x", []string{at, `message="x"`}},
+		{"payloads", []string{"1767323045 union select", "x", "y"}, "1767323045 union select",
+			[]string{"text", `message="1767323045 union select"`}},
+		{"payload with letters", []string{"1767323045abc", "1767323046def"}, "1767323045 x", []string{"text", `message="1767323045 x"`}},
+		{"half", []string{"1767323045 a", "b"}, "1767323045 a", []string{"text", `message="1767323045 a"`}},
+		{"no sample", nil, "1767323045 a", []string{"text", `message="1767323045 a"`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := mustNew(t, &text, Options{}, c.sample...)
+			wantEvent(t, d, c.line, c.want...)
+			wantEvent(t, d.Fork(event.NewKeys()), c.line, c.want...)
+		})
 	}
 }
 

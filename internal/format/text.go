@@ -23,7 +23,9 @@ var text = Format{
 		}
 		return 0, "no text in the first lines"
 	},
-	New: func(_ [][]byte, o Options, keys *event.Keys) (Decoder, error) { return newTextDecoder(o, keys), nil },
+	New: func(sample [][]byte, o Options, keys *event.Keys) (Decoder, error) {
+		return newTextDecoder(o, keys, mostHaveEpoch(sample)), nil
+	},
 }
 
 // maxTimeWords is the most words a time at the start of a line has: "Mon Jan 2 03:04:05 2026 +0100".
@@ -32,16 +34,57 @@ const maxTimeWords = 6
 type textDecoder struct {
 	o       Options
 	message *event.Key
-	words   int // how many the last time had: the next one probably has as many; 0 before the first
+	epoch   bool // a number at the start of a line may be its time
+	words   int  // how many the last time had: the next one probably has as many; 0 before the first
 }
 
-func newTextDecoder(o Options, keys *event.Keys) *textDecoder {
-	return &textDecoder{o: o, message: keys.Get("message")}
+func newTextDecoder(o Options, keys *event.Keys, epoch bool) *textDecoder {
+	return &textDecoder{o: o, message: keys.Get("message"), epoch: epoch}
+}
+
+// mostHaveEpoch reports whether most lines of sample start with what may be a time in seconds since 1970, or parts of
+// them. Single ones are ids, amounts or telephone numbers.
+func mostHaveEpoch(sample [][]byte) bool {
+	epochs, lines := 0, 0
+	for _, line := range sample {
+		if line = bytes.TrimLeft(line, " \t\r"); len(line) > 0 {
+			lines++
+			if _, n := leadingEpoch(line); n > 0 {
+				epochs++
+			}
+		}
+	}
+	return 2*epochs > lines
+}
+
+// leadingEpoch reads a number between 1980 and 2100 that something to separate it from the rest of the line follows, and
+// returns how long it is.
+func leadingEpoch(s []byte) (ns int64, n int) {
+	for n < len(s) && (isDigit(s[n]) || s[n] == '.') {
+		n++
+	}
+	if n < len("315532800") || n == len(s) {
+		return 0, 0
+	}
+	switch s[n] {
+	case ' ', '\t', ',', ';', '|':
+	case ':':
+		if n+1 == len(s) || s[n+1] != ' ' {
+			return 0, 0
+		}
+	default:
+		return 0, 0
+	}
+	ns, ok := parsePlausibleEpoch(s[:n])
+	if !ok {
+		return 0, 0
+	}
+	return ns, n
 }
 
 func (d *textDecoder) Stateful([]byte, int64) bool { return false }
 
-func (d *textDecoder) Fork(keys *event.Keys) Decoder { return newTextDecoder(d.o, keys) }
+func (d *textDecoder) Fork(keys *event.Keys) Decoder { return newTextDecoder(d.o, keys, d.epoch) }
 
 func (d *textDecoder) Decode(line []byte, e *event.Event) error {
 	e.Reset()
@@ -71,12 +114,23 @@ func (d *textDecoder) leadingTime(line []byte, e *event.Event) int {
 	if s[0] == '[' {
 		end := bytes.IndexByte(s[:min(len(s), 48)], ']')
 		if end > 0 {
-			if ns, ok := ParseTime(s[1:end], d.o.Zone, d.o.Reference); ok {
+			if ns, ok := d.o.time(s[1:end]); ok {
 				e.Time, e.HasTime = ns, true
 				return skipped + end + 1
 			}
 		}
 		return 0
+	}
+	if isDigit(s[0]) && len(s) > 4 && allDigits(s[:5]) { // written times have something else among the first five
+		if !d.epoch {
+			return 0
+		}
+		ns, n := leadingEpoch(s)
+		if n == 0 {
+			return 0
+		}
+		e.Time, e.HasTime = ns, true
+		return skipped + n
 	}
 	var ends [maxTimeWords]int
 	words := 0
@@ -112,7 +166,7 @@ func (d *textDecoder) try(s []byte, end int, e *event.Event) bool {
 	for end > 0 && (s[end-1] == ':' || s[end-1] == ',') {
 		end--
 	}
-	ns, ok := ParseTime(s[:end], d.o.Zone, d.o.Reference)
+	ns, ok := d.o.time(s[:end])
 	if ok {
 		e.Time, e.HasTime = ns, true
 	}

@@ -33,6 +33,24 @@ const (
 // Blanks and one pair of square brackets around the time are ignored; anything else before or after it is not. Times
 // without an offset are in zone (nil is UTC). A zero ref stands for 1970. It keeps nothing of s and does not allocate.
 func ParseTime(s []byte, zone *time.Location, ref time.Time) (ns int64, ok bool) {
+	return parseTime(s, zone, yearReference{at: ref})
+}
+
+// A yearReference is what the year of a time without one is found by.
+type yearReference struct {
+	at   time.Time
+	past bool // the time lies before at, or at most slack after it; otherwise as near to it as can be
+}
+
+// slack is how far a time may lie after the moment that it was written in: clocks differ, and so do zones.
+const slack = 24 * time.Hour
+
+// time reads a time as ParseTime does, with the zone and the reference of o.
+func (o *Options) time(s []byte) (ns int64, ok bool) {
+	return parseTime(s, o.Zone, yearReference{o.Reference, o.Past})
+}
+
+func parseTime(s []byte, zone *time.Location, ref yearReference) (ns int64, ok bool) {
 	s = bytes.TrimSpace(s)
 	if len(s) >= 2 && s[0] == '[' && s[len(s)-1] == ']' {
 		s = bytes.TrimSpace(s[1 : len(s)-1])
@@ -381,7 +399,7 @@ func (p *timeParser) dayFirst(zone *time.Location) (int64, bool) {
 }
 
 // named reads what starts with the name of a month or of a day of the week.
-func (p *timeParser) named(zone *time.Location, ref time.Time) (int64, bool) {
+func (p *timeParser) named(zone *time.Location, ref yearReference) (int64, bool) {
 	if !p.monthName() { // then it is a day of the week, or nothing
 		if p.i < 3 {
 			return 0, false
@@ -409,7 +427,7 @@ func (p *timeParser) named(zone *time.Location, ref time.Time) (int64, bool) {
 }
 
 // afterDay reads what follows "Mar 27 ": a clock, with a year before it, after it, or without one.
-func (p *timeParser) afterDay(zone *time.Location, ref time.Time) (int64, bool) {
+func (p *timeParser) afterDay(zone *time.Location, ref yearReference) (int64, bool) {
 	if p.i+4 < len(p.s) && p.s[p.i+4] == ' ' && isDigit(p.s[p.i+3]) {
 		p.year, _ = p.number(4, 4)
 		p.blanks()
@@ -422,7 +440,7 @@ func (p *timeParser) afterDay(zone *time.Location, ref time.Time) (int64, bool) 
 		return 0, false
 	}
 	if p.i == len(p.s) {
-		return p.nearest(zone, ref)
+		return p.withoutYear(zone, ref)
 	}
 	p.blanks()
 	if p.i+4 == len(p.s) {
@@ -435,13 +453,15 @@ func (p *timeParser) afterDay(zone *time.Location, ref time.Time) (int64, bool) 
 	return 0, false
 }
 
-// nearest returns the time in the year that puts it nearest to ref. For 29 February that may be up to eight years away
-// (1896 and 1904 are eight apart).
-func (p *timeParser) nearest(zone *time.Location, ref time.Time) (int64, bool) {
-	if ref.IsZero() {
-		ref = time.Unix(0, 0)
+// withoutYear returns the time in the year that ref asks for: the one that puts it nearest, or the latest that does not
+// put it after ref by more than slack. For 29 February that may be up to eight years away (1896 and 1904 are eight
+// apart).
+func (p *timeParser) withoutYear(zone *time.Location, ref yearReference) (int64, bool) {
+	at := ref.at
+	if at.IsZero() {
+		at = time.Unix(0, 0)
 	}
-	around := ref.UTC().Year()
+	around := at.UTC().Year()
 	if around < minYear+8 || around > maxYear-8 {
 		return 0, false
 	}
@@ -449,7 +469,7 @@ func (p *timeParser) nearest(zone *time.Location, ref time.Time) (int64, bool) {
 	if p.month == 2 && p.day == 29 {
 		span = 8
 	}
-	base := ref.UnixNano()
+	base := at.UnixNano()
 	var best, least int64
 	found := false
 	for p.year = around - span; p.year <= around+span; p.year++ {
@@ -457,7 +477,10 @@ func (p *timeParser) nearest(zone *time.Location, ref time.Time) (int64, bool) {
 		if !ok {
 			continue
 		}
-		gap := t - base
+		gap := base - t
+		if ref.past && gap < -int64(slack) {
+			continue
+		}
 		if gap < 0 {
 			gap = -gap
 		}

@@ -79,6 +79,33 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
+func TestPast(t *testing.T) {
+	for _, c := range []struct{ in, reference, nearest, past string }{
+		{"Feb 29 00:00:00", "2026-02-01T00:00:00Z", "2024-02-29", "2024-02-29"},
+		{"Feb 29 00:00:00", "2027-12-01T00:00:00Z", "2028-02-29", "2024-02-29"},
+		{"Feb 29 00:00:00", "1903-01-01T00:00:00Z", "", ""}, // years are told from 1908 on
+		{"Dec 31 23:00:00", "2026-01-01T01:00:00Z", "2025-12-31", "2025-12-31"},
+		{"Jan  1 01:00:00", "2025-12-31T23:00:00Z", "2026-01-01", "2026-01-01"},
+		{"Jan  3 01:00:00", "2025-12-31T23:00:00Z", "2026-01-03", "2025-01-03"},
+	} {
+		reference, err := time.Parse(time.RFC3339, c.reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for past, want := range map[bool]string{false: c.nearest, true: c.past} {
+			o := Options{Reference: reference, Past: past}
+			ns, ok := o.time([]byte(c.in))
+			got := ""
+			if ok {
+				got = time.Unix(0, ns).UTC().Format(time.DateOnly)
+			}
+			if got != want {
+				t.Errorf("%q for %s, past %v: %q, want %q", c.in, c.reference, past, got, want)
+			}
+		}
+	}
+}
+
 // The oracle is the time package.
 func TestParseTimeAgainstStdlib(t *testing.T) {
 	newYork, err := time.LoadLocation("America/New_York")

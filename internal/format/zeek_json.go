@@ -122,14 +122,14 @@ func (d *zeekJSONDecoder) parseTime(s []byte) (int64, bool) {
 	if ns, ok := ParseEpoch(s); ok {
 		return ns, true
 	}
-	return ParseTime(s, d.o.Zone, d.o.Reference)
+	return d.o.time(s)
 }
 
 // stampFromStream takes the time that shippers add to records which have no ts of their own.
 func (d *zeekJSONDecoder) stampFromStream(e *event.Event) {
 	for i := range e.Fields {
 		if e.Fields[i].Key.Name == "zeek.@timestamp" {
-			e.Time, e.HasTime = ParseTime(e.Fields[i].Value, d.o.Zone, d.o.Reference)
+			e.Time, e.HasTime = d.o.time(e.Fields[i].Value)
 			return
 		}
 	}

@@ -247,7 +247,7 @@ func (d *zeekTSVDecoder) value(c *zeekColumn, value []byte, escapes bool, e *eve
 	case c.role == roleTime && !e.HasTime:
 		var ok bool
 		if e.Time, ok = ParseEpoch(value); !ok {
-			if e.Time, ok = ParseTime(value, d.o.Zone, d.o.Reference); !ok {
+			if e.Time, ok = d.o.time(value); !ok {
 				e.Add(c.key, value)
 			}
 		}
