@@ -101,7 +101,9 @@ func findRelated(ctx context.Context, s *streams, inputs []source.Input, o *rela
 			defer drop()
 			inputs[i] = kept
 		}
-		inputs[i].ModTime = yearBefore(inputs[i].ModTime)
+		if inputs[i].ModTime.IsZero() { // standard input is being written now
+			inputs[i].ModTime = time.Now()
+		}
 	}
 	bar := newProgress(s.err)
 	defer bar.done()
@@ -216,15 +218,6 @@ func keepInput(in source.Input) (kept source.Input, drop func(), err error) {
 	}
 	kept.Name = in.Name
 	return kept, drop, nil
-}
-
-// yearBefore moves the time from which lines without a year take the nearest one: a log's lines are older than its file.
-func yearBefore(t time.Time) time.Time {
-	if t.IsZero() {
-		t = time.Now()
-	}
-	const half = 365 * 24 * time.Hour / 2
-	return t.Add(-half + 48*time.Hour) // clocks and zones of others may be ahead
 }
 
 // explainRelated adds what to try instead.
