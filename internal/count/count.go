@@ -10,13 +10,20 @@
 //	events[class][hour]   records that carried the field
 //	values                hash of a whole value    → good, bad
 //	parts                 hash of a part of a value → good, bad
-//	hours                 hash of either with the hour of the week → good, bad
+//	hours                 hash of a whole value with the hour of the week → good, bad; only where Hourly is set
 //
 // Hashes are 64 bits under a seed that the caller keeps secret for as long as the counts live, so collisions cannot be
 // aimed; an accidental one among a hundred million tokens of a field has a chance of 1 in 4,000.
 package count
 
-import "sort"
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+)
 
 // HoursOfWeek is the number of hour classes that counts are kept by: 0 is Monday 00–01 local time, 167 Sunday 23–24.
 const HoursOfWeek = 168
@@ -63,16 +70,52 @@ func (c *Counts) Names() []string {
 	return names
 }
 
-// Merge adds all counts of o to c.
-func (c *Counts) Merge(o *Counts) {
-	for class := range c.Events {
-		for h := range c.Events[class] {
-			c.Events[class][h] += o.Events[class][h]
+// Merge adds all counts of o to c and takes o's memory: o must not be used afterwards.
+func (c *Counts) Merge(o *Counts) { *c = *Merge([]*Counts{c, o}) }
+
+// Merge returns the sum of all counts, on all processors, and takes their memory: they must not be used afterwards. The
+// order of all makes no difference.
+func Merge(all []*Counts) *Counts {
+	sum := New()
+	groups := map[string][]*Group{}
+	for _, c := range all {
+		for class := range c.Events {
+			for h := range c.Events[class] {
+				sum.Events[class][h] += c.Events[class][h]
+			}
+		}
+		for name, g := range c.groups {
+			groups[name] = append(groups[name], g)
+		}
+		c.groups = nil
+	}
+	work := make([][]*Group, 0, len(groups))
+	for name, list := range groups {
+		sum.groups[name] = list[0]
+		if len(list) > 1 {
+			work = append(work, list)
 		}
 	}
-	for name, g := range o.groups {
-		c.Group(name).merge(g)
+	size := func(list []*Group) (n int) {
+		for _, g := range list {
+			n += g.values.used + g.parts.used + g.hours.used
+		}
+		return n
 	}
+	slices.SortFunc(work, func(a, b []*Group) int { return cmp.Compare(size(b), size(a)) }) // the longest first
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(len(work), runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(work); i = int(next.Add(1)) - 1 {
+				for _, g := range work[i][1:] {
+					work[i][0].merge(g)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return sum
 }
 
 // Total returns how many records of a class were counted.
@@ -81,6 +124,7 @@ func (c *Counts) Total(class Class) uint64 { return sum(&c.Events[class]) }
 // A Group is the counts of one field's tokens.
 type Group struct {
 	Name                 string
+	Hourly               bool                   // whole values are counted by hour too; set before the first Add
 	Events               [2][HoursOfWeek]uint64 // records that carry the field, by class and hour of the week
 	values, parts, hours table
 }
@@ -88,18 +132,23 @@ type Group struct {
 // Add counts n records of a class, at one hour of the week, that carry a value and its parts. parts holds each part
 // once.
 func (g *Group) Add(value uint64, parts []uint64, class Class, hour int, n uint32) {
+	g.Events[class][hour] += uint64(n)
+	g.add(value, parts, class, hour, n)
+}
+
+func (g *Group) add(value uint64, parts []uint64, class Class, hour int, n uint32) {
 	var good, bad uint32
 	if class == Bad {
 		bad = n
 	} else {
 		good = n
 	}
-	g.Events[class][hour] += uint64(n)
 	g.values.add(value, good, bad)
-	g.hours.add(atHour(value, hour), good, bad)
 	for _, p := range parts {
 		g.parts.add(p, good, bad)
-		g.hours.add(atHour(p, hour), good, bad)
+	}
+	if g.Hourly {
+		g.hours.add(atHour(value, hour), good, bad)
 	}
 }
 
@@ -114,7 +163,7 @@ func (g *Group) Value(hash uint64) (good, bad uint32) { return g.values.get(hash
 // Part returns the counts of a part of a value.
 func (g *Group) Part(hash uint64) (good, bad uint32) { return g.parts.get(hash) }
 
-// AtHour returns the counts of a value or part at one hour of the week.
+// AtHour returns the counts of a whole value at one hour of the week, zero where the group is not Hourly.
 func (g *Group) AtHour(hash uint64, hour int) (good, bad uint32) {
 	return g.hours.get(atHour(hash, hour))
 }
@@ -128,6 +177,7 @@ func (g *Group) merge(o *Group) {
 			g.Events[class][h] += o.Events[class][h]
 		}
 	}
+	g.Hourly = g.Hourly || o.Hourly
 	g.values.merge(&o.values)
 	g.parts.merge(&o.parts)
 	g.hours.merge(&o.hours)
@@ -170,36 +220,40 @@ func sum(hours *[HoursOfWeek]uint64) uint64 {
 //	Σ_v g_v Σ_h (g_vh/g_v)² / Σ_v g_v  ÷  Σ_h (g_h/g)²
 //
 // over values v with at least min records. 1 is a field that takes no notice of time; a running number, whose every
-// stretch of values belongs to its own hours, is far above. It is 0 if no value has min records.
+// stretch of values belongs to its own hours, is far above. It is 0 if no value has min records, or the group is not
+// Hourly.
 func (g *Group) ClockBound(min uint32) float64 {
-	var records, bound float64
+	var records, bound uint64 // bound in thousandths, so that the order of the table makes no difference
+	var open []int
+	for h := range HoursOfWeek {
+		if g.Events[Good][h] > 0 {
+			open = append(open, h)
+		}
+	}
 	for i := range g.values.entries {
 		e := &g.values.entries[i]
-		if e.key == 0 || e.good < min {
+		if e.key == 0 || e.good < min || !g.Hourly {
 			continue
 		}
 		n, squares := 0.0, 0.0
-		for h := range HoursOfWeek {
-			if g.Events[Good][h] == 0 {
-				continue
-			}
+		for _, h := range open {
 			good, _ := g.AtHour(e.key, h)
 			n += float64(good)
-			squares += float64(good) * float64(good)
+			squares += float64(float64(good) * float64(good))
 		}
 		if n > 0 {
-			records += n
-			bound += squares / n
+			records += uint64(n)
+			bound += uint64(squares / n * 1000)
 		}
 	}
 	all, squares := 0.0, 0.0
-	for h := range HoursOfWeek {
+	for _, h := range open {
 		n := float64(g.Events[Good][h])
 		all += n
-		squares += n * n
+		squares += float64(n * n)
 	}
 	if records == 0 || squares == 0 {
 		return 0
 	}
-	return bound / records / (squares / all / all)
+	return float64(bound) / 1000 / float64(records) / (squares / all / all)
 }

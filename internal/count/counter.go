@@ -13,9 +13,9 @@ type Counter struct {
 type pending struct {
 	group *Group
 	value uint64
-	hour  int16
-	class Class
 	n     uint32
+	hour  int16 // 0 where the group does not count by hour
+	class Class
 	parts []uint64
 }
 
@@ -27,14 +27,19 @@ func NewCounter() *Counter { return &Counter{Counts: New(), cache: make([]pendin
 // Add counts one record's feature. parts is called, if at all, before Add returns: it appends the hashes of the value's
 // parts, each once, to its argument.
 func (c *Counter) Add(g *Group, value uint64, class Class, hour int, parts func(dst []uint64) []uint64) {
+	g.Events[class][hour]++
+	if !g.Hourly {
+		hour = 0
+	}
 	slot := (value ^ uint64(hour)*0x9E3779B97F4A7C15 ^ uint64(class)<<63) * 0xD6E8FEB86659FD93 >> (64 - cacheBits)
 	p := &c.cache[slot]
-	if p.value == value && p.group == g && p.hour == int16(hour) && p.class == class && p.n < 1<<31 {
+	same := p.value == value && p.group == g
+	if same && p.hour == int16(hour) && p.class == class && p.n < 1<<31 {
 		p.n++
 		return
 	}
 	c.flush(p)
-	if p.value != value || p.group != g {
+	if !same {
 		p.parts = parts(p.parts[:0])
 	}
 	p.group, p.value, p.hour, p.class, p.n = g, value, int16(hour), class, 1
@@ -49,7 +54,7 @@ func (c *Counter) Flush() {
 
 func (c *Counter) flush(p *pending) {
 	if p.n > 0 {
-		p.group.Add(p.value, p.parts, p.class, int(p.hour), p.n)
+		p.group.add(p.value, p.parts, p.class, int(p.hour), p.n)
 		p.n = 0
 	}
 }

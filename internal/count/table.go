@@ -76,17 +76,6 @@ func (t *table) get(key uint64) (good, bad uint32) {
 
 func (t *table) grow() { t.resize(max(minTable, 2*len(t.entries))) }
 
-// reserve makes room for n entries in all.
-func (t *table) reserve(n int) {
-	size := max(minTable, len(t.entries))
-	for size/4*3 <= n {
-		size *= 2
-	}
-	if size > len(t.entries) {
-		t.resize(size)
-	}
-}
-
 func (t *table) resize(n int) {
 	old := t.entries
 	t.entries, t.shift = make([]entry, n), uint(64-bits.TrailingZeros(uint(n)))
@@ -103,13 +92,23 @@ func (t *table) resize(n int) {
 	}
 }
 
-// merge adds all counts of o. The result does not depend on the order of merges: counts are integers, and a reader of
-// the table never sees the order of its slots.
+// merge adds all counts of o, which is empty afterwards: the larger table takes in the smaller. The result does not
+// depend on the order of merges: counts are integers, and a reader of the table never sees the order of its slots.
 func (t *table) merge(o *table) {
-	t.reserve(t.used + o.used) // also keeps slot order of o from piling up in a smaller table
-	for _, e := range o.entries {
-		if e.key != 0 {
-			t.add(e.key, e.good, e.bad)
+	if len(o.entries) > len(t.entries) {
+		*t, *o = *o, *t
+	}
+	// Slots are in the order of hashes. Adding them in that order would fill the front of t far over its load before it
+	// grows, so blocks of slots are taken from all over o.
+	const block = 16
+	blocks := (len(o.entries) + block - 1) / block
+	step := blocks*5/8 | 1 // odd, so it visits each of a power of two of blocks
+	for n, b := 0, 0; n < blocks; n, b = n+1, (b+step)&(blocks-1) {
+		for _, e := range o.entries[b*block : min((b+1)*block, len(o.entries))] {
+			if e.key != 0 {
+				t.add(e.key, e.good, e.bad)
+			}
 		}
 	}
+	*o = table{}
 }

@@ -170,6 +170,7 @@ func (c *collector) groupOf(f *token.Field) *count.Group {
 	g := c.groups[f.ID]
 	if g == nil {
 		g = c.counter.Counts.Group(f.Name)
+		g.Hourly = f.Counts()
 		c.groups[f.ID] = g
 	}
 	return g

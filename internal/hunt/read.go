@@ -70,20 +70,17 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 
 func (h *hunter) merge(all []*collector) error {
 	h.codify = token.NewCodifier(h.q.seed, h.opt.Enrich())
-	h.counts, h.keep = count.New(), newInterner()
+	h.keep = newInterner()
 	h.ladders, h.others = newLadders(hull(h.q.windows)), newOthers()
 	h.covered = Span{1<<63 - 1, -1 << 63}
 	var suspects rows
+	counts := make([]*count.Counts, len(all))
 	for w, c := range all {
 		if c.err != nil {
 			return c.err
 		}
 		c.counter.Flush()
-		if w == 0 {
-			h.counts = c.counter.Counts
-		} else {
-			h.counts.Merge(c.counter.Counts)
-		}
+		counts[w] = c.counter.Counts
 		c.counter = nil
 		ids := h.keep.absorb(c.keep, h.codify)
 		suspects.absorb(&c.suspects, ids)
@@ -97,6 +94,7 @@ func (h *hunter) merge(all []*collector) error {
 		h.unused += c.unused
 		all[w] = nil
 	}
+	h.counts = count.Merge(counts)
 	h.window = suspects.sorted(h.fileRank)
 	return h.check()
 }

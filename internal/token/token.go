@@ -101,3 +101,8 @@ func (f *Field) Peer() bool { return f.Entry.role == destinationAddress }
 func (f *Field) Atomic() bool {
 	return f.Left == "" && (f.Entry.kind == auto || f.Entry.kind == number || f.Entry.kind == code || f.Entry.kind == keyword)
 }
+
+// Counts reports whether the field's values may be numbers, which may be those of a counter.
+func (f *Field) Counts() bool {
+	return f.Left == "" && (f.Entry.kind == auto || f.Entry.kind == number || f.Entry.kind == code)
+}
