@@ -14,6 +14,8 @@ const (
 	maxText  = 96   // bytes of one token's text
 	maxWords = 64   // words, segments or parameters of one value
 	maxGrams = 128  // 3-grams of one value
+
+	maxNumber = 1e300 // larger ones have no range: its borders would be infinite
 )
 
 // splitter takes values apart. It owns scratch memory and is used by one goroutine.
@@ -267,7 +269,7 @@ func parseNumber(v []byte) (x, scale float64, ok bool) {
 		case i == 0 && c == '-' && len(v) > 1:
 		case c == '.' || c == 'e' || c == 'E':
 			f, err := strconv.ParseFloat(string(v), 64)
-			if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			if err != nil || !(math.Abs(f) <= maxNumber) {
 				return 0, 0, false
 			}
 			return f, 1000, true
