@@ -3,6 +3,7 @@ package hunt
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"slices"
 )
 
@@ -16,8 +17,8 @@ type Fold struct {
 	News        float64 // its best score, counting only in part what rows before it have said
 }
 
-// alike is the part of an event's evidence for bad that a row has to share to take the event in.
-const alike = .5
+// alike is the part of an event's evidence for bad that a row has to share to take the event in. Who it was is part of it.
+const alike = .35
 
 // enough is how much of one clue's vote counts for likeness: two events are alike when many clues say so, not when one
 // says it loudly.
@@ -65,7 +66,7 @@ type folder struct {
 	r     *Result
 	folds []Fold
 	of    map[uint32]int    // content → row
-	leads map[uint32][]lead // token → rows whose first suspect has it as a clue for bad
+	leads map[uint32][]lead // token, or client from the top down → rows whose first suspect has it as a clue for bad
 }
 
 type lead struct {
@@ -80,6 +81,9 @@ func (g *folder) row(c uint32) int {
 	}
 	pro, own := g.r.pro(c), 0.0
 	shared := map[int]float64{}
+	if k := g.r.a.contents[c].client; k > 0 { // who it was is a clue like any other
+		pro = append(pro, clue{token: math.MaxUint32 - k, vote: enough})
+	}
 	for _, k := range pro {
 		v := min(float64(k.vote), enough)
 		own += v
@@ -118,18 +122,17 @@ func (r *Result) pro(c uint32) []clue {
 	return out
 }
 
-// readingOrder orders rows greedily by what each adds to those before it. Row i's news is the sum of its votes, each for
-// bad divided by one plus the number of rows above that show the same token; news only ever falls, so a heap of stale
+// readingOrder orders rows greedily by what each adds to those before it. A row's news is the sum of its votes, those for
+// bad no louder than loud and divided by one plus the number of rows above that show the same token; news only ever falls, so a heap of stale
 // values finds the next row without trying all.
 func (g *folder) readingOrder() []Fold {
 	shown := map[uint32]int{}
 	news := func(f *Fold) float64 {
 		c := g.r.a.content[g.r.order[f.Best]]
 		sum := g.r.sums[c].score
-		scale := max(g.r.sums[c].scale, 1e-9)
 		for _, k := range g.r.pro(c) {
-			n := float64(shown[k.token])
-			sum -= float64(k.vote) / scale * n / (1 + n)
+			left := min(float64(k.vote), loud) / float64(1+shown[k.token])
+			sum -= (float64(k.vote) - left) / max(g.r.sums[c].scale, minKindSD)
 		}
 		return round(sum)
 	}

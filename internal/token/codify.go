@@ -250,6 +250,12 @@ func (c *Codifier) roles(f *Field, h uint64, v []byte) {
 	case agentFamily:
 		d := c.derive(h, v, func(s []byte) string { return c.enrich.AgentFamily(string(s)) })
 		c.fill(r, d.hash, d.text)
+	case sentBytes:
+		mark := len(c.buf)
+		if b := appendRange(c.buf, v); b != nil {
+			c.buf = b
+			c.fill(r, 0, b[mark:])
+		}
 	case questionName:
 		d := c.derive(h, v, func(s []byte) string { return c.enrich.RegisteredDomain(string(s)) })
 		c.fill(r, d.hash, d.text)

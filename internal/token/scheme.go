@@ -41,7 +41,8 @@ const (
 	action
 	processName
 	ruleName
-	shift // derived from the time: weekday/weekend and quarter of the day
+	sentBytes // the range they fall into
+	shift     // derived from the time: weekday/weekend and quarter of the day
 	numRoles
 )
 
@@ -82,6 +83,7 @@ var schemes = []Scheme{
 	{Name: "tls.client.server_name", kind: domain, role: serverName},
 	{Name: Dataset, kind: code},
 	{Name: "event.action", kind: keyword, role: action},
+	{Name: "source.bytes", kind: number, role: sentBytes},
 	{Name: "event.outcome", kind: keyword},
 	{Name: "process.name", kind: keyword, role: processName},
 	{Name: "process.command_line", kind: text},
@@ -134,6 +136,7 @@ var pairs = []pair{
 	{sourceAddress, serverName},
 	{sourceAddress, statusCode},
 	{sourceAddress, userName},
+	{sourceAddress, sentBytes},
 	{sourceAddress, shift},
 	{userName, country},
 	{userName, hostName},
@@ -167,5 +170,5 @@ var roleNames = [numRoles]string{
 	userName: "user.name", hostName: "host.name", agentFamily: "user_agent.name", country: "source.geo.country_iso_code",
 	urlPath: "url.path", urlDomain: "url.domain", statusCode: "http.response.status_code", method: "http.request.method",
 	questionName: "dns.question.registered_domain", serverName: "tls.client.server_name", action: "event.action",
-	processName: "process.name", ruleName: "rule.name", shift: "event.shift",
+	processName: "process.name", ruleName: "rule.name", shift: "event.shift", sentBytes: "source.bytes",
 }
