@@ -1,7 +1,9 @@
 package hunt
 
 import (
+	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"weir/internal/count"
 	"weir/internal/event"
@@ -48,7 +50,7 @@ type readStep struct {
 func newCollector(q *question, raw *spool) *collector {
 	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
 		first: 1<<63 - 1, last: -1 << 63}
-	c.ladders, c.others = newLadders(hull(q.windows)), newOthers()
+	c.ladders, c.others = newLadders(q), newOthers()
 	return c
 }
 
@@ -102,12 +104,23 @@ func (c *collector) store(e *event.Event, pos format.Position, features []token.
 		}
 		return
 	}
+	if !c.hostMatches(e) {
+		return
+	}
+	var x row
+	known := false
 	for _, l := range c.ladders {
-		if k, ok := l.wants(e.Time); ok && c.hostMatches(e) {
-			x := c.row(e, pos, features)
-			x.client = c.witness(&x)
+		if k, ok := l.wants(e.Time); ok {
+			if !known {
+				x = c.row(e, pos, features)
+				x.client = c.witness(&x)
+				known = true
+			}
 			l.add(k, x, c.ids)
 		}
+	}
+	if len(c.ladders) > 1 && c.ladders[0].full() {
+		c.ladders = c.ladders[:1:1]
 	}
 }
 
@@ -183,12 +196,17 @@ func (c *collector) hostMatches(e *event.Event) bool {
 	}
 	for i := range e.Fields {
 		f := &e.Fields[i]
-		if len(f.Value) <= 255 && c.isHostField(f.Key) && c.q.hosts[strings.ToLower(string(f.Value))] {
+		if len(f.Value) > 255 || !c.isHostField(f.Key) {
+			continue
+		}
+		if c.q.hosts[string(f.Value)] || bytes.ContainsFunc(f.Value, upperOrOther) && c.q.hosts[strings.ToLower(string(f.Value))] {
 			return true
 		}
 	}
 	return false
 }
+
+func upperOrOther(r rune) bool { return 'A' <= r && r <= 'Z' || r >= utf8.RuneSelf }
 
 func (c *collector) isHostField(k *event.Key) bool {
 	for k.ID >= len(c.hostKeys) {

@@ -28,16 +28,26 @@ const spare = 12
 // There are two: one in steps of days, whose spans have the window's hours of the day, and one in the smallest steps
 // that keep spans apart, for logs that are too short for the first.
 type ladder struct {
-	window Span
-	step   int64
-	spans  map[int]*rows
-	worst  int // rank of the first span that was given up for want of room; MaxInt if none was
-	stored int
+	window        Span
+	keepOff, good []Span
+	step          int64
+	spans         map[int]*rows
+	seen          map[int]bool // spans with an event, up to enoughSpans
+	worst         int          // rank of the first span that was given up for want of room; MaxInt if none was
+	stored        int
+	last          int // the span asked for last, whether it can be a placebo as far as is known before reading, and its rank
+	lastUsable    bool
+	lastRank      int
 }
 
-func newLadder(window Span, step int64) *ladder {
-	return &ladder{window: window, step: step, spans: map[int]*rows{}, worst: math.MaxInt}
+func newLadder(q *question, step int64) *ladder {
+	return &ladder{window: hull(q.windows), keepOff: slices.Concat(q.windows, q.ignore), good: q.good, step: step, spans: map[int]*rows{},
+		seen: map[int]bool{}, worst: math.MaxInt}
 }
+
+// enoughSpans is how many spans with events give MaxPlacebos placebo windows in any case: only the first and the last of them
+// may reach beyond what the logs cover.
+const enoughSpans = MaxPlacebos + 2
 
 // guard is the gap that is kept between a placebo, the window and other placebos: what spills over the edge of a
 // break-in should not make a clean window look dirty.
@@ -48,16 +58,17 @@ func guard(window Span) int64 {
 // longest is the longest window that can have placebos; longer ones are open ended, or as good as.
 const longest = 3660 * day
 
-func newLadders(window Span) []*ladder {
+func newLadders(q *question) []*ladder {
+	window := hull(q.windows)
 	if window.Length() > longest {
 		return nil
 	}
 	pace := window.Length() + guard(window)
 	days := (pace + day - 1) / day * day
 	if days == pace {
-		return []*ladder{newLadder(window, days)}
+		return []*ladder{newLadder(q, days)}
 	}
-	return []*ladder{newLadder(window, days), newLadder(window, pace)}
+	return []*ladder{newLadder(q, days), newLadder(q, pace)}
 }
 
 func (l *ladder) span(k int) Span {
@@ -100,11 +111,29 @@ func (l *ladder) rank(k int) int {
 
 func weekend(t time.Time) bool { return t.Weekday() == time.Saturday || t.Weekday() == time.Sunday }
 
-// wants reports whether an event at t may be needed.
-func (l *ladder) wants(t int64) (k int, ok bool) {
-	k, ok = l.index(t)
-	return k, ok && l.rank(k) < l.worst
+// usable reports whether a span may become a placebo, as far as its place decides.
+func (l *ladder) usable(s Span) bool {
+	gap := guard(l.window)
+	return !slices.ContainsFunc(l.keepOff, func(o Span) bool { return s.Overlaps(o, gap) }) &&
+		(len(l.good) == 0 || slices.ContainsFunc(l.good, func(o Span) bool { return o.From <= s.From && s.To <= o.To }))
 }
+
+// wants reports whether an event at t may be needed. It may be called only for events that would be.
+func (l *ladder) wants(t int64) (k int, ok bool) {
+	if k, ok = l.index(t); !ok {
+		return 0, false
+	}
+	if k != l.last { // 0, as at the start, is the window itself
+		l.last, l.lastUsable, l.lastRank = k, l.usable(l.span(k)), l.rank(k)
+		if l.lastUsable && len(l.seen) < enoughSpans {
+			l.seen[k] = true
+		}
+	}
+	return k, l.lastUsable && l.lastRank < l.worst
+}
+
+// full reports whether this ladder alone has all placebos that are wanted, which no later event can change.
+func (l *ladder) full() bool { return len(l.seen) >= enoughSpans }
 
 func (l *ladder) add(k int, x row, feats []uint32) {
 	r := l.spans[k]
@@ -144,6 +173,9 @@ func (l *ladder) order() []int {
 // absorb takes the rows of o, another worker's ladder for the same window, with its features renumbered.
 func (l *ladder) absorb(o *ladder, ids []uint32) {
 	l.worst = min(l.worst, o.worst)
+	for k := range o.seen {
+		l.seen[k] = true
+	}
 	for k, r := range o.spans {
 		if l.rank(k) >= l.worst {
 			continue
@@ -175,7 +207,7 @@ type placebo struct {
 
 // choose picks the placebo windows: whole inside the time that the logs cover, clear of the windows and of each other,
 // in spans that are known good, best first, until they hold budget events. It returns them in order of time.
-func choose(ladders []*ladder, covered Span, keepOff, good []Span, budget int) []placebo {
+func choose(ladders []*ladder, covered Span, budget int) []placebo {
 	var out []placebo
 	used := 0
 	for _, l := range ladders {
@@ -183,9 +215,7 @@ func choose(ladders []*ladder, covered Span, keepOff, good []Span, budget int) [
 		for _, k := range l.order() {
 			s := l.span(k)
 			if len(out) == MaxPlacebos || s.From < covered.From || s.To > covered.To ||
-				slices.ContainsFunc(keepOff, func(o Span) bool { return s.Overlaps(o, gap) }) ||
-				slices.ContainsFunc(out, func(p placebo) bool { return s.Overlaps(p.span, gap-1) }) ||
-				len(good) > 0 && !slices.ContainsFunc(good, func(o Span) bool { return o.From <= s.From && s.To <= o.To }) {
+				slices.ContainsFunc(out, func(p placebo) bool { return s.Overlaps(p.span, gap-1) }) {
 				continue
 			}
 			if used += l.spans[k].len(); used > budget && len(out) >= minPlacebos {

@@ -1,6 +1,7 @@
 package hunt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -71,24 +72,32 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 func (h *hunter) merge(all []*collector) error {
 	h.codify = token.NewCodifier(h.q.seed, h.opt.Enrich())
 	h.keep = newInterner()
-	h.ladders, h.others = newLadders(hull(h.q.windows)), newOthers()
+	h.ladders, h.others = newLadders(h.q), newOthers()
 	h.covered = Span{1<<63 - 1, -1 << 63}
 	var suspects rows
-	counts := make([]*count.Counts, len(all))
-	for w, c := range all {
+	for _, c := range all {
 		if c.err != nil {
 			return c.err
 		}
+	}
+	// The worker with the most features goes first: its interner is taken as it is.
+	slices.SortStableFunc(all, func(a, b *collector) int { return cmp.Compare(len(b.keep.list), len(a.keep.list)) })
+	counts := make([]*count.Counts, len(all))
+	h.raw = make([]*spool, len(all))
+	for w, c := range all {
 		c.counter.Flush()
 		counts[w] = c.counter.Counts
 		c.counter = nil
 		ids := h.keep.absorb(c.keep, h.codify)
 		suspects.absorb(&c.suspects, ids)
-		for i, l := range c.ladders {
-			h.ladders[i].absorb(l, ids)
+		for i, l := range h.ladders[:min(len(h.ladders), len(c.ladders))] {
+			l.absorb(c.ladders[i], ids)
+		}
+		if len(h.ladders) > 1 && h.ladders[0].full() {
+			h.ladders = h.ladders[:1:1]
 		}
 		h.others.absorb(c.others, ids, h.keep)
-		h.raw = append(h.raw, c.raw)
+		h.raw[c.raw.worker] = c.raw
 		h.covered.From, h.covered.To = min(h.covered.From, c.first), max(h.covered.To, c.last)
 		h.ignored += c.ignored
 		h.unused += c.unused

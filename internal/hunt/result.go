@@ -114,8 +114,7 @@ type innocent struct {
 // placebo windows hold.
 func (r *Result) judgeAll() []innocent {
 	h, m := r.h, r.h.opt.Method
-	keepOff := slices.Concat(h.q.windows, h.q.ignore)
-	chosen := choose(h.ladders, h.covered, keepOff, h.q.good, max(minPlaceboBudget, 2*len(h.window.rows)))
+	chosen := choose(h.ladders, h.covered, max(minPlaceboBudget, 2*len(h.window.rows)))
 	chosen = append(chosen, h.otherHosts(MaxPlacebos-len(chosen))...)
 	h.ladders, h.others = nil, nil
 	clean := make([]*analysis, len(chosen))

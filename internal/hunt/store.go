@@ -2,7 +2,6 @@ package hunt
 
 import (
 	"cmp"
-	"slices"
 
 	"weir/internal/token"
 )
@@ -63,13 +62,11 @@ func (r *rows) len() int {
 	return n
 }
 
-// absorb moves the rows of o, whose feature ids are renumbered by ids, to r. o must not be used afterwards.
+// absorb moves the rows of o, whose feature ids are renumbered by ids (nil: they stay), to r. o must not be used afterwards.
 func (r *rows) absorb(o *rows, ids []uint32) {
 	shift := uint32(len(r.chunks))
-	for _, c := range o.chunks {
-		for i, f := range c {
-			c[i] = ids[f]
-		}
+	if ids != nil {
+		o.renumber(ids)
 	}
 	r.chunks = append(r.chunks, o.chunks...)
 	if len(o.last) > 0 {
@@ -78,6 +75,20 @@ func (r *rows) absorb(o *rows, ids []uint32) {
 	for _, c := range o.full {
 		for i := range c {
 			c[i].chunk += shift
+		}
+	}
+	r.full = append(r.full, o.full...)
+	*o = rows{}
+}
+
+func (r *rows) renumber(ids []uint32) {
+	for _, c := range r.chunks {
+		for i, f := range c {
+			c[i] = ids[f]
+		}
+	}
+	for _, c := range append(r.full, r.last) {
+		for i := range c {
 			if c[i].client > 0 {
 				c[i].client = ids[c[i].client-1] + 1
 			}
@@ -86,7 +97,6 @@ func (r *rows) absorb(o *rows, ids []uint32) {
 			}
 		}
 	}
-	r.full = append(r.full, o.full...)
 }
 
 // A list is rows at rest: in one piece, in the order of file name and line.
@@ -98,15 +108,69 @@ type list struct {
 // sorted puts the rows in the order of file name and line, which is that of no worker and no command line. r must not be
 // used afterwards.
 func (r *rows) sorted(fileRank []int) *list {
-	l := &list{make([]row, 0, r.len()), r.chunks}
-	for _, c := range append(r.full, r.last) {
-		l.rows = append(l.rows, c...)
+	type place struct {
+		key   uint64 // file and line
+		chunk uint32
+		at    uint32
 	}
-	r.full, r.last, r.chunks = nil, nil, nil
-	slices.SortFunc(l.rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(fileRank[a.file], fileRank[b.file]), cmp.Compare(a.line, b.line))
-	})
+	chunks := append(r.full, r.last)
+	order := make([]place, 0, r.len())
+	for k, c := range chunks {
+		for i := range c {
+			order = append(order, place{uint64(fileRank[c[i].file])<<lineBits | uint64(c[i].line), uint32(k), uint32(i)})
+		}
+	}
+	// Workers read blocks of lines, so the order is made of few rising runs.
+	less := func(a, b place) int { return cmp.Compare(a.key, b.key) }
+	mergeRuns(order, less)
+	l := &list{make([]row, len(order)), r.chunks}
+	for i, p := range order {
+		l.rows[i] = chunks[p.chunk][p.at]
+	}
+	*r = rows{}
 	return l
+}
+
+// lineBits of a place hold its line, the others the rank of its file.
+const lineBits = 40
+
+// mergeRuns sorts x, which is fast where it is made of few rising runs.
+func mergeRuns[T any](x []T, compare func(a, b T) int) {
+	ends := []int{}
+	for i := 1; i <= len(x); i++ {
+		if i == len(x) || compare(x[i-1], x[i]) > 0 {
+			ends = append(ends, i)
+		}
+	}
+	if len(ends) < 2 {
+		return
+	}
+	from, to := x, make([]T, len(x))
+	for len(ends) > 1 {
+		merged := ends[:0:0]
+		start := 0
+		for i := 0; i < len(ends); i += 2 {
+			if i+1 == len(ends) {
+				copy(to[start:], from[start:ends[i]])
+				merged = append(merged, ends[i])
+				break
+			}
+			a, b, out := from[start:ends[i]], from[ends[i]:ends[i+1]], to[start:ends[i+1]]
+			for n := range out {
+				if len(b) == 0 || len(a) > 0 && compare(a[0], b[0]) <= 0 {
+					out[n], a = a[0], a[1:]
+				} else {
+					out[n], b = b[0], b[1:]
+				}
+			}
+			start = ends[i+1]
+			merged = append(merged, start)
+		}
+		ends, from, to = merged, to, from
+	}
+	if &from[0] != &x[0] {
+		copy(x, from)
+	}
 }
 
 func (l *list) featuresOf(x *row) []uint32 { return l.chunks[x.chunk][x.from : x.from+uint32(x.n)] }
@@ -163,14 +227,34 @@ func (in *interner) feature(id uint32) token.Feature {
 		Other: in.arena[mid : mid+uint64(x.other)], Kind: token.ValueKind(x.kind)}
 }
 
-// absorb interns everything of o and returns, for each of its ids, the id here. Fields are matched by name through
-// codify, which owns the fields of the merged interner.
+// absorb interns everything of o, which must not be used afterwards, and returns, for each of its ids, the id here; nil
+// where they are the same, as they are for the first that is absorbed. Fields are matched by name through codify, which
+// owns the fields of the merged interner.
 func (in *interner) absorb(o *interner, codify *token.Codifier) []uint32 {
+	if len(in.list) == 0 {
+		*in = *o
+		in.byID = in.byID[:0]
+		for i, f := range in.fields {
+			f = codify.Field(f.Name)
+			in.fields[i] = f
+			for f.ID >= len(in.byID) {
+				in.byID = append(in.byID, 0)
+			}
+			in.byID[f.ID] = int32(i + 1)
+		}
+		*o = interner{}
+		return nil
+	}
+	fields := make([]*token.Field, len(o.fields))
+	for i, f := range o.fields {
+		fields[i] = codify.Field(f.Name)
+	}
 	ids := make([]uint32, len(o.list))
 	for i := range o.list {
 		f := o.feature(uint32(i))
-		f.Field = codify.Field(f.Field.Name)
+		f.Field = fields[o.list[i].field]
 		ids[i] = in.intern(&f)
 	}
+	*o = interner{}
 	return ids
 }
