@@ -200,7 +200,7 @@ func sameFile(a, b string) bool {
 func keepInput(in source.Input) (kept source.Input, drop func(), err error) {
 	stream, err := in.Open()
 	if err != nil {
-		return in, nil, err
+		return in, nil, fmt.Errorf("cannot read %q: %w", in.Name, err)
 	}
 	defer stream.Close()
 	file, err := os.CreateTemp("", "weir-*")

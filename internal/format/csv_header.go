@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"weir/internal/event"
 )
@@ -129,6 +130,9 @@ func headerFault(header []string, data [][]string) string {
 			continue
 		}
 		if !isPlausibleName(h) {
+			if strings.ContainsFunc(h, unicode.IsControl) {
+				return "the first line is not one of names"
+			}
 			return "the first line is not one of names: " + strconv.Quote(h[:min(len(h), 40)])
 		}
 		if len(header) == 2 && i == 1 && strings.Contains(header[0]+h, " ") && len(data) < 3 {

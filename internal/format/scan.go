@@ -45,7 +45,7 @@ type ScanOptions struct {
 // whatever the number of workers.
 //
 // Files that cannot be read, and lines, are in the summary and do not stop the scan. The error is that of ctx, or says
-// that none of the inputs could be read.
+// why there is no record in any of the inputs.
 func Scan(ctx context.Context, inputs []source.Input, o ScanOptions,
 	newHandler func(worker int, keys *event.Keys) Handler) (*Summary, error) {
 	if o.Workers <= 0 {

@@ -36,7 +36,9 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		return
 	}
 	if r.decoder == nil {
-		tally.warn("the file is empty")
+		if stream.Warning() == "" {
+			tally.warn("the file is empty")
+		}
 		return
 	}
 	blocks := source.NewBlocks(io.MultiReader(bytes.NewReader(head), stream), s.o.Blocks)

@@ -182,7 +182,7 @@ func TestScanLongLine(t *testing.T) {
 	short := `{"ts":1,"uid":"C","id.orig_h":"192.0.2.7"}`
 	events, sum, err := scanAll(t, ScanOptions{}, source.Bytes("x.log", []byte(short+"\n"+line+"\n"+short)))
 	f := sum.Files[0]
-	if err != nil || len(events) != 2 || f.Lines != 3 || len(f.Faults) != 1 || f.Faults[0].Reason != "line longer than 1 MiB" ||
+	if err != nil || len(events) != 2 || f.Lines != 3 || len(f.Faults) != 1 || f.Faults[0].Reason != "longer than 1 MiB" ||
 		f.Faults[0].Examples[0].Line != 2 || len(f.Faults[0].Examples[0].Excerpt) != maxExcerpt {
 		t.Errorf("%v, %d events, %+v", err, len(events), f)
 	}
@@ -195,6 +195,8 @@ func TestScanErrors(t *testing.T) {
 	good := source.Bytes("good", []byte("plain text\n"))
 	bad := source.Bytes("bad", []byte("PK\x03\x04"))
 	gone := source.Reader("gone", iotest.ErrReader(errors.New("disk on fire")))
+	empty, short := source.Bytes("empty", nil), source.Bytes("short", gz(t, []byte("x\n"))[:5])
+	comments := source.Bytes("comments", []byte("#path\tconn\n#fields\tts\tuid\n"))
 	for _, c := range []struct {
 		inputs []source.Input
 		format string
@@ -204,7 +206,13 @@ func TestScanErrors(t *testing.T) {
 		{[]source.Input{good, bad}, "", "", "zip archive"},
 		{[]source.Input{good, gone}, "", "", "disk on fire"},
 		{[]source.Input{bad}, "", `cannot read "bad"`, "zip archive"},
-		{[]source.Input{bad, gone}, "", "cannot read any of 2 files", "disk on fire"},
+		{[]source.Input{bad, gone}, "", `cannot read a record from any of 2 files; for "bad": it is a zip archive`, "disk on fire"},
+		{[]source.Input{empty, bad}, "", `for "bad"`, "zip archive"},
+		{[]source.Input{empty}, "", `cannot read "empty": the file is empty`, ""},
+		{[]source.Input{short}, "", `cannot read "short": the gzip data ends too early before any`, ""},
+		{[]source.Input{good}, "combined", `cannot read "good": no line could be read as access; line 1: no [time]`, ""},
+		{[]source.Input{source.Bytes("utf16", []byte("\xff\xfea\x00"))}, "", `cannot read "utf16": it is UTF-16 text`, ""},
+		{[]source.Input{comments}, "zeek-tsv", `cannot read "comments": it holds no records`, ""},
 		{[]source.Input{good}, "xyz", `there is no format "xyz"`, "zeek-tsv, zeek-json, eve"},
 		{nil, "", "", ""},
 	} {

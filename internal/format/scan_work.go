@@ -82,11 +82,11 @@ func tooLongReason(maxLine int) *Malformed {
 	}
 	switch {
 	case maxLine%(1<<20) == 0:
-		return &Malformed{Reason: fmt.Sprintf("line longer than %d MiB", maxLine>>20)}
+		return &Malformed{Reason: fmt.Sprintf("longer than %d MiB", maxLine>>20)}
 	case maxLine%(1<<10) == 0:
-		return &Malformed{Reason: fmt.Sprintf("line longer than %d KiB", maxLine>>10)}
+		return &Malformed{Reason: fmt.Sprintf("longer than %d KiB", maxLine>>10)}
 	}
-	return &Malformed{Reason: fmt.Sprintf("line longer than %d bytes", maxLine)}
+	return &Malformed{Reason: fmt.Sprintf("longer than %d bytes", maxLine)}
 }
 
 // jobCounts is what one goroutine found in one block.

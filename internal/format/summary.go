@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -149,7 +150,6 @@ func (s *FileSummary) addFault(f Fault) {
 // finish puts everything into an order that does not depend on the goroutines.
 func (s *scan) finish(ctx context.Context) (*Summary, error) {
 	sum := &Summary{Files: make([]FileSummary, len(s.files))}
-	failed := 0
 	for i := range s.files {
 		f := &s.files[i].summary
 		slices.SortFunc(f.Datasets, func(a, b DatasetCount) int { return cmp.Compare(a.Dataset, b.Dataset) })
@@ -157,8 +157,7 @@ func (s *scan) finish(ctx context.Context) (*Summary, error) {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
 		})
 		switch {
-		case f.Err != "" && f.Records == 0:
-			failed++
+		case f.Err != "":
 		case f.Records == 0 && f.Malformed > 0:
 			f.Warnings = append(f.Warnings, "no line could be read")
 		case f.Records == 0 && f.Lines > 0:
@@ -169,12 +168,30 @@ func (s *scan) finish(ctx context.Context) (*Summary, error) {
 	if err := ctx.Err(); err != nil {
 		return sum, fmt.Errorf("cannot finish reading: %w", err)
 	}
-	if failed > 0 && failed == len(s.files) {
-		f := &sum.Files[0]
-		if failed == 1 {
-			return sum, fmt.Errorf("cannot read %q: %s", f.Name, f.Err)
-		}
-		return sum, fmt.Errorf("cannot read any of %d files; the first is %q: %s", failed, f.Name, f.Err)
+	if sum.Records() > 0 || len(sum.Files) == 0 {
+		return sum, nil
 	}
-	return sum, nil
+	first := &sum.Files[0] // the first that failed, if one did
+	for i := range sum.Files {
+		if sum.Files[i].Err != "" {
+			first = &sum.Files[i]
+			break
+		}
+	}
+	if n := len(sum.Files); n > 1 {
+		return sum, fmt.Errorf("cannot read a record from any of %d files; for %q: %s", n, first.Name, first.trouble())
+	}
+	return sum, fmt.Errorf("cannot read %q: %s", first.Name, first.trouble())
+}
+
+// trouble says why a file gave no record.
+func (s *FileSummary) trouble() string {
+	if s.Err != "" {
+		return s.Err
+	}
+	text := strings.Join(s.Warnings, "; ")
+	if len(s.Faults) > 0 {
+		text += fmt.Sprintf(" as %s; line %d: %s", s.Format, s.Faults[0].Examples[0].Line, s.Faults[0].Reason)
+	}
+	return text
 }

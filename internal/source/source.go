@@ -10,8 +10,10 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -53,19 +55,23 @@ func Bytes(name string, data []byte) Input {
 	}}
 }
 
-// Open starts reading the input. The caller closes the stream.
+// Open starts reading the input. The caller closes the stream, and adds the input's name to an error.
 func (in Input) Open() (*Stream, error) {
 	if in.open == nil {
-		return nil, fmt.Errorf("cannot open %q: it has no content", in.Name)
+		return nil, errors.New("it has no content")
 	}
 	f, err := in.open()
 	if err != nil {
-		return nil, fmt.Errorf("cannot open log: %w", err)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // without the name
+		}
+		return nil, fmt.Errorf("cannot open it: %w", err)
 	}
 	s, err := newStream(f)
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("cannot read %q: %w", in.Name, err)
+		return nil, err
 	}
 	return s, nil
 }

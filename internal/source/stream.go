@@ -165,6 +165,9 @@ func (s *Stream) Read(p []byte) (int, error) {
 		what = "ends too early"
 	}
 	s.warning = fmt.Sprintf("the %s data %s after %d bytes of log (%v); what came before was read", s.kind, what, s.got, err)
+	if s.got == 0 {
+		s.warning = fmt.Sprintf("the %s data %s before any of the log (%v)", s.kind, what, err)
+	}
 	s.reader = failing{io.EOF}
 	return n, io.EOF
 }
