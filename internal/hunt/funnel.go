@@ -60,13 +60,14 @@ func (r *Result) funnel() {
 	r.step(LearnedGood, func(i int) bool { return r.isGood(r.a.content[i]) })
 }
 
-// isGood reports whether a content goes with learned good: clean windows hold the like. Without clean windows its
+// isGood reports whether a content goes with learned good: clean windows hold the like, and about as
+// many. Without clean windows its
 // probability decides.
 func (r *Result) isGood(c uint32) bool {
 	if len(r.Placebos) == 0 {
 		return r.prob[c] < goodBelow
 	}
-	return r.sums[c].score <= r.level.score && r.sums[c].rarity <= r.level.rarity
+	return r.sums[c].score <= r.level.score && r.sums[c].rarity <= r.level.rarity && !r.flood[c]
 }
 
 // step flags the rows that no earlier step flagged and for which flag is true.

@@ -71,6 +71,7 @@ type Result struct {
 	j          *judge
 	clues      [][]clue // by content: its strongest votes
 	scratch    []clue
+	flood      []bool // by content: there are many more of it than in any clean window
 	level      level
 	sums       []sum     // by content
 	prob       []float64 // by content
@@ -134,6 +135,7 @@ func (r *Result) judgeAll() []innocent {
 		own, sums = r.round(clean, level.shares(own), shares, true)
 	}
 	r.sums = own
+	r.flood = r.floods(clean)
 	var all []innocent
 	for i, a := range clean {
 		p := Placebo{Span: chosen[i].span, Host: chosen[i].host, Events: len(a.list.rows)}
