@@ -219,6 +219,12 @@ func TestTokens(t *testing.T) {
 			[]string{"source.ip=203.0.113.9", "source.ip:network=203.0.113.0/24", "source.geo.country_iso_code=AT", "user.name=al", "source.ip×user.name=203.0.113.9 × al", "user.name×source.geo.country_iso_code=al × AT"}},
 		{"pairs of the request", []string{"url.path=/a", "http.response.status_code=200", "url.domain=h", "user_agent.original=curl/1"},
 			[]string{"url.path=/a", "url.path:segment=a", "http.response.status_code=200", "http.response.status_code:range=181..254", "url.domain=h", "url.domain:shape=a", "user_agent.original=curl/1", "user_agent.original:product=curl", "user_agent.original:shape=curl/#", "user_agent.original:word=curl", "url.path×http.response.status_code=/a × 200", "url.domain×user_agent.name=h × curl"}},
+		{"bytes sent", []string{"source.ip=10.0.0.1", "source.bytes=200"},
+			[]string{"source.ip=10.0.0.1", "source.ip:network=10.0.0.0/24", "source.bytes=200", "source.bytes:range=181..254", "source.ip×source.bytes=10.0.0.1 × 181..254"}},
+		{"many bytes sent", []string{"source.ip=10.0.0.1", "source.bytes=65536"},
+			[]string{"source.ip=10.0.0.1", "source.ip:network=10.0.0.0/24", "source.bytes=65535..92680", "source.ip×source.bytes=10.0.0.1 × 65535..92680"}},
+		{"no number of bytes sent", []string{"source.ip=10.0.0.1", "source.bytes=-"},
+			[]string{"source.ip=10.0.0.1", "source.ip:network=10.0.0.0/24", "source.bytes=-"}},
 		{"pair with the registered domain", []string{"source.ip=10.0.0.1", "dns.question.name=a.example.org"},
 			[]string{"source.ip=10.0.0.1", "source.ip:network=10.0.0.0/24", "dns.question.name=a.example.org", "dns.question.name:domain=example.org", "dns.question.name:shape=a.a.a", "source.ip×dns.question.registered_domain=10.0.0.1 × example.org"}},
 	}
