@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -70,14 +71,24 @@ func printHunt(s *streams, r *hunt.Result, f *huntFlags) error {
 func (p *page) question(r *hunt.Result) {
 	fmt.Fprintln(p.w, p.Bold("weir hunt"))
 	for _, w := range r.Windows {
-		p.item(" ", "window  "+spanText(w, r.Zone))
+		p.entry("window", spanText(w, r.Zone))
 	}
 	hosts := "any"
 	if len(r.Hosts) > 0 {
 		hosts = strings.Join(r.Hosts, ", ")
 	}
-	p.item(" ", fmt.Sprintf("hosts   %s", term.Clean(hosts)))
-	p.item(" ", fmt.Sprintf("logs    %s; local times are %s", spanText(r.Covered, r.Zone), r.Zone))
+	p.entry("hosts", term.Clean(hosts))
+	p.entry("logs", spanText(r.Covered, r.Zone))
+	p.entry("zone", r.Zone.String())
+}
+
+// entry writes a name with its value.
+func (p *page) entry(name, value string) {
+	lead := fmt.Sprintf("  %-8s", name)
+	for _, line := range term.Wrap(value, p.width-len(lead)) {
+		fmt.Fprintf(p.w, "%s%s\n", lead, line)
+		lead = strings.Repeat(" ", len(lead))
+	}
 }
 
 // spanText writes a span with its length.
@@ -115,11 +126,9 @@ func length(ns int64) string {
 }
 
 func (p *page) read(s *format.Summary) {
-	note := fmt.Sprintf("%s records from %s", term.Count(s.Records()), plural(len(s.Files), "file"))
+	note := fmt.Sprintf("%s from %s", plural(int(s.Records()), "record"), plural(len(s.Files), "file"))
 	p.heading("Read", note)
-	type line struct {
-		files, records, untimed, malformed, skipped int64
-	}
+	type line struct{ files, records, untimed, malformed int64 }
 	byFormat, order := map[string]*line{}, []string{}
 	for i := range s.Files {
 		f := &s.Files[i]
@@ -139,7 +148,7 @@ func (p *page) read(s *format.Summary) {
 	}
 	for _, name := range order {
 		l := byFormat[name]
-		text := fmt.Sprintf("%-10s %12s records in %s", name, term.Count(l.records), plural(int(l.files), "file"))
+		text := fmt.Sprintf("%-10s %20s in %s", name, plural(int(l.records), "record"), plural(int(l.files), "file"))
 		if l.untimed > 0 {
 			text += fmt.Sprintf(", %s without a time", term.Count(l.untimed))
 		}
@@ -177,7 +186,7 @@ func (p *page) faults(s *format.Summary) {
 			for _, e := range fault.Examples[:min(len(fault.Examples), maxExamples)] {
 				at = append(at, fmt.Sprint(e.Line))
 			}
-			p.item(p.Yellow("!"), fmt.Sprintf("%s: %s %s, at line %s", name, plural(int(fault.Count), "line"),
+			p.item(p.Yellow("!"), fmt.Sprintf("%s: %s not read, %s: line %s", name, plural(int(fault.Count), "line"),
 				term.Clean(fault.Reason), strings.Join(at, ", ")))
 			if len(fault.Examples) > 0 {
 				fmt.Fprintf(p.w, "      %s\n", p.Dim(term.Cut(term.Clean(fault.Examples[0].Excerpt), p.width-6)))
@@ -191,9 +200,6 @@ func (p *page) faults(s *format.Summary) {
 
 func (p *page) leftOut(r *hunt.Result) {
 	p.heading("Compared", fmt.Sprintf("%s with %s known good", plural(r.Suspicious, "suspicious event"), term.Count(r.Good)))
-	if r.Matching != "" {
-		p.text(2, "Known good is matched by "+r.Matching+".")
-	}
 	if r.Ignored > 0 {
 		p.text(2, fmt.Sprintf("%s ignored.", plural(int(r.Ignored), "event")))
 	}
@@ -230,22 +236,23 @@ func (p *page) level(r *hunt.Result) {
 	if n == 0 {
 		p.heading("How sure", "")
 	} else {
-		top, median := r.Placebos[0].Top, 0.0
+		top := r.Placebos[0].Top
 		for _, x := range r.Placebos {
 			top = max(top, x.Top)
-			median += x.Median / float64(n)
 		}
 		best := r.Score(0)
 		p.heading("How sure", fmt.Sprintf("against %s of the same length", plural(n, "clean window")))
-		p.text(2, fmt.Sprintf("Best score here %.1f; the highest in a clean window is %.1f, the typical one %.1f. "+
-			"No p-value is below %.2f with %s.", best, top, median, 1/float64(n+1), plural(n, "clean window")))
+		p.text(2, capital(r.Matching)+".")
+		p.text(2, fmt.Sprintf("A score is how many standard deviations an event lies above what clean windows give to the same "+
+			"kind of record. Best score here: %.1f; best in a clean window: %.1f. No p-value is below %.2f with %s.", best, top,
+			1/float64(n+1), plural(n, "clean window")))
 		above := 0
 		for i := 0; i < r.Len() && r.Score(i) > top; i++ {
 			above++
 		}
-		p.text(2, fmt.Sprintf("%s above every clean window. At least %.1f %% of the suspicious events are bad "+
-			"(%.0f %% sure); expected are %.1f %%.", capital(plural(above, "event scores")), 100*r.Share.Lower, 100*r.Share.Level,
-			100*r.Share.Expect))
+		p.text(2, fmt.Sprintf("%s above every clean window. By the clean windows at least %.1f %% of the suspicious events are "+
+			"bad; expected are %.1f %%. A break-in that goes on in a clean window would hide: --ignore leaves such spans out.",
+			capital(plural(above, "event scores")), 100*r.Share.Lower, 100*r.Share.Expect))
 	}
 	for _, w := range r.Warnings {
 		p.item(p.Yellow("!"), w)
@@ -274,6 +281,7 @@ func (p *page) suspects(r *hunt.Result, limit int) error {
 const (
 	maxFor     = 4
 	maxAgainst = 2
+	quiet      = .1 // votes that are not worth a line
 )
 
 func (p *page) suspect(r *hunt.Result, n int, f *hunt.Fold) error {
@@ -290,38 +298,70 @@ func (p *page) suspect(r *hunt.Result, n int, f *hunt.Fold) error {
 	default:
 		verdict = p.Yellow(verdict)
 	}
-	span := hunt.Span{From: f.First, To: f.Last}
-	when := time.Unix(0, span.From).In(r.Zone).Format("01-02 15:04:05")
+	when := time.Unix(0, f.First).In(r.Zone).Format("01-02 15:04:05")
 	if f.Last/1e9 > f.First/1e9 {
-		when += " to " + time.Unix(0, span.To).In(r.Zone).Format("15:04:05")
+		when += " to " + time.Unix(0, f.Last).In(r.Zone).Format("15:04:05")
 	}
-	fmt.Fprintf(p.w, "\n%s  score %s  %.0f %% %s  %s", p.Bold(fmt.Sprintf("%3d", n)), p.Bold(fmt.Sprintf("%.1f", s.Score)),
-		100*s.Probability, verdict, plural(len(f.Members), "event"))
-	if f.Clients > 1 {
-		fmt.Fprintf(p.w, " from %s clients", term.Count(f.Clients))
+	fmt.Fprintf(p.w, "\n%s  score %s  %.0f %% %s  %s\n", p.Bold(fmt.Sprintf("%3d", n)), p.Bold(fmt.Sprintf("%.1f", s.Score)),
+		100*s.Probability, verdict, when)
+	what := plural(len(f.Members), "event")
+	if f.Contents > 1 {
+		what += ", " + plural(f.Contents, "distinct one")
 	}
-	if f.Contents > 1 && f.Contents < len(f.Members) {
-		fmt.Fprintf(p.w, ", %s contents", term.Count(f.Contents))
+	switch {
+	case f.Clients > 1:
+		what += ", from " + plural(f.Clients, "client")
+	case s.Client != "":
+		what += ", from " + term.Clean(s.Client)
 	}
-	fmt.Fprintf(p.w, "  %s\n", when)
+	fmt.Fprintf(p.w, "     %s\n", term.Cut(what, p.width-5))
 	where := fmt.Sprintf("%s:%d", term.Clean(s.File), s.Line)
 	fmt.Fprintf(p.w, "     %s\n", p.Cyan(term.CutMiddle(where, p.width-5)))
 	for _, line := range rawLines(term.Clean(string(s.Raw[:min(len(s.Raw), 4096)])), p.width-5, 2) {
 		fmt.Fprintf(p.w, "     %s\n", line)
 	}
-	pro, con := 0, 0
-	for _, e := range s.Evidence {
-		switch {
-		case e.Vote > 0 && pro < maxFor && e.Vote > .5:
-			pro++
-		case e.Vote < 0 && con < maxAgainst && e.Vote < -.5:
-			con++
-		default:
-			continue
-		}
-		p.clue(&e)
+	if more := otherFiles(r, f); more != "" {
+		fmt.Fprintf(p.w, "     %s\n", p.Dim(term.Cut("also in "+more, p.width-5)))
 	}
+	p.clues(s.Evidence)
 	return nil
+}
+
+// clues writes the strongest clues, first those that tell this row from the others.
+func (p *page) clues(evidence []hunt.Evidence) {
+	pro, con := 0, 0
+	for _, common := range []bool{false, true} {
+		for _, e := range evidence {
+			if e.Common != common || e.Vote > -quiet && e.Vote < quiet {
+				continue
+			}
+			if e.Vote > 0 && pro < maxFor {
+				pro++
+				p.clue(&e)
+			}
+		}
+	}
+	for _, e := range evidence {
+		if e.Vote < -quiet && con < maxAgainst {
+			con++
+			p.clue(&e)
+		}
+	}
+}
+
+// otherFiles names the files, other than that of its best suspect, that a row has events in, with the first line of each.
+func otherFiles(r *hunt.Result, f *hunt.Fold) string {
+	seen := map[string]bool{}
+	best, _ := r.Place(f.Best)
+	seen[best] = true
+	var more []string
+	for _, m := range f.Members {
+		if file, line := r.Place(m); !seen[file] {
+			seen[file] = true
+			more = append(more, fmt.Sprintf("%s:%d", term.Clean(filepath.Base(file)), line))
+		}
+	}
+	return strings.Join(more, ", ")
 }
 
 // rawLines cuts a raw line into at most n lines of width columns.
@@ -371,23 +411,30 @@ func percent(share float64, n uint32) string {
 // next says what to try, from what was and was not asked.
 func (p *page) next(r *hunt.Result, f *huntFlags) {
 	p.heading("Next", "")
-	var tips []string
-	if s, err := r.Suspect(0); err == nil && len(r.Folds()) > 0 {
-		tips = append(tips, fmt.Sprintf("weir related '%s:%d' LOG...  shows what else shares the best suspect's rare tokens", term.Clean(s.File), s.Line))
+	if left := r.Funnel[len(r.Funnel)-1].Left; left.Events > 0 {
+		i := 0
+		for i+1 < r.Len() && r.Narrowed(i) {
+			i++
+		}
+		file, line := r.Place(i)
+		p.tip(fmt.Sprintf("weir related '%s:%d' LOG...", term.Clean(file), line), "what else shares the best suspect's rare tokens")
 	}
 	if !f.knownClients && r.Clients > 1 {
-		tips = append(tips, "--drop-known-clients  leaves only clients that known good never saw")
+		p.tip("--drop-known-clients", "leaves only clients that known good never saw")
 	}
 	if len(r.Hosts) == 0 {
-		tips = append(tips, "--host HOST  narrows to the machine that was broken into; the others' events become known good")
+		p.tip("--host HOST", "only that machine's events are suspicious, the others' become known good")
 	}
 	if len(r.Placebos) < 5 {
-		tips = append(tips, "logs of more days, before and after, make more clean windows and a sharper ranking")
+		p.tip("more logs", "days before and after make more clean windows and a sharper ranking")
 	}
-	tips = append(tips, "--json --all > ranked.jsonl  keeps every event with its clues")
-	for _, t := range tips {
-		p.item("-", t)
-	}
+	p.tip("--json --all", "keeps every event with its clues")
+}
+
+// tip writes what to type, and below it what that does.
+func (p *page) tip(command, what string) {
+	fmt.Fprintf(p.w, "  %s\n", p.Bold(term.CutMiddle(command, p.width-2)))
+	p.text(6, what)
 }
 
 // plural writes a count with its noun: "1 event", "2 events", "3 kinds of fault".

@@ -64,6 +64,7 @@ type fieldInfo struct {
 	field     *token.Field
 	group     *count.Group
 	numeric   bool
+	values    int    // distinct ones in the window
 	leftOut   string // why the field carries no weight, or ""
 	bad, good float64
 	matched   float64
@@ -88,6 +89,7 @@ func (h *hunter) lay(l *list, own bool) *analysis {
 				}
 				x := h.keep.feature(id)
 				a.fields[at].numeric = a.fields[at].numeric || x.Numeric()
+				a.fields[at].values++
 				a.features = append(a.features, featureInfo{id: id, field: at, left: -1})
 				featAt[id] = uint32(len(a.features))
 			}

@@ -10,7 +10,7 @@ import (
 )
 
 // maxClues is how many votes of an event are kept for its explanation, strongest first.
-const maxClues = 12
+const maxClues = 16
 
 // A clue is a vote that is kept for explanations.
 type clue struct {
@@ -22,12 +22,13 @@ type clue struct {
 // Evidence is one clue of a suspect.
 type Evidence struct {
 	Token     string  // as token.Name writes it
-	Vote      float64 // what it added to the score
+	Vote      float64 // what it added to the score, in the same unit
 	Weight    float64 // weight of evidence in bits, positive for bad
 	Good, Bad uint32  // events with the token in known good and in the window
 	GoodShare float64 // of all known-good events
 	BadShare  float64 // of all suspicious events
 	Field     string
+	Common    bool // more than half of the suspects that are left share it
 	Own       bool // only the event's own client brought it, into the window or ever
 }
 
@@ -96,8 +97,10 @@ func (r *Result) verdict(c uint32) Verdict {
 	switch {
 	case v.pro >= conflict && v.con <= -conflict && math.Abs(v.score) < min(v.pro, -v.con)/2:
 		return VerdictConflicting
-	case r.prob[c] < goodBelow:
+	case r.prob[c] < goodBelow && r.isGood(c):
 		return VerdictGood
+	case r.prob[c] < goodBelow:
+		return VerdictNovel
 	case v.supported < v.pro/4:
 		return VerdictNovel
 	}
@@ -107,13 +110,14 @@ func (r *Result) verdict(c uint32) Verdict {
 // evidence returns the clues of a content.
 func (r *Result) evidence(c uint32) []Evidence {
 	good, bad := float64(r.h.counts.Total(count.Good)), float64(len(r.a.list.rows))
+	common := r.common()
 	out := make([]Evidence, 0, len(r.clues[c]))
 	for _, k := range r.clues[c] {
 		t := &r.a.tokens[k.token]
 		f := r.h.keep.feature(r.a.features[k.feature].id)
-		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote)), Weight: round(r.j.weight[k.token]),
+		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote) / max(r.sums[c].scale, minKindSD)), Weight: round(r.j.weight[k.token]),
 			Good: t.good, Bad: min(t.bad, uint32(len(r.a.list.rows))), GoodShare: float64(t.good) / good,
-			BadShare: min(1, float64(t.bad)/bad), Field: f.Field.Name, Own: !k.supported})
+			BadShare: min(1, float64(t.bad)/bad), Field: f.Field.Name, Own: !k.supported, Common: common[k.token]})
 	}
 	return out
 }

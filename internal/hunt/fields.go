@@ -41,6 +41,8 @@ func (h *hunter) meaningless(f *fieldInfo) string {
 	}
 	switch s := f.shape; {
 	case s.Events < minShape:
+	case s.Distinct == 1 && f.values == 1 && s.Events == h.counts.Total(count.Good):
+		why = "every record has the same value"
 	case float64(s.Distinct) >= uniqueShare*float64(s.Events):
 		why = fmt.Sprintf("nearly every record has a value of its own (%d values in %d records)", s.Distinct, s.Events)
 	case f.numeric && f.group.ClockBound(minBound) >= clockBound:

@@ -34,7 +34,7 @@ const maxRows = 5000
 // already counts for less the more often it was shown, or else the first twenty rows would tell of the noisiest step of a
 // break-in twenty times.
 func (r *Result) Folds() []Fold {
-	g := &folder{r: r, of: map[uint32]int{}, leads: map[uint32][]lead{}}
+	g := &folder{r: r, of: map[uint32]int{}, leads: map[uint32][]lead{}, common: r.common()}
 	type members struct{ clients, contents map[uint32]bool }
 	var sets []members
 	for i, row := range r.order {
@@ -63,10 +63,11 @@ func (r *Result) Folds() []Fold {
 
 // A folder assigns contents to rows.
 type folder struct {
-	r     *Result
-	folds []Fold
-	of    map[uint32]int    // content → row
-	leads map[uint32][]lead // token, or client from the top down → rows whose first suspect has it as a clue for bad
+	r      *Result
+	folds  []Fold
+	of     map[uint32]int // content → row
+	common map[uint32]bool
+	leads  map[uint32][]lead // token, or client from the top down → rows whose first suspect has it as a clue for bad
 }
 
 type lead struct {
@@ -85,6 +86,9 @@ func (g *folder) row(c uint32) int {
 		pro = append(pro, clue{token: math.MaxUint32 - k, vote: enough})
 	}
 	for _, k := range pro {
+		if g.common[k.token] {
+			continue
+		}
 		v := min(float64(k.vote), enough)
 		own += v
 		for _, l := range g.leads[k.token] {
@@ -109,6 +113,34 @@ func (g *folder) row(c uint32) int {
 	}
 	g.of[c] = best
 	return best
+}
+
+// common returns the clues that more than half of the contents in rows have: the host that was broken into, the night it
+// happened in. They make suspects of them all and so do not make two of them alike.
+func (r *Result) common() map[uint32]bool {
+	if r.shared != nil {
+		return r.shared
+	}
+	n := map[uint32]int{}
+	seen := map[uint32]bool{}
+	for i, row := range r.order {
+		c := r.a.content[row]
+		if r.narrowed[r.order[i]] > 0 || seen[c] {
+			continue
+		}
+		seen[c] = true
+		for _, k := range r.pro(c) {
+			n[k.token]++
+		}
+	}
+	out := map[uint32]bool{}
+	for t, k := range n {
+		if k > len(seen)/2 {
+			out[t] = true
+		}
+	}
+	r.shared = out
+	return out
 }
 
 // pro returns the kept clues of a content that speak for bad.

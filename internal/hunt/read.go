@@ -32,7 +32,6 @@ type hunter struct {
 	shapes   map[*count.Group]count.Shape
 	reasons  map[*count.Group]string // why fields are left out
 	unused   int64
-	matching string
 }
 
 const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spool

@@ -2,9 +2,11 @@ package hunt
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +62,7 @@ type Result struct {
 	Ignored    int64
 	Unused     int64 // outside --good spans and windows
 	LeftOut    []LeftOut
-	Matching   string
+	Matching   string // how the clean windows match the window's time, for people
 	Funnel     []Step
 	Placebos   []Placebo
 	Share      ShareOfBad
@@ -71,7 +73,8 @@ type Result struct {
 	j          *judge
 	clues      [][]clue // by content: its strongest votes
 	scratch    []clue
-	flood      []bool // by content: there are many more of it than in any clean window
+	shared     map[uint32]bool // see common
+	flood      []bool          // by content: there are many more of it than in any clean window
 	level      level
 	sums       []sum     // by content
 	prob       []float64 // by content
@@ -88,7 +91,6 @@ func (h *hunter) result() (*Result, error) {
 	r.a = h.lay(h.window, false)
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()
-	r.Matching = h.matching
 	for i := range r.a.fields {
 		if f := &r.a.fields[i]; f.leftOut != "" {
 			r.LeftOut = append(r.LeftOut, LeftOut{f.field.Name, f.leftOut})
@@ -97,6 +99,7 @@ func (h *hunter) result() (*Result, error) {
 	slices.SortFunc(r.LeftOut, func(a, b LeftOut) int { return cmp.Compare(a.Field, b.Field) })
 	innocents := r.judgeAll()
 	r.judgeContents(innocents)
+	r.Matching = matching(r.Windows, r.Placebos)
 	r.warn()
 	r.funnel()
 	r.rank()
@@ -298,7 +301,7 @@ func (r *Result) judgeContents(innocents []innocent) {
 		s = append(s, bayes.Scored{Score: v.score, Window: 1})
 	}
 	for _, x := range innocents {
-		s = append(s, bayes.Scored{Score: x.score, Innocents: 1 / n})
+		s = append(s, bayes.Scored{Score: x.score, Innocents: r.busier(x.window) / n})
 	}
 	if len(r.Placebos) == 0 {
 		r.prob = make([]float64, len(r.sums))
@@ -309,6 +312,12 @@ func (r *Result) judgeContents(innocents []innocent) {
 	}
 	r.prob = bayes.Posterior(s, 1/(n+1))[:len(r.sums)]
 	r.shareOfBad(innocents)
+}
+
+// busier is how many times as many events the window has as a placebo window, at least 1. The window's hours may be
+// busier ones, and nothing tells how much of the difference is bad: taking it all for innocent keeps claims low.
+func (r *Result) busier(placebo int) float64 {
+	return max(1, float64(len(r.a.list.rows))/float64(max(1, r.Placebos[placebo].Events)))
 }
 
 // shareOfBad bounds the number of bad events from below: above some score the window has more events than any clean
@@ -339,7 +348,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 		if s.window < 0 {
 			own += float64(s.copies)
 		} else {
-			clean[s.window] += float64(s.copies)
+			clean[s.window] += float64(s.copies) * r.busier(s.window)
 			worst = max(worst, clean[s.window])
 		}
 		if last := i+1 == len(steps) || steps[i+1].score != s.score; last {
@@ -387,3 +396,29 @@ func (r *Result) rank() {
 func (r *Result) score(row uint32) float64 { return round(r.sums[r.a.content[row]].score) }
 
 func round(x float64) float64 { return math.Round(x*1e6) / 1e6 }
+
+// matching says how the clean windows match the window's time, best first.
+func matching(windows []Span, placebos []Placebo) string {
+	at := hull(windows).From
+	names := []string{"at the same hour of the week", "at the same hour of the day", "at other hours", "of other hosts at the same time"}
+	counts := make([]int, len(names))
+	for _, p := range placebos {
+		switch d := p.Span.From - at; {
+		case p.Host != "":
+			counts[3]++
+		case d%(7*day) == 0:
+			counts[0]++
+		case d%day == 0:
+			counts[1]++
+		default:
+			counts[2]++
+		}
+	}
+	var parts []string
+	for i, n := range counts {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, names[i]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
