@@ -99,7 +99,7 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 	}
 	decoder, err := found.Format.New(sample, o, r.keys)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read it as %s: %w", found.Format.Name, err)
+		return nil, err
 	}
 	r.decoder = decoder
 	r.tally.summary.Format, r.tally.summary.Score = found.Format.Name, found.Score
