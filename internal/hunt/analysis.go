@@ -19,6 +19,7 @@ type analysis struct {
 	content  []uint32 // of each row
 	contents []content
 	contFeat []uint32 // arena: features of contents
+	byClient []uint32 // contents in the order of clients
 	features []featureInfo
 	featTok  []uint32 // arena: tokens of features
 	tokens   []tokenInfo
@@ -71,53 +72,84 @@ type fieldInfo struct {
 	shape     count.Shape
 }
 
-// lay builds the analysis of a window. own tells that the rows are part of the good counts, as a placebo's are, and have
-// to be taken out.
-func (h *hunter) lay(l *list, own bool) *analysis {
+// A desk is what one goroutine needs to lay windows.
+type desk struct {
+	codify   *token.Codifier
+	featAt   []uint32 // interned id → index into analysis.features plus one
+	clientAt []uint32 // client of a row → of a content
+}
+
+// layAll builds the analyses of windows: the real one first, then the placebos, whose rows are part of the good counts
+// and have to be taken out.
+func (h *hunter) layAll(lists []*list) []*analysis {
+	all := make([]*analysis, len(lists))
+	desks := make(chan *desk, len(lists))
+	parallel(len(lists), func(i int) {
+		d := h.desk(desks)
+		all[i] = h.survey(lists[i], d)
+		desks <- d
+	})
+	h.findMeaningless(all)
+	parallel(len(lists), func(i int) {
+		d := h.desk(desks)
+		a, own := all[i], i > 0
+		h.layFields(a, own)
+		h.layTokens(a, d)
+		h.layContents(a, d)
+		h.countTokens(a, own)
+		desks <- d
+	})
+	return all
+}
+
+func (h *hunter) desk(free chan *desk) *desk {
+	select {
+	case d := <-free:
+		return d
+	default:
+		n := len(h.keep.list)
+		return &desk{token.NewCodifier(h.q.seed, h.opt.Enrich()), make([]uint32, n), make([]uint32, n+1)}
+	}
+}
+
+// survey lists the features and fields of a window.
+func (h *hunter) survey(l *list, d *desk) *analysis {
 	a := &analysis{list: l}
-	fieldAt := map[*token.Field]uint16{}
-	featAt := make([]uint32, len(h.keep.list)) // interned id → index into a.features plus one
+	clear(d.featAt)
+	fieldAt := make([]uint16, len(h.keep.fields)) // plus one
 	for i := range l.rows {
 		for _, id := range l.featuresOf(&l.rows[i]) {
-			if featAt[id] == 0 {
-				f := h.keep.fields[h.keep.list[id].field]
-				at, ok := fieldAt[f]
-				if !ok {
-					at = uint16(len(a.fields))
-					fieldAt[f] = at
-					a.fields = append(a.fields, fieldInfo{field: f, group: h.counts.Group(f.Name)})
+			if d.featAt[id] == 0 {
+				field := h.keep.list[id].field
+				if fieldAt[field] == 0 {
+					f := h.keep.fields[field]
+					a.fields = append(a.fields, fieldInfo{field: f, group: h.counts.Lookup(f.Name)})
+					fieldAt[field] = uint16(len(a.fields))
 				}
+				at := fieldAt[field] - 1
 				x := h.keep.feature(id)
 				a.fields[at].numeric = a.fields[at].numeric || x.Numeric()
 				a.fields[at].values++
 				a.features = append(a.features, featureInfo{id: id, field: at, left: -1})
-				featAt[id] = uint32(len(a.features))
+				d.featAt[id] = uint32(len(a.features))
 			}
-			a.fields[a.features[featAt[id]-1].field].bad++
+			a.fields[a.features[d.featAt[id]-1].field].bad++
 		}
 	}
-	h.layFields(a, own)
-	h.layTokens(a)
-	h.layContents(a, featAt)
-	h.countTokens(a, own)
 	return a
 }
 
 // layTokens takes every feature of a field that carries weight apart.
-func (h *hunter) layTokens(a *analysis) {
-	type key struct {
-		field uint16
-		whole bool
-		hash  uint64
-	}
-	at := make(map[key]uint32, 2*len(a.features))
+func (h *hunter) layTokens(a *analysis, d *desk) {
+	var at index // of field, whole or part, and hash
 	groupAt := map[groupKey]uint16{}
 	add := func(field uint16, kind token.Kind, hash uint64) {
-		k := key{field, kind == token.Whole, hash}
-		t, ok := at[k]
+		key := hash ^ uint64(field+1)*0x9FB21C651E98DF25
+		if kind == token.Whole {
+			key = ^key
+		}
+		t, ok := at.number(key)
 		if !ok {
-			t = uint32(len(a.tokens))
-			at[k] = t
 			a.tokens = append(a.tokens, tokenInfo{hash: hash, field: field, kind: kind, group: a.groupOf(groupAt, field, kind)})
 		}
 		a.featTok = append(a.featTok, t)
@@ -131,7 +163,7 @@ func (h *hunter) layTokens(a *analysis) {
 		}
 		f := h.keep.feature(x.id)
 		add(x.field, token.Whole, f.Hash)
-		parts = h.codify.KindedParts(&f, parts[:0])
+		parts = d.codify.KindedParts(&f, parts[:0])
 		for _, p := range parts {
 			add(x.field, p.Kind, p.Hash)
 		}
@@ -160,50 +192,113 @@ func (a *analysis) groupOf(at map[groupKey]uint16, field uint16, kind token.Kind
 }
 
 // layContents folds rows into contents.
-func (h *hunter) layContents(a *analysis, featAt []uint32) {
-	clientAt := map[uint32]uint32{}
-	seen := make(map[uint64][]uint32)
+func (h *hunter) layContents(a *analysis, d *desk) {
+	for i := range a.features {
+		d.featAt[a.features[i].id] = uint32(i + 1)
+	}
+	clear(d.clientAt)
+	var seen chains
 	a.content = make([]uint32, len(a.list.rows))
 	var feats []uint32
 	for i := range a.list.rows {
 		x := &a.list.rows[i]
 		feats = feats[:0]
-		var sum uint64
 		for _, id := range a.list.featuresOf(x) {
-			if f := featAt[id] - 1; a.fields[a.features[f].field].leftOut == "" {
+			if f := d.featAt[id] - 1; a.fields[a.features[f].field].leftOut == "" {
 				feats = append(feats, f)
-				sum = (sum ^ uint64(f)) * 0x9FB21C651E98DF25
-				sum ^= sum >> 29
 			}
 		}
 		client := uint32(0)
 		if x.client > 0 {
-			if client = clientAt[x.client]; client == 0 {
-				client = uint32(len(clientAt) + 1)
-				clientAt[x.client] = client
+			if client = d.clientAt[x.client]; client == 0 {
+				a.clients++
+				client = uint32(a.clients)
+				d.clientAt[x.client] = client
 			}
 		}
-		found := false
-		for _, c := range seen[sum] {
+		c, known := seen.find(uint64(client)<<32^hashOf(feats), func(c uint32) bool {
 			o := &a.contents[c]
-			if o.client == client && slices.Equal(a.contFeat[o.from:o.from+uint32(o.n)], feats) {
-				o.copies++
-				a.content[i] = c
-				found = true
-				break
-			}
-		}
-		if found {
+			return o.client == client && slices.Equal(a.contFeat[o.from:o.from+uint32(o.n)], feats)
+		})
+		a.content[i] = c
+		if known {
+			a.contents[c].copies++
 			continue
 		}
-		c := uint32(len(a.contents))
-		seen[sum] = append(seen[sum], c)
-		a.content[i] = c
 		a.contents = append(a.contents, content{from: uint32(len(a.contFeat)), n: uint16(len(feats)), client: client, copies: 1,
 			firstRow: uint32(i)})
 		a.contFeat = append(a.contFeat, feats...)
 	}
-	a.clients = len(clientAt)
+	// Contents by client, those of a client in their order.
+	start := make([]uint32, a.clients+2)
+	for i := range a.contents {
+		start[a.contents[i].client+1]++
+	}
+	for k := range start[1:] {
+		start[k+1] += start[k]
+	}
+	a.byClient = make([]uint32, len(a.contents))
+	for i := range a.contents {
+		k := a.contents[i].client
+		a.byClient[start[k]] = uint32(i)
+		start[k]++
+	}
+}
+
+func hashOf(features []uint32) (sum uint64) {
+	for _, f := range features {
+		sum = (sum ^ uint64(f)) * 0x9FB21C651E98DF25
+		sum ^= sum >> 29
+	}
+	return sum
+}
+
+// chains find things, numbered densely from 0, by hash and comparison.
+type chains struct {
+	at    index
+	first []uint32 // of a hash, plus one
+	next  []uint32 // of a thing, plus one
+}
+
+// find returns the number of the thing with a hash for which same is true, or the next free number.
+func (x *chains) find(hash uint64, same func(uint32) bool) (number uint32, known bool) {
+	k, known := x.at.number(hash)
+	if !known {
+		x.first = append(x.first, 0)
+	}
+	for c := x.first[k]; c > 0; c = x.next[c-1] {
+		if same(c - 1) {
+			return c - 1, true
+		}
+	}
+	number = uint32(len(x.next))
+	x.next = append(x.next, x.first[k])
+	x.first[k] = number + 1
+	return number, false
+}
+
+// distinct numbers contents without regard to who sent them, and counts them.
+func (a *analysis) distinct() (of []uint32, n int) {
+	var seen chains
+	var arena, from []uint32 // features of those found
+	of = make([]uint32, len(a.contents))
+	from = append(from, 0)
+	var feats []uint32
+	for i := range a.contents {
+		feats = feats[:0]
+		for _, f := range a.featuresOf(&a.contents[i]) {
+			if !a.fields[a.features[f].field].field.Identity {
+				feats = append(feats, f)
+			}
+		}
+		d, known := seen.find(hashOf(feats), func(d uint32) bool { return slices.Equal(arena[from[d]:from[d+1]], feats) })
+		if !known {
+			arena = append(arena, feats...)
+			from = append(from, uint32(len(arena)))
+		}
+		of[i] = d
+	}
+	return of, len(from) - 1
 }
 
 func (a *analysis) featuresOf(c *content) []uint32 { return a.contFeat[c.from : c.from+uint32(c.n)] }

@@ -107,8 +107,11 @@ func (r *Result) verdict(c uint32) Verdict {
 	return VerdictBad
 }
 
-// evidence returns the clues of a content.
+// evidence returns the clues of a content, which the caller must not change.
 func (r *Result) evidence(c uint32) []Evidence {
+	if e, ok := r.told[c]; ok {
+		return e
+	}
 	good, bad := float64(r.h.counts.Total(count.Good)), float64(len(r.a.list.rows))
 	common := r.common()
 	out := make([]Evidence, 0, len(r.clues[c]))
@@ -119,8 +122,15 @@ func (r *Result) evidence(c uint32) []Evidence {
 			Good: t.good, Bad: min(t.bad, uint32(len(r.a.list.rows))), GoodShare: float64(t.good) / good,
 			BadShare: min(1, float64(t.bad)/bad), Field: f.Field.Name, Own: !k.supported, Common: common[k.token]})
 	}
+	if r.told == nil || len(r.told) == maxTold {
+		r.told = make(map[uint32][]Evidence)
+	}
+	r.told[c] = out
 	return out
 }
+
+// maxTold is how many contents keep their evidence: equal events follow each other in the ranking.
+const maxTold = 1024
 
 func (r *Result) tokenText(f *token.Feature, t *tokenInfo) string {
 	for _, x := range r.h.codify.Tokens(f) {

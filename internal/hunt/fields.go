@@ -20,12 +20,11 @@ const (
 func (h *hunter) layFields(a *analysis, own bool) {
 	for i := range a.fields {
 		f := &a.fields[i]
-		f.shape = h.shape(f.group)
+		f.shape, f.leftOut = h.shapes[f.group], h.reasons[f.group]
 		f.good = float64(f.group.Total(count.Good))
 		if own {
 			f.good -= f.bad
 		}
-		f.leftOut = h.meaningless(f)
 	}
 	a.events = float64(h.counts.Total(count.Good))
 	if own {
@@ -33,32 +32,42 @@ func (h *hunter) layFields(a *analysis, own bool) {
 	}
 }
 
-// meaningless returns why a field carries no weight, or "".
-func (h *hunter) meaningless(f *fieldInfo) string {
-	why, ok := h.reasons[f.group]
-	if ok || !f.field.Atomic() {
-		return why
+// findMeaningless finds which fields of the windows carry no weight, and why. Whether a field is numeric is up to the
+// first window that has it.
+func (h *hunter) findMeaningless(windows []*analysis) {
+	var fields []*fieldInfo
+	known := map[*count.Group]bool{}
+	for _, a := range windows {
+		for i := range a.fields {
+			if f := &a.fields[i]; !known[f.group] {
+				known[f.group] = true
+				fields = append(fields, f)
+			}
+		}
 	}
-	switch s := f.shape; {
-	case s.Events < minShape:
-	case s.Distinct == 1 && f.values == 1 && s.Events == h.counts.Total(count.Good):
-		why = "every record has the same value"
-	case float64(s.Distinct) >= uniqueShare*float64(s.Events):
-		why = fmt.Sprintf("nearly every record has a value of its own (%d values in %d records)", s.Distinct, s.Events)
-	case f.numeric && f.group.ClockBound(minBound) >= clockBound:
-		why = "its values run with the clock, as a counter's do"
+	shapes, reasons := make([]count.Shape, len(fields)), make([]string, len(fields))
+	parallel(len(fields), func(i int) {
+		shapes[i] = fields[i].group.Shape()
+		reasons[i] = h.meaningless(fields[i], shapes[i])
+	})
+	h.shapes, h.reasons = map[*count.Group]count.Shape{}, map[*count.Group]string{}
+	for i, f := range fields {
+		h.shapes[f.group], h.reasons[f.group] = shapes[i], reasons[i]
 	}
-	h.reasons[f.group] = why
-	return why
 }
 
-func (h *hunter) shape(g *count.Group) count.Shape {
-	s, ok := h.shapes[g]
-	if !ok {
-		s = g.Shape()
-		h.shapes[g] = s
+// meaningless returns why a field carries no weight, or "".
+func (h *hunter) meaningless(f *fieldInfo, s count.Shape) string {
+	switch {
+	case !f.field.Atomic() || s.Events < minShape:
+	case s.Distinct == 1 && f.values == 1 && s.Events == h.counts.Total(count.Good):
+		return "every record has the same value"
+	case float64(s.Distinct) >= uniqueShare*float64(s.Events):
+		return fmt.Sprintf("nearly every record has a value of its own (%d values in %d records)", s.Distinct, s.Events)
+	case f.numeric && f.group.ClockBound(minBound) >= clockBound:
+		return "its values run with the clock, as a counter's do"
 	}
-	return s
+	return ""
 }
 
 // countTokens looks up how often each token came with known good and with the window's events.

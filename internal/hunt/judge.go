@@ -1,9 +1,7 @@
 package hunt
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"weir/internal/bayes"
 )
@@ -98,11 +96,7 @@ func (j *judge) shareOf(c uint32) float64 {
 // are valid during the call.
 func (j *judge) each(step int, f func(c int, votes []vote)) {
 	a := j.a
-	order := make([]uint32, len(a.contents))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortStableFunc(order, func(x, y uint32) int { return cmp.Compare(a.contents[x].client, a.contents[y].client) })
+	order := a.byClient
 	for len(order) > 0 {
 		n := 1
 		client := a.contents[order[0]].client

@@ -84,8 +84,11 @@ const (
 // placebos makes a placebo of each of at most n other hosts, those whose number of events is nearest to that of the
 // suspected hosts. Hosts are told apart by the field in which the suspected ones mostly stand.
 func (h *hunter) otherHosts(n int) []placebo {
+	if len(h.q.hosts) == 0 || n <= 0 {
+		return nil
+	}
 	field := h.hostField()
-	if field == "" || n <= 0 {
+	if field == "" {
 		return nil
 	}
 	hosts := map[uint32]*rows{}

@@ -73,8 +73,9 @@ type Result struct {
 	j          *judge
 	clues      [][]clue // by content: its strongest votes
 	scratch    []clue
-	shared     map[uint32]bool // see common
-	flood      []bool          // by content: there are many more of it than in any clean window
+	shared     map[uint32]bool       // see common
+	flood      []bool                // by content: there are many more of it than in any clean window
+	told       map[uint32][]Evidence // by content: a few of those asked for last
 	level      level
 	sums       []sum     // by content
 	prob       []float64 // by content
@@ -87,8 +88,14 @@ func (h *hunter) result() (*Result, error) {
 	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered,
 		Good: int64(h.counts.Total(count.Good)), Ignored: h.ignored, Unused: h.unused, h: h,
 		Suspicious: len(h.window.rows)}
-	h.shapes, h.reasons = map[*count.Group]count.Shape{}, map[*count.Group]string{}
-	r.a = h.lay(h.window, false)
+	chosen := choose(h.ladders, h.covered, max(minPlaceboBudget, 2*len(h.window.rows)))
+	chosen = append(chosen, h.otherHosts(MaxPlacebos-len(chosen))...)
+	h.ladders, h.others = nil, nil
+	lists := make([]*list, len(chosen)+1)
+	lists[0] = h.window
+	parallel(len(chosen), func(i int) { lists[i+1] = chosen[i].rows.sorted(h.fileRank) })
+	laid := h.layAll(lists)
+	r.a = laid[0]
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()
 	for i := range r.a.fields {
@@ -97,7 +104,7 @@ func (h *hunter) result() (*Result, error) {
 		}
 	}
 	slices.SortFunc(r.LeftOut, func(a, b LeftOut) int { return cmp.Compare(a.Field, b.Field) })
-	innocents := r.judgeAll()
+	innocents := r.judgeAll(chosen, laid[1:])
 	r.judgeContents(innocents)
 	r.Matching = matching(r.Windows, r.Placebos)
 	r.warn()
@@ -116,17 +123,8 @@ type innocent struct {
 // judgeAll judges the window and the placebo windows, twice: the first round takes all of a window's events as bad; the
 // second takes each as bad by its share (see mixture), in the placebo windows as in the real one. It returns what the
 // placebo windows hold.
-func (r *Result) judgeAll() []innocent {
-	h, m := r.h, r.h.opt.Method
-	chosen := choose(h.ladders, h.covered, max(minPlaceboBudget, 2*len(h.window.rows)))
-	chosen = append(chosen, h.otherHosts(MaxPlacebos-len(chosen))...)
-	h.ladders, h.others = nil, nil
-	clean := make([]*analysis, len(chosen))
-	lists := make([]*list, len(chosen))
-	parallel(len(chosen), func(i int) { lists[i] = chosen[i].rows.sorted(h.fileRank) })
-	for i := range chosen {
-		clean[i] = h.lay(lists[i], true)
-	}
+func (r *Result) judgeAll(chosen []placebo, clean []*analysis) []innocent {
+	m := r.h.opt.Method
 	twice := !m.NoMixture && len(clean) > 0
 	own, sums := r.round(clean, nil, nil, !twice)
 	if twice {
@@ -357,28 +355,6 @@ func (r *Result) shareOfBad(innocents []innocent) {
 			}
 		}
 	}
-}
-
-// distinct numbers contents without regard to who sent them, and counts them.
-func (a *analysis) distinct() (of []uint32, n int) {
-	seen := map[string]uint32{}
-	of = make([]uint32, len(a.contents))
-	var key []byte
-	for i := range a.contents {
-		key = key[:0]
-		for _, f := range a.featuresOf(&a.contents[i]) {
-			if !a.fields[a.features[f].field].field.Identity {
-				key = append(key, byte(f), byte(f>>8), byte(f>>16), byte(f>>24))
-			}
-		}
-		d, ok := seen[string(key)]
-		if !ok {
-			d = uint32(len(seen))
-			seen[string(key)] = d
-		}
-		of[i] = d
-	}
-	return of, len(seen)
 }
 
 // rank orders the rows: by score, equal scores by file name and line.
