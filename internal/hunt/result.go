@@ -240,6 +240,10 @@ func parallel(n int, f func(i int)) {
 // clean window is good. One step of expectation maximization with known good clamped to good.
 type mixture struct{ at, scale float64 }
 
+// trust is how far the second round believes the first (the λ of Nigam et al., "Text classification from labeled and
+// unlabeled documents using EM", 2000): a guard for windows in which good and bad are not two clear heaps.
+const trust = .8
+
 // mixtureOf takes its level from the placebo windows: the score that one in twenty of their contents exceeds.
 func mixtureOf(placebos [][]sum) mixture {
 	var scores []float64
@@ -257,7 +261,7 @@ func mixtureOf(placebos [][]sum) mixture {
 func (m mixture) shares(sums []sum) []float64 {
 	out := make([]float64, len(sums))
 	for i := range sums {
-		out[i] = round(bayes.Logistic((sums[i].score - m.at) / m.scale))
+		out[i] = round(1 - trust*(1-bayes.Logistic((sums[i].score-m.at)/m.scale)))
 	}
 	return out
 }
