@@ -49,6 +49,10 @@ type Codifier struct {
 	out     []Feature
 	slots   [numRoles]slot
 	buf     []byte
+	shift   []byte   // the name of the event's
+	absent  []*Field // like those that are expected
+	nation  func(address []byte) string
+	network func(address []byte) string
 }
 
 type slot struct {
@@ -73,6 +77,10 @@ func NewCodifier(seed uint64, e *Enrichment) *Codifier {
 		c.pairs = append(c.pairs, c.Field(roleNames[p.left]+"×"+roleNames[p.right]))
 	}
 	c.dataset = c.Field(Dataset)
+	for _, x := range expected {
+		c.absent = append(c.absent, c.Field(x.field))
+	}
+	c.nation, c.network = c.about(e.Country), c.about(e.Organization)
 	c.country = c.Field("source.geo.country_iso_code")
 	c.org = c.Field("source.as.organization.name")
 	return c
@@ -121,7 +129,8 @@ func (c *Codifier) Codify(e *event.Event) []Feature {
 		c.add(c.dataset, c.datasetBytes(e.Dataset))
 	}
 	if e.HasTime && c.enrich.Shift != nil {
-		c.fill(shift, 0, []byte(c.enrich.Shift(e.Time)))
+		c.shift = append(c.shift[:0], c.enrich.Shift(e.Time)...)
+		c.fill(shift, 0, c.shift)
 	}
 	c.absences()
 	c.hostPairs()
@@ -146,9 +155,8 @@ func (c *Codifier) datasetBytes(name string) []byte {
 // absences adds a feature for each field that records of its kind usually have and this one lacks: a request without a
 // user agent says as much as one with a rare one.
 func (c *Codifier) absences() {
-	for _, x := range expected {
-		if c.slots[x.with].set && !c.has(x.field) {
-			f := c.Field(x.field)
+	for i, x := range expected {
+		if f := c.absent[i]; c.slots[x.with].set && !c.has(f) {
 			c.out = append(c.out, Feature{Field: f, Hash: f.Hash(none), Value: none, Kind: keyword})
 		}
 	}
@@ -156,8 +164,7 @@ func (c *Codifier) absences() {
 
 var none = []byte("(none)")
 
-func (c *Codifier) has(name string) bool {
-	f := c.Field(name)
+func (c *Codifier) has(f *Field) bool {
 	for i := range c.out {
 		if c.out[i].Field == f {
 			return true
@@ -264,14 +271,14 @@ func (c *Codifier) roles(f *Field, h uint64, v []byte) {
 			return
 		}
 		c.fill(r, h, v)
-		if d := c.derive(h, v, c.about(c.enrich.Country)); len(d.text) > 0 {
+		if d := c.derive(h, v, c.nation); len(d.text) > 0 {
 			c.fill(country, d.hash, d.text)
 			c.out = append(c.out, Feature{Field: c.country, Hash: c.country.Hash(d.text), Value: d.text, Kind: keyword})
 		}
 		if c.enrich.Organization == nil {
 			return
 		}
-		if d := c.derive(h^1, v, c.about(c.enrich.Organization)); len(d.text) > 0 {
+		if d := c.derive(h^1, v, c.network); len(d.text) > 0 {
 			c.out = append(c.out, Feature{Field: c.org, Hash: c.org.Hash(d.text), Value: d.text, Kind: keyword})
 		}
 	default:
@@ -406,8 +413,32 @@ func isAddress(v []byte) bool {
 	if len(v) > 45 || bytes.IndexByte(v, '.') < 0 && bytes.IndexByte(v, ':') < 0 {
 		return false
 	}
+	if bytes.IndexByte(v, ':') < 0 {
+		return isDotted(v)
+	}
 	_, err := netip.ParseAddr(string(v))
 	return err == nil
+}
+
+// isDotted reports an IPv4 address as netip.ParseAddr reads it.
+func isDotted(v []byte) bool {
+	fields, digits, n := 0, 0, 0
+	for _, c := range v {
+		switch {
+		case '0' <= c && c <= '9':
+			if digits++; digits > 1 && n == 0 {
+				return false // 01
+			}
+			if n = n*10 + int(c-'0'); n > 255 {
+				return false
+			}
+		case c == '.' && digits > 0:
+			fields, digits, n = fields+1, 0, 0
+		default:
+			return false
+		}
+	}
+	return fields == 3 && digits > 0
 }
 
 // smallInteger reports a whole number that is kept as a value of its own.

@@ -268,6 +268,9 @@ func parseNumber(v []byte) (x, scale float64, ok bool) {
 			x = x*10 + float64(c-'0')
 		case i == 0 && c == '-' && len(v) > 1:
 		case c == '.' || c == 'e' || c == 'E':
+			if !isDecimal(v) { // many values begin like a number: addresses, versions
+				return 0, 0, false
+			}
 			f, err := strconv.ParseFloat(string(v), 64)
 			if err != nil || !(math.Abs(f) <= maxNumber) {
 				return 0, 0, false
@@ -281,4 +284,36 @@ func parseNumber(v []byte) (x, scale float64, ok bool) {
 		x = -x
 	}
 	return x, 1, true
+}
+
+// isDecimal reports what strconv.ParseFloat reads of digits, a point and an exponent, however large, and whatever has
+// an underscore in it, which it may read.
+func isDecimal(v []byte) bool {
+	if bytes.IndexByte(v, '_') >= 0 {
+		return true
+	}
+	if v[0] == '-' {
+		v = v[1:]
+	}
+	digits := func() (n int) {
+		for len(v) > 0 && '0' <= v[0] && v[0] <= '9' {
+			v, n = v[1:], n+1
+		}
+		return n
+	}
+	n := digits()
+	if len(v) > 0 && v[0] == '.' {
+		v = v[1:]
+		n += digits()
+	}
+	if n == 0 || len(v) == 0 {
+		return n > 0
+	}
+	if v[0] != 'e' && v[0] != 'E' {
+		return false
+	}
+	if v = v[1:]; len(v) > 0 && (v[0] == '+' || v[0] == '-') {
+		v = v[1:]
+	}
+	return digits() > 0 && len(v) == 0
 }
