@@ -82,7 +82,7 @@ type eveDecoder struct {
 	datasets map[string]string // by event type
 }
 
-// maxEventTypes bounds the event types of one file; records of further ones have the dataset "suricata".
+// maxEventTypes bounds the names that a decoder keeps; Suricata has about forty.
 const maxEventTypes = 256
 
 func newEVE(o Options, keys *event.Keys) *eveDecoder {
@@ -109,15 +109,17 @@ func (d *eveDecoder) Decode(line []byte, e *event.Event) error {
 	return nil
 }
 
-// dataset returns suricata.<event type>, made once for each type.
+// dataset returns suricata.<event type>. It depends on the record alone: names that are not kept are made again.
 func (d *eveDecoder) dataset() string {
 	eventType := d.walker.dataset
 	if name, ok := d.datasets[string(eventType)]; ok {
 		return name
 	}
-	name := "suricata"
-	if len(eventType) > 0 && len(eventType) <= event.MaxKeyLen && len(d.datasets) < maxEventTypes {
-		name += "." + strings.ToLower(string(eventType))
+	if len(eventType) == 0 || len(eventType) > event.MaxKeyLen {
+		return "suricata"
+	}
+	name := "suricata." + strings.ToLower(string(eventType))
+	if len(d.datasets) < maxEventTypes {
 		d.datasets[string(eventType)] = name
 	}
 	return name

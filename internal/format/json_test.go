@@ -172,6 +172,19 @@ func FuzzJSONAgainstStdlib(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) { agreesWithStdlib(t, line) })
 }
 
+// TestManyKinds: how a record is read does not depend on how many kinds of records were read before.
+func TestManyKinds(t *testing.T) {
+	for f, line := range map[*Format]string{
+		&eve:      `{"event_type":"t%d","timestamp":"2026-01-02T03:04:05Z","src_ip":"10.0.0.1"}`,
+		&zeekJSON: `{"_path":"t%d","ts":1767323045.5,"uid":"C1","id.orig_h":"10.0.0.1","x":"y"}`,
+	} {
+		d := mustNew(t, f, Options{})
+		for i := range 3 * max(maxEventTypes, maxZeekPaths) {
+			lawOfDecoding(t, d, fmt.Appendf(nil, line, i))
+		}
+	}
+}
+
 func FuzzEVE(f *testing.F) {
 	fuzzDecoder(f, mustNew(f, &eve, Options{}), eve.Example, `{"event_type":"dns","timestamp":1,"dns":{"answers":[{"rdata":"x"}]}}`)
 }

@@ -80,6 +80,7 @@ type fileTally struct {
 	mu      sync.Mutex
 	summary FileSummary
 	timed   bool
+	dataset map[string]int // where each is in the summary
 }
 
 func (t *fileTally) fail(err error) {
@@ -114,21 +115,24 @@ func (t *fileTally) merge(c *jobCounts) {
 		t.timed = true
 	}
 	for _, d := range c.datasets {
-		s.addDataset(d)
+		t.addDataset(d)
 	}
 	for _, f := range c.faults {
 		s.addFault(f)
 	}
 }
 
-func (s *FileSummary) addDataset(d DatasetCount) {
-	for i := range s.Datasets {
-		if s.Datasets[i].Dataset == d.Dataset {
-			s.Datasets[i].Records += d.Records
-			return
+func (t *fileTally) addDataset(d DatasetCount) {
+	i, ok := t.dataset[d.Dataset]
+	if !ok {
+		if t.dataset == nil {
+			t.dataset = make(map[string]int)
 		}
+		i = len(t.summary.Datasets)
+		t.dataset[d.Dataset] = i
+		t.summary.Datasets = append(t.summary.Datasets, DatasetCount{Dataset: d.Dataset})
 	}
-	s.Datasets = append(s.Datasets, d)
+	t.summary.Datasets[i].Records += d.Records
 }
 
 func (s *FileSummary) addFault(f Fault) {

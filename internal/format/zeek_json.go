@@ -60,7 +60,9 @@ func (d *zeekJSONDecoder) stream(path []byte) *zeekStream {
 func (d *zeekJSONDecoder) addStream(path string) *zeekStream {
 	s := &zeekStream{path: path, dataset: zeekDataset(path)}
 	s.walker = newJSONWalker(d.keys, func(dotted string) fieldUse { return zeekUse(path, dotted) })
-	d.streams[path] = s
+	if len(d.streams) < maxZeekPaths { // others are made again for every record: how one is read depends on it alone
+		d.streams[path] = s
+	}
 	return s
 }
 
@@ -107,7 +109,7 @@ func (d *zeekJSONDecoder) Decode(line []byte, e *event.Event) error {
 func (d *zeekJSONDecoder) streamOf(w *jsonWalker) *zeekStream {
 	switch {
 	case w.dataset != nil:
-		if len(d.streams) >= maxZeekPaths && d.streams[string(w.dataset)] == nil || len(w.dataset) > event.MaxKeyLen {
+		if len(w.dataset) > event.MaxKeyLen {
 			return d.stream(nil)
 		}
 		return d.stream(w.dataset)
