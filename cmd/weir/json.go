@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"weir/internal/hunt"
@@ -41,8 +44,7 @@ type evidenceJSON struct {
 // writeJSON writes the best suspects, or all. Without all, events that the funnel flagged are left out.
 func writeJSON(w io.Writer, r *hunt.Result, limit int, all bool) error {
 	out := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
+	enc := json.NewEncoder(escaper{out})
 	for i, n := 0, 0; i < r.Len() && (all || n < limit); i++ {
 		if !all && r.Narrowed(i) {
 			continue
@@ -57,6 +59,38 @@ func writeJSON(w io.Writer, r *hunt.Result, limit int, all bool) error {
 		n++
 	}
 	return out.Flush()
+}
+
+// An escaper writes JSON with every character that a terminal would obey, or that would hide or reorder what is read, as a
+// \u escape: DEL, C1 controls, bidirectional and zero-width characters. Such characters stand only inside strings, so the
+// value stays the same. encoding/json does the rest: C0 controls and markup.
+type escaper struct{ w io.Writer }
+
+func (n escaper) Write(b []byte) (int, error) {
+	from := 0
+	for i := 0; i < len(b); {
+		if b[i] < 0x7f {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(b[i:])
+		if r == 0x7f || !unicode.IsPrint(r) {
+			if _, err := n.w.Write(b[from:i]); err != nil {
+				return 0, err
+			}
+			for _, u := range utf16.Encode([]rune{r}) {
+				if _, err := fmt.Fprintf(n.w, `\u%04x`, u); err != nil {
+					return 0, err
+				}
+			}
+			from = i + size
+		}
+		i += size
+	}
+	if _, err := n.w.Write(b[from:]); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 func toJSON(s *hunt.Suspect) *suspectJSON {

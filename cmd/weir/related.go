@@ -260,8 +260,7 @@ type relatedShared struct {
 }
 
 func relatedJSON(w io.Writer, r *related.Result) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
+	enc := json.NewEncoder(escaper{w})
 	for i := range r.Hits {
 		h := &r.Hits[i]
 		j := relatedEvent{File: validUTF8(h.File), Line: h.Line, Score: h.Score, Raw: validUTF8(string(h.Raw))}

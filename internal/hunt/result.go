@@ -294,6 +294,9 @@ func levelOf(innocents []innocent) level {
 		quantile(rarityQuantile, func(x *innocent) float64 { return x.rarity })}
 }
 
+// unproved is the most that is claimed for an event where no clean window shows how high an innocent one would score.
+const unproved = .9
+
 // judgeContents scores every content of the window and turns scores into probabilities.
 func (r *Result) judgeContents(innocents []innocent) {
 	r.level = levelOf(innocents)
@@ -308,7 +311,7 @@ func (r *Result) judgeContents(innocents []innocent) {
 	if len(r.Placebos) == 0 {
 		r.prob = make([]float64, len(r.sums))
 		for i, v := range r.sums {
-			r.prob[i] = bayes.Logistic(v.score)
+			r.prob[i] = min(unproved, bayes.Logistic(v.score))
 		}
 		return
 	}
