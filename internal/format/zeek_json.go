@@ -41,7 +41,7 @@ type zeekStream struct {
 	walker  *jsonWalker
 }
 
-// maxZeekPaths bounds the streams of one file; records of further ones are taken for streams without a name.
+// maxZeekPaths bounds the streams that a decoder keeps.
 const maxZeekPaths = 256
 
 func newZeekJSON(filePath string, o Options, keys *event.Keys) *zeekJSONDecoder {
