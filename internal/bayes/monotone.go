@@ -17,8 +17,8 @@ type Scored struct {
 // is fitted by pooling adjacent violators (isotonic regression). This is the local false discovery rate of Efron et al.
 // ("Empirical Bayes analysis of a microarray experiment", JASA 2001) with the placebo windows as the null.
 //
-// No share of bad has to be assumed. soft innocent events are added at the highest score, so that a handful of clean windows never makes the
-// top certain.
+// No share of bad has to be assumed. soft innocent events are added at the highest score, so that a handful of clean
+// windows never makes the top certain.
 func Posterior(s []Scored, soft float64) []float64 {
 	order := make([]int, len(s))
 	for i := range order {

@@ -6,15 +6,17 @@
 //  1. Read every log once, in parallel. Codify each event into features and tokens, and count the tokens by class and
 //     hour of the week (collect.go). Store the suspicious events, and those of clean spans that may become placebo
 //     windows (store.go, placebo.go).
-//  2. Lay the window against the counts: fields without meaning are left out, known good is re-weighted to the window's
-//     hours, equal events are folded into contents (analysis.go).
-//  3. Weigh: each field of an event votes once, with the weight of evidence of its tokens; an event is judged without
-//     what its own client brought into the window; the window is a mixture of good and bad (package bayes).
-//  4. Do the same with each placebo window, held out of known good: how high does an innocent window score?
-//  5. Narrow (funnel.go) and rank (result.go).
+//  2. Lay the window against the counts: fields without meaning are left out, equal events are folded into contents
+//     (analysis.go, fields.go).
+//  3. Vote: every group of an event's tokens (one kind, one field) votes once, with the weight of evidence of its
+//     strongest token; what an event's own client brought into the window counts by its root only (judge.go).
+//  4. Do the same with each placebo window, held out of known good, and lay every vote against what the same group votes
+//     there (clean.go). Score, take each event as bad by what its score says, and do it once more (result.go): a window is
+//     good and bad mixed.
+//  5. Narrow (funnel.go, volume.go), rank, gather into rows (fold.go) and explain (explain.go).
 //
-// The result does not depend on the number of workers or the order of the files: counts are integers, sums run in the
-// order of file names and lines, and logarithms are weir's own (bayes.Log2).
+// docs/adr/0005 says why, and what lost. The result does not depend on the number of workers or the order of the files:
+// counts are integers, sums run in the order of file names and lines, and logarithms are weir's own (bayes.Log2).
 package hunt
 
 import (
