@@ -169,11 +169,15 @@ func (r *Result) warn() {
 		r.Warnings = append(r.Warnings, "The logs leave no room for a clean window of the same length, so nothing shows how high "+
 			"an innocent window would score. Give more of the logs before and after the break-in.")
 	case n < 5:
-		r.Warnings = append(r.Warnings, fmt.Sprintf("The logs leave room for %d clean windows of the same length only; "+
-			"probabilities are rough.", n))
+		what := "clean windows"
+		if n == 1 {
+			what = "clean window"
+		}
+		r.Warnings = append(r.Warnings, fmt.Sprintf("The logs leave room for only %d %s of the same length; probabilities are rough.",
+			n, what))
 	}
 	if good := r.h.counts.Total(count.Good); good < 4*uint64(r.Suspicious) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("There are only %d known-good events for %d suspicious ones; "+
-			"more good data would sharpen the ranking.", good, r.Suspicious))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("Known good is only %.1f times as large as what is "+
+			"suspicious; more good data would sharpen the ranking.", float64(good)/float64(r.Suspicious)))
 	}
 }

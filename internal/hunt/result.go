@@ -14,6 +14,7 @@ import (
 	"weir/internal/bayes"
 	"weir/internal/count"
 	"weir/internal/format"
+	"weir/internal/token"
 )
 
 // A Verdict is what weir makes of an event.
@@ -99,7 +100,7 @@ func (h *hunter) result() (*Result, error) {
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()
 	for i := range r.a.fields {
-		if f := &r.a.fields[i]; f.leftOut != "" {
+		if f := &r.a.fields[i]; f.leftOut != "" && f.field.Name != token.Dataset {
 			r.LeftOut = append(r.LeftOut, LeftOut{f.field.Name, f.leftOut})
 		}
 	}

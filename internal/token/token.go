@@ -88,7 +88,9 @@ func (f *Feature) Text() string {
 }
 
 // Numeric reports whether value, of this field, is read as a number: by its size or range.
-func (f *Feature) Numeric() bool { return f.Kind == number || f.Kind == code }
+func (f *Feature) Numeric() bool {
+	return f.Kind == number || f.Kind == code && len(f.Value) > 0 && '0' <= f.Value[0] && f.Value[0] <= '9'
+}
 
 // Client reports whether the field says who sent the record: the address or name of its source.
 func (f *Field) Client() bool { return f.Entry.role == sourceAddress }
