@@ -68,7 +68,6 @@ type fieldInfo struct {
 	values    int    // distinct ones in the window
 	leftOut   string // why the field carries no weight, or ""
 	bad, good float64
-	matched   float64
 	shape     count.Shape
 }
 

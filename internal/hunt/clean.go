@@ -83,11 +83,10 @@ const loud = 6 // standardized votes are cut here before they are compared, so t
 // listen sums the products over one placebo window.
 func listen(j *judge, c *clean) *echo {
 	e := &echo{at: map[string]int{}}
-	spread := make([]bayes.Spread, len(j.a.groups))
+	spread, at := make([]bayes.Spread, len(j.a.groups)), make([]int, len(j.a.groups))
 	for i := range spread {
 		name := j.a.groups[i].name
-		spread[i] = c.weight[name]
-		e.index(name)
+		spread[i], at[i] = c.weight[name], e.index(name)
 	}
 	var z []float64
 	j.each(j.sample(), func(_ int, votes []vote) {
@@ -96,18 +95,31 @@ func listen(j *judge, c *clean) *echo {
 			z = append(z, min(max(spread[votes[i].group].Standardize(votes[i].weight), -loud), loud))
 		}
 		for i := range votes {
-			row := e.dot[votes[i].group]
+			if at[votes[i].group] < 0 {
+				continue
+			}
+			row := e.dot[at[votes[i].group]]
 			for k := range votes {
-				row[votes[k].group] += float64(z[i] * z[k])
+				if y := at[votes[k].group]; y >= 0 {
+					row[y] += float64(z[i] * z[k])
+				}
 			}
 		}
 	})
 	return e
 }
 
+// maxEcho bounds the groups whose echo is measured, since every pair of them is. A log with more (JSON with names made up
+// by its writer) has the rest count in full.
+const maxEcho = 1024
+
+// index returns the place of a group, −1 for one that is not measured.
 func (e *echo) index(name string) int {
 	k, ok := e.at[name]
-	if !ok {
+	switch {
+	case !ok && len(e.names) >= maxEcho:
+		return -1
+	case !ok:
 		k = len(e.names)
 		e.at[name] = k
 		e.names = append(e.names, name)
@@ -126,7 +138,9 @@ func (e *echo) merge(o *echo) {
 	}
 	for i, row := range o.dot {
 		for k, v := range row {
-			e.dot[at[i]][at[k]] += v
+			if at[i] >= 0 && at[k] >= 0 {
+				e.dot[at[i]][at[k]] += v
+			}
 		}
 	}
 }

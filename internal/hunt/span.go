@@ -20,10 +20,6 @@ func (s Span) Overlaps(o Span, gap int64) bool { return s.From-gap <= o.To && o.
 // Length is the span's length in nanoseconds, at least 1.
 func (s Span) Length() int64 { return s.To - s.From + 1 }
 
-func (s Span) format(zone *time.Location) string {
-	return formatTime(s.From, zone) + "/" + formatTime(s.To, zone)
-}
-
 func formatTime(ns int64, zone *time.Location) string {
 	t := time.Unix(0, ns).In(zone)
 	if ns%int64(time.Second) >= 999_999_000 || ns%int64(time.Second) == 0 {

@@ -247,6 +247,9 @@ func (c *Codifier) add(f *Field, v []byte) {
 		}
 	}
 	c.out = append(c.out, Feature{Field: f, Hash: h, Value: whole, Kind: kind})
+	if kind == text {
+		v = whole // a pair's text has to be that of its hash
+	}
 	c.roles(f, h, v)
 }
 
