@@ -12,10 +12,10 @@ const MaxPlacebos = 20
 
 // maxPlaceboRows bounds the stored events of all spans that may become placebos. Beyond it the least suitable spans are
 // given up, which depends on the events alone and not on the order in which they were read.
-const maxPlaceboRows = 2_000_000
+const maxPlaceboRows = 1_000_000
 
 // minPlacebos are run whatever they cost.
-const minPlacebos = 3
+const minPlacebos = 8
 
 const day = 24 * int64(time.Hour)
 
