@@ -81,7 +81,7 @@ func (b *bench) demo(ctx context.Context) error {
 	}
 	first, rows := firstRows(out.String(), kinds)
 	fmt.Printf("\n## Demo\n\n`weir demo` took %.1f s. In the page of a hunt over the same company (`weir scenario` with its defaults; %d rows read), a step\n"+
-		"first shows, by the line that stands for the row, at:\n\n| step | row |\n|---|--:|\n", p.took.Seconds(), rows)
+		"first shows, by a line that the row prints, at:\n\n| step | row |\n|---|--:|\n", p.took.Seconds(), rows)
 	var late []string
 	for _, kind := range kindsOf(kinds) {
 		at := "not shown"
@@ -131,22 +131,26 @@ func kindsOf(kinds map[string]string) []string {
 	return out
 }
 
-// rowHead is the first line of a row of suspects; the line after it is file:line.
-var rowHead = regexp.MustCompile(`^ *(\d+)  score `)
+// rowHead is the first line of a row of suspects; place is a line of a row that says where one of its events stands.
+var (
+	rowHead = regexp.MustCompile(`^ *(\d+)  score `)
+	place   = regexp.MustCompile(`^ {5}(?:and  )?(\S+:\d+)$`)
+)
 
-// firstRows reads a hunt's page and returns the first row of each kind, and the number of rows.
+// firstRows reads a hunt's page and returns the first row that shows a line of each kind, and the number of rows.
 func firstRows(page string, kinds map[string]string) (first map[string]int, rows int) {
 	first = map[string]int{}
-	lines := strings.Split(page, "\n")
-	for i, line := range lines {
-		m := rowHead.FindStringSubmatch(line)
-		if m == nil || i+1 >= len(lines) {
+	row := 0
+	for _, line := range strings.Split(page, "\n") {
+		if m := rowHead.FindStringSubmatch(line); m != nil {
+			rows++
+			row, _ = strconv.Atoi(m[1])
 			continue
 		}
-		rows++
-		n, _ := strconv.Atoi(m[1])
-		if kind := kinds[strings.TrimSpace(lines[i+1])]; kind != "" && first[kind] == 0 {
-			first[kind] = n
+		if m := place.FindStringSubmatch(line); m != nil && row > 0 {
+			if kind := kinds[m[1]]; kind != "" && first[kind] == 0 {
+				first[kind] = row
+			}
 		}
 	}
 	return first, rows

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -320,11 +319,8 @@ func (p *page) suspect(r *hunt.Result, n int, f *hunt.Fold) error {
 	for _, line := range rawLines(term.Clean(string(s.Raw[:min(len(s.Raw), 4096)])), p.width-5, 2) {
 		fmt.Fprintf(p.w, "     %s\n", line)
 	}
-	if more := otherFiles(r, f); more != "" {
-		fmt.Fprintf(p.w, "     %s\n", p.Dim(term.Cut("also in "+more, p.width-5)))
-	}
 	p.clues(s.Evidence)
-	return nil
+	return p.examples(r, f)
 }
 
 // clues writes the strongest clues, first those that tell this row from the others.
@@ -349,19 +345,20 @@ func (p *page) clues(evidence []hunt.Evidence) {
 	}
 }
 
-// otherFiles names the files, other than that of its best suspect, that a row has events in, with the first line of each.
-func otherFiles(r *hunt.Result, f *hunt.Fold) string {
-	seen := map[string]bool{}
-	best, _ := r.Place(f.Best)
-	seen[best] = true
-	var more []string
-	for _, m := range f.Members {
-		if file, line := r.Place(m); !seen[file] {
-			seen[file] = true
-			more = append(more, fmt.Sprintf("%s:%d", term.Clean(filepath.Base(file)), line))
+const maxExamplesOfRow = 2
+
+// examples shows what else a row holds, a line each.
+func (p *page) examples(r *hunt.Result, f *hunt.Fold) error {
+	for _, i := range r.Examples(f, maxExamplesOfRow) {
+		s, err := r.Suspect(i)
+		if err != nil {
+			return err
 		}
+		where := term.CutMiddle(fmt.Sprintf("%s:%d", term.Clean(s.File), s.Line), p.width-10)
+		fmt.Fprintf(p.w, "     and  %s\n", p.Cyan(where))
+		fmt.Fprintf(p.w, "          %s\n", p.Dim(term.Cut(term.Clean(string(s.Raw[:min(len(s.Raw), 4096)])), p.width-10)))
 	}
-	return strings.Join(more, ", ")
+	return nil
 }
 
 // rawLines cuts a raw line into at most n lines of width columns.

@@ -206,3 +206,47 @@ func (h *newsHeap) Pop() any {
 	h.folds = slices.Delete(h.folds, n, n+1)
 	return f
 }
+
+// maxTried bounds the contents of a row that are tried as further examples.
+const maxTried = 500
+
+// Examples returns up to n further suspects of a row that show what its best one does not: each the one whose clues for
+// bad, as far as no example before it has them, weigh most.
+func (r *Result) Examples(f *Fold, n int) []int {
+	shown := map[uint32]bool{}
+	show := func(i int) {
+		for _, k := range r.pro(r.a.content[r.order[i]]) {
+			shown[k.token] = true
+		}
+	}
+	show(f.Best)
+	var tried []int
+	seen := map[uint32]bool{}
+	for _, i := range f.Members {
+		if c := r.a.content[r.order[i]]; !seen[c] && len(tried) < maxTried {
+			seen[c] = true
+			tried = append(tried, i)
+		}
+	}
+	var out []int
+	for len(out) < n {
+		best, most := -1, 0.0
+		for _, i := range tried {
+			news := 0.0
+			for _, k := range r.pro(r.a.content[r.order[i]]) {
+				if !shown[k.token] {
+					news += min(float64(k.vote), enough)
+				}
+			}
+			if news > most {
+				best, most = i, news
+			}
+		}
+		if best < 0 || most < enough {
+			break
+		}
+		show(best)
+		out = append(out, best)
+	}
+	return out
+}
