@@ -345,7 +345,7 @@ func (p *page) clues(evidence []hunt.Evidence) {
 	}
 }
 
-const maxExamplesOfRow = 2
+const maxExamplesOfRow = 3
 
 // examples shows what else a row holds, a line each.
 func (p *page) examples(r *hunt.Result, f *hunt.Fold) error {

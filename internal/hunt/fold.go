@@ -210,43 +210,60 @@ func (h *newsHeap) Pop() any {
 // maxTried bounds the contents of a row that are tried as further examples.
 const maxTried = 500
 
-// Examples returns up to n further suspects of a row that show what its best one does not: each the one whose clues for
-// bad, as far as no example before it has them, weigh most.
+// Examples returns up to n further suspects of a row that show what its best one does not: from files that no example
+// before it stands in as long as there are any, and of those the one whose clues for bad, as far as no example before it
+// has them, weigh most.
 func (r *Result) Examples(f *Fold, n int) []int {
-	shown := map[uint32]bool{}
+	shown, files := map[uint32]bool{}, map[int32]bool{}
 	show := func(i int) {
+		files[r.a.list.rows[r.order[i]].file] = true
 		for _, k := range r.pro(r.a.content[r.order[i]]) {
 			shown[k.token] = true
 		}
 	}
-	show(f.Best)
-	var tried []int
-	seen := map[uint32]bool{}
-	for _, i := range f.Members {
-		if c := r.a.content[r.order[i]]; !seen[c] && len(tried) < maxTried {
-			seen[c] = true
-			tried = append(tried, i)
+	news := func(i int) (sum float64) {
+		for _, k := range r.pro(r.a.content[r.order[i]]) {
+			if !shown[k.token] {
+				sum += min(float64(k.vote), enough)
+			}
 		}
+		return sum
 	}
+	show(f.Best)
+	tried := r.firsts(f)
 	var out []int
 	for len(out) < n {
-		best, most := -1, 0.0
+		best, most, fresh := -1, 0.0, false
 		for _, i := range tried {
-			news := 0.0
-			for _, k := range r.pro(r.a.content[r.order[i]]) {
-				if !shown[k.token] {
-					news += min(float64(k.vote), enough)
-				}
-			}
-			if news > most {
-				best, most = i, news
+			v, elsewhere := news(i), !files[r.a.list.rows[r.order[i]].file]
+			if v > 0 && (elsewhere && !fresh || elsewhere == fresh && v > most) {
+				best, most, fresh = i, v, elsewhere
 			}
 		}
-		if best < 0 || most < enough {
+		if best < 0 || !fresh && most < enough {
 			break
 		}
 		show(best)
 		out = append(out, best)
+	}
+	return out
+}
+
+// firsts returns the best suspect of each content of a row, and of each file in it.
+func (r *Result) firsts(f *Fold) []int {
+	type key struct {
+		content uint32
+		file    int32
+	}
+	var out []int
+	seen, files := map[key]bool{}, map[int32]bool{}
+	for _, i := range f.Members {
+		x := &r.a.list.rows[r.order[i]]
+		k := key{r.a.content[r.order[i]], x.file}
+		if !seen[k] && (len(out) < maxTried || !files[x.file]) {
+			seen[k], files[x.file] = true, true
+			out = append(out, i)
+		}
 	}
 	return out
 }
