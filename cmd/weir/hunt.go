@@ -257,8 +257,6 @@ func (f *huntFlags) ablations(m *hunt.Method) error {
 			m.NoPairs = true
 		case "kinds":
 			m.NoKinds = true
-		case "matching":
-			m.NoMatching = true
 		case "own-client":
 			m.OwnClient = hunt.OwnClientAll
 		case "own-client-root":

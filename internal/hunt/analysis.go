@@ -42,7 +42,6 @@ type featureInfo struct {
 	field uint16 // into analysis.fields
 	from  uint32 // tokens; the first is the value as a whole
 	n     uint16
-	left  int32 // feature that is the left side of a pair, −1 if none or not among these
 }
 
 // A group is the tokens of one kind that one field's values hold. A group votes once: its tokens come from the same value
@@ -57,18 +56,15 @@ type tokenInfo struct {
 	field     uint16
 	group     uint16
 	kind      token.Kind
-	bad, good uint32  // events in the window, in known good (a placebo's own taken out)
-	matched   float64 // good, re-weighted to the window's hours
+	bad, good uint32 // events in the window, in known good (a placebo's own taken out)
 }
 
 type fieldInfo struct {
-	field     *token.Field
-	group     *count.Group
-	numeric   bool
-	values    int    // distinct ones in the window
-	leftOut   string // why the field carries no weight, or ""
-	bad, good float64
-	shape     count.Shape
+	field   *token.Field
+	group   *count.Group
+	numeric bool
+	values  int    // distinct ones in the window
+	leftOut string // why the field carries no weight, or ""
 }
 
 // A desk is what one goroutine needs to lay windows.
@@ -129,10 +125,9 @@ func (h *hunter) survey(l *list, d *desk) *analysis {
 				x := h.keep.feature(id)
 				a.fields[at].numeric = a.fields[at].numeric || x.Numeric()
 				a.fields[at].values++
-				a.features = append(a.features, featureInfo{id: id, field: at, left: -1})
+				a.features = append(a.features, featureInfo{id: id, field: at})
 				d.featAt[id] = uint32(len(a.features))
 			}
-			a.fields[a.features[d.featAt[id]-1].field].bad++
 		}
 	}
 	return a

@@ -20,11 +20,7 @@ const (
 func (h *hunter) layFields(a *analysis, own bool) {
 	for i := range a.fields {
 		f := &a.fields[i]
-		f.shape, f.leftOut = h.shapes[f.group], h.reasons[f.group]
-		f.good = float64(f.group.Total(count.Good))
-		if own {
-			f.good -= f.bad
-		}
+		f.leftOut = h.reasons[f.group]
 	}
 	a.events = float64(h.counts.Total(count.Good))
 	if own {
@@ -45,14 +41,11 @@ func (h *hunter) findMeaningless(windows []*analysis) {
 			}
 		}
 	}
-	shapes, reasons := make([]count.Shape, len(fields)), make([]string, len(fields))
-	parallel(len(fields), func(i int) {
-		shapes[i] = fields[i].group.Shape()
-		reasons[i] = h.meaningless(fields[i], shapes[i])
-	})
-	h.shapes, h.reasons = map[*count.Group]count.Shape{}, map[*count.Group]string{}
+	reasons := make([]string, len(fields))
+	parallel(len(fields), func(i int) { reasons[i] = h.meaningless(fields[i], fields[i].group.Shape()) })
+	h.reasons = map[*count.Group]string{}
 	for i, f := range fields {
-		h.shapes[f.group], h.reasons[f.group] = shapes[i], reasons[i]
+		h.reasons[f.group] = reasons[i]
 	}
 }
 
@@ -95,6 +88,5 @@ func (h *hunter) countTokens(a *analysis, own bool) {
 		if own {
 			t.good -= min(t.good, t.bad)
 		}
-		t.matched = float64(t.good)
 	}
 }

@@ -8,14 +8,13 @@ import (
 
 // Method chooses between ways of judging, for ablations (docs/quality.md). The zero value is what weir does.
 type Method struct {
-	OwnClient  OwnClient
-	NoPlacebo  bool // votes as they are, not laid against those of clean windows
-	NoEcho     bool // fields that say the same all count in full
-	NoMixture  bool // the window's events all count as bad, no second round
-	Rarity     bool // add rarity to the score
-	NoPairs    bool // leave declared pairs out
-	NoKinds    bool // scores of different kinds of records as they are, on no common scale
-	NoMatching bool // known good is not matched by hour
+	OwnClient OwnClient
+	NoPlacebo bool // votes as they are, not laid against those of clean windows
+	NoEcho    bool // fields that say the same all count in full
+	NoMixture bool // the window's events all count as bad, no second round
+	Rarity    bool // add rarity to the score
+	NoPairs   bool // leave declared pairs out
+	NoKinds   bool // scores of different kinds of records as they are, on no common scale
 }
 
 // OwnClient says how much of what an event's own client brought into the window speaks against the event.
@@ -62,7 +61,7 @@ func newJudge(a *analysis, keep *interner, m Method, share []float64) *judge {
 	j := &judge{a: a, keep: keep, m: m, share: share, bad: make([]float64, n), good: make([]float64, n), weight: make([]float64, n),
 		rarity: make([]float64, n), own: make([]float64, n), less: make([]float64, n), best: make([]int32, len(a.groups)), known: a.events}
 	for i := range a.tokens {
-		j.good[i] = a.tokens[i].matched
+		j.good[i] = float64(a.tokens[i].good)
 	}
 	for i := range a.contents {
 		c := &a.contents[i]
@@ -80,7 +79,7 @@ func newJudge(a *analysis, keep *interner, m Method, share []float64) *judge {
 	}
 	for t := range j.weight {
 		j.weight[t] = bayes.Weight(j.bad[t], j.events, j.good[t], j.known)
-		j.rarity[t] = bayes.Rarity(a.tokens[t].matched, a.events)
+		j.rarity[t] = bayes.Rarity(float64(a.tokens[t].good), a.events)
 	}
 	return j
 }

@@ -29,7 +29,6 @@ type hunter struct {
 	raw      []*spool // by worker; a row's raw position holds the worker in its top bits
 	covered  Span
 	ignored  int64
-	shapes   map[*count.Group]count.Shape
 	reasons  map[*count.Group]string // why fields are left out
 	unused   int64
 }
