@@ -1,5 +1,5 @@
-// Package count holds weir's training state: how many good and how many bad records carried each token, by hour of the
-// week.
+// Package count holds weir's training state: how many good and how many bad records carried each token, and, for whole
+// values of fields that may hold numbers, at which hour of the week.
 //
 // Everything is an integer that adds: counts of two halves of a log merge to the counts of the whole, in any order, and
 // a marked window is taken out again by subtracting its counts. Nothing is left out while counting; what carries no

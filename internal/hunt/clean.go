@@ -161,11 +161,11 @@ func (e *echo) voice(c *clean) {
 
 // A sum is what the votes of one content come to.
 type sum struct {
-	score     float64
-	rarity    float64 // how rare it is in known good, by the same reckoning
-	pro, con  float64 // votes for bad and for good
-	scale     float64 // votes are divided by it to come to the score; 0 stands for 1
-	supported float64 // score without what nobody but its own client has ever shown
+	score    float64
+	rarity   float64 // how rare it is in known good, by the same reckoning
+	pro, con float64 // votes for bad and for good
+	scale    float64 // votes are divided by it to come to the score; 0 stands for 1
+	alone    float64 // votes for bad that nobody but its own client has ever shown
 }
 
 // sums adds up the votes of every content, each laid against what its field votes in clean windows. c is nil where there
@@ -198,13 +198,14 @@ func (j *judge) sums(c *clean, keep func(content int, votes []vote, z []float64)
 			zs = append(zs, z)
 			s.score += z
 			s.rarity += r
-			if z > 0 {
-				s.pro += z
-			} else {
+			switch {
+			case z <= 0:
 				s.con += z
-			}
-			if z < 0 || v.support > 0 {
-				s.supported += z
+			case v.support < .5:
+				s.alone += z
+				s.pro += z
+			default:
+				s.pro += z
 			}
 		}
 		if keep != nil {
@@ -274,6 +275,6 @@ func (k kinds) level(of []string, sums []sum, all bayes.Spread) {
 		sd := max(s.SD, minKindSD)
 		x := &sums[c]
 		x.score = (x.score - s.Mean) / sd
-		x.pro, x.con, x.supported, x.scale = x.pro/sd, x.con/sd, (x.supported-s.Mean)/sd, sd
+		x.pro, x.con, x.alone, x.scale = x.pro/sd, x.con/sd, x.alone/sd, sd
 	}
 }

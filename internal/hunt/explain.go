@@ -16,7 +16,6 @@ const maxClues = 16
 type clue struct {
 	feature, token uint32
 	vote           float32
-	supported      bool
 }
 
 // Evidence is one clue of a suspect.
@@ -27,9 +26,7 @@ type Evidence struct {
 	Good, Bad uint32  // events with the token in known good and in the window
 	GoodShare float64 // of all known-good events
 	BadShare  float64 // of all suspicious events
-	Field     string
-	Common    bool // more than half of the suspects that are left share it
-	Own       bool // only the event's own client brought it, into the window or ever
+	Common    bool    // more than half of the suspects that are left share it
 }
 
 // A Suspect is one suspicious event.
@@ -51,7 +48,7 @@ func (r *Result) keepClues(c int, votes []vote, z []float64) {
 	list := r.scratch[:0]
 	for i := range votes {
 		if len(votes) <= maxClues || abs(float32(z[i])) > quiet {
-			list = append(list, clue{votes[i].feature, votes[i].token, float32(z[i]), votes[i].support > .5})
+			list = append(list, clue{votes[i].feature, votes[i].token, float32(z[i])})
 		}
 	}
 	r.scratch = list
@@ -91,6 +88,9 @@ func (r *Result) Suspect(i int) (*Suspect, error) {
 // conflict is how strong the evidence each way has to be, in standardized votes, before an event is called conflicting.
 const conflict = 6
 
+// mostly is the part of an event's evidence for bad that nobody but its own client has shown from which it is called novel.
+const mostly = .75
+
 // verdict is what the votes of a content come to.
 func (r *Result) verdict(c uint32) Verdict {
 	v := &r.sums[c]
@@ -101,7 +101,7 @@ func (r *Result) verdict(c uint32) Verdict {
 		return VerdictGood
 	case r.prob[c] < goodBelow:
 		return VerdictNovel
-	case v.supported < v.pro/4:
+	case v.alone > mostly*v.pro:
 		return VerdictNovel
 	}
 	return VerdictBad
@@ -120,7 +120,7 @@ func (r *Result) evidence(c uint32) []Evidence {
 		f := r.h.keep.feature(r.a.features[k.feature].id)
 		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote) / max(r.sums[c].scale, minKindSD)), Weight: round(r.j.weight[k.token]),
 			Good: t.good, Bad: min(t.bad, uint32(len(r.a.list.rows))), GoodShare: float64(t.good) / good,
-			BadShare: min(1, float64(t.bad)/bad), Field: f.Field.Name, Own: !k.supported, Common: common[k.token]})
+			BadShare: min(1, float64(t.bad)/bad), Common: common[k.token]})
 	}
 	if r.told == nil || len(r.told) == maxTold {
 		r.told = make(map[uint32][]Evidence)

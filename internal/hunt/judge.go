@@ -182,7 +182,11 @@ func (j *judge) vote(c *content, named bool, events float64) []vote {
 	for i := range j.votes {
 		v := &j.votes[i]
 		j.best[v.group] = 0
-		v.support = j.good[v.token] + j.bad[v.token] - j.own[v.token]
+		own := j.own[v.token]
+		if !named { // copies of a record that names no client are others' words, not its own
+			own = min(own, 1)
+		}
+		v.support = j.good[v.token] + j.bad[v.token] - own
 	}
 	return j.votes
 }

@@ -41,38 +41,30 @@ func (o *others) add(in *interner, x row, feats []uint32) {
 func (o *others) thin(in *interner) {
 	for o.count > maxOtherRows && o.below > 0 {
 		o.below /= 2
-		var kept rows
-		o.count = 0
-		for _, c := range append(o.rows.full, o.rows.last) {
-			for i := range c {
-				if x := c[i]; o.hash(in, &x) <= o.below {
-					kept.add(x, o.rows.chunks[x.chunk][x.from:x.from+uint32(x.n)])
-					o.count++
-				}
-			}
-		}
-		o.rows = kept
+		o.sift(in)
 	}
 }
 
-// absorb takes what another worker put aside, with its features renumbered.
-func (o *others) absorb(p *others, ids []uint32, in *interner) {
-	o.rows.absorb(&p.rows, ids)
-	o.count += p.count
-	if p.below < o.below {
-		o.below = p.below
-	}
+// sift drops the events whose source is not in the sample.
+func (o *others) sift(in *interner) {
 	var kept rows
 	o.count = 0
 	for _, c := range append(o.rows.full, o.rows.last) {
 		for i := range c {
-			if x := c[i]; o.hash(in, &x) <= o.below {
+			if x := c[i]; o.wants(in, &x) {
 				kept.add(x, o.rows.chunks[x.chunk][x.from:x.from+uint32(x.n)])
 				o.count++
 			}
 		}
 	}
 	o.rows = kept
+}
+
+// absorb takes what another worker put aside, with its features renumbered.
+func (o *others) absorb(p *others, ids []uint32, in *interner) {
+	o.rows.absorb(&p.rows, ids)
+	o.below = min(o.below, p.below)
+	o.sift(in)
 	o.thin(in)
 }
 
@@ -81,7 +73,7 @@ const (
 	otherRatio = 8  // and how many times more or fewer than the suspected hosts have
 )
 
-// placebos makes a placebo of each of at most n other hosts, those whose number of events is nearest to that of the
+// otherHosts makes a placebo of each of at most n other hosts, those whose number of events is nearest to that of the
 // suspected hosts. Hosts are told apart by the field in which the suspected ones mostly stand.
 func (h *hunter) otherHosts(n int) []placebo {
 	if len(h.q.hosts) == 0 || n <= 0 {

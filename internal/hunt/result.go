@@ -33,20 +33,17 @@ type LeftOut struct{ Field, Reason string }
 
 // A Placebo is what a clean window of the same length gave.
 type Placebo struct {
-	Span   Span
-	Host   string // another host at the window's own time, or "" for the same hosts at another time
-	Events int
-	Top    float64 // its highest score
-	Median float64 // the median of the scores of its distinct contents
+	Span     Span
+	Host     string // another host at the window's own time, or "" for the same hosts at another time
+	Events   int
+	Contents int     // distinct ones
+	Top      float64 // its highest score
 }
 
 // ShareOfBad is a lower bound for how much of the window is bad.
 type ShareOfBad struct {
-	Lower    float64 // of the suspicious events, 0 to 1; at least as many score above every placebo's level
-	Score    float64 // the threshold at which the bound is reached
-	Level    float64 // confidence: n of n+1 with n placebos; 0 if there were none
-	Expect   float64 // expected share, by the probabilities
-	Distinct float64 // Expect over distinct contents
+	Lower  float64 // of the suspicious events, 0 to 1; at least as many score above every placebo's level
+	Expect float64 // expected share, by the probabilities
 }
 
 // A Result is the answer of a hunt. Suspects are numbered from 0, best first.
@@ -140,14 +137,13 @@ func (r *Result) judgeAll(chosen []placebo, clean []*analysis) []innocent {
 	r.flood = r.floods(clean)
 	var all []innocent
 	for i, a := range clean {
-		p := Placebo{Span: chosen[i].span, Host: chosen[i].host, Events: len(a.list.rows)}
+		p := Placebo{Span: chosen[i].span, Host: chosen[i].host, Events: len(a.list.rows), Contents: len(a.contents)}
 		values := make([]float64, len(sums[i]))
 		for c := range sums[i] {
 			values[c] = sums[i][c].score
 			all = append(all, innocent{sums[i][c], a.contents[c].copies, i})
 		}
-		slices.Sort(values)
-		p.Top, p.Median = values[len(values)-1], values[len(values)/2]
+		p.Top = slices.Max(values)
 		r.Placebos = append(r.Placebos, p)
 	}
 	return all
@@ -307,7 +303,7 @@ func (r *Result) judgeContents(innocents []innocent) {
 		s = append(s, bayes.Scored{Score: v.score, Window: 1})
 	}
 	for _, x := range innocents {
-		s = append(s, bayes.Scored{Score: x.score, Innocents: r.busier(x.window) / n})
+		s = append(s, bayes.Scored{Score: x.score, Innocents: r.richer(x.window) / n})
 	}
 	if len(r.Placebos) == 0 {
 		r.prob = make([]float64, len(r.sums))
@@ -326,6 +322,12 @@ func (r *Result) busier(placebo int) float64 {
 	return max(1, float64(len(r.a.list.rows))/float64(max(1, r.Placebos[placebo].Events)))
 }
 
+// richer is the same for distinct contents, which probabilities are counted in: a flood of one content makes a window
+// busier, not richer.
+func (r *Result) richer(placebo int) float64 {
+	return max(1, float64(len(r.a.contents))/float64(max(1, r.Placebos[placebo].Contents)))
+}
+
 // shareOfBad bounds the number of bad events from below: above some score the window has more events than any clean
 // window of the same length, and the difference is not innocent.
 func (r *Result) shareOfBad(innocents []innocent) {
@@ -339,17 +341,14 @@ func (r *Result) shareOfBad(innocents []innocent) {
 		steps = append(steps, step{v.score, r.a.contents[c].copies, -1})
 		p := r.prob[c] * float64(r.a.contents[c].copies)
 		r.Share.Expect += p
-		r.Share.Distinct += r.prob[c]
 	}
 	r.Share.Expect /= float64(len(r.a.list.rows))
-	r.Share.Distinct /= float64(len(r.sums))
 	for _, x := range innocents {
 		steps = append(steps, step{x.score, x.copies, x.window})
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(b.score, a.score) })
 	own, worst := 0.0, 0.0
 	clean := make([]float64, len(r.Placebos))
-	r.Share.Level = float64(len(clean)) / float64(len(clean)+1)
 	for i, s := range steps {
 		if s.window < 0 {
 			own += float64(s.copies)
@@ -359,7 +358,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 		}
 		if last := i+1 == len(steps) || steps[i+1].score != s.score; last {
 			if bound := (own - worst) / float64(len(r.a.list.rows)); bound > r.Share.Lower {
-				r.Share.Lower, r.Share.Score = bound, s.score
+				r.Share.Lower = bound
 			}
 		}
 	}

@@ -84,9 +84,6 @@ func CutMiddle(s string, width int) string {
 // Pad returns s filled up with blanks to width columns; text that is longer stays as it is.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-Width(s))) }
 
-// PadLeft is Pad with the blanks before s.
-func PadLeft(s string, width int) string { return strings.Repeat(" ", max(0, width-Width(s))) + s }
-
 // Wrap breaks s at blanks into lines of at most width columns. A longer word gets a line of its own.
 func Wrap(s string, width int) []string {
 	var lines []string
