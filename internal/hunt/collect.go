@@ -27,6 +27,7 @@ type collector struct {
 	ids      []uint32
 	first    int64 // earliest and latest time of any event
 	last     int64
+	times    timeline
 	ignored  int64
 	unused   int64 // in no --good span though not suspicious either
 	err      error
@@ -69,6 +70,7 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	}
 	t := e.Time
 	c.first, c.last = min(c.first, t), max(c.last, t)
+	c.times.add(t)
 	if inAny(c.q.ignore, t) {
 		c.ignored++
 		return

@@ -153,3 +153,9 @@ func (r *Result) Close() {
 
 // Score returns the score of the i-th suspect, best first.
 func (r *Result) Score(i int) float64 { return r.score(r.order[i]) }
+
+// Time returns when the i-th suspect was, in nanoseconds since 1970 UTC.
+func (r *Result) Time(i int) int64 { return r.a.list.rows[r.order[i]].time }
+
+// Probability returns how sure it is that the i-th suspect is bad, as Suspect tells it.
+func (r *Result) Probability(i int) float64 { return round(r.prob[r.a.content[r.order[i]]]) }

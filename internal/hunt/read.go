@@ -28,6 +28,7 @@ type hunter struct {
 	others   *others
 	raw      []*spool // by worker; a row's raw position holds the worker in its top bits
 	covered  Span
+	times    timeline
 	ignored  int64
 	reasons  map[*count.Group]string // why fields are left out
 	unused   int64
@@ -97,6 +98,7 @@ func (h *hunter) merge(all []*collector) error {
 		h.others.absorb(c.others, ids, h.keep)
 		h.raw[c.raw.worker] = c.raw
 		h.covered.From, h.covered.To = min(h.covered.From, c.first), max(h.covered.To, c.last)
+		h.times.absorb(&c.times)
 		h.ignored += c.ignored
 		h.unused += c.unused
 		all[w] = nil

@@ -53,6 +53,7 @@ type Result struct {
 	Windows    []Span
 	Hosts      []string
 	Covered    Span // the first and last event with a time
+	Times      Times
 	Suspicious int
 	Clients    int
 	Contents   int
@@ -63,6 +64,7 @@ type Result struct {
 	Matching   string // how the clean windows match the window's time, for people
 	Funnel     []Step
 	Placebos   []Placebo
+	Scores     Scores
 	Share      ShareOfBad
 	Warnings   []string
 
@@ -83,7 +85,7 @@ type Result struct {
 }
 
 func (h *hunter) result() (*Result, error) {
-	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered,
+	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered, Times: h.times.times(),
 		Good: int64(h.counts.Total(count.Good)), Ignored: h.ignored, Unused: h.unused, h: h,
 		Suspicious: len(h.window.rows)}
 	chosen := choose(h.ladders, h.covered, max(minPlaceboBudget, 2*len(h.window.rows)))
@@ -104,6 +106,7 @@ func (h *hunter) result() (*Result, error) {
 	slices.SortFunc(r.LeftOut, func(a, b LeftOut) int { return cmp.Compare(a.Field, b.Field) })
 	innocents := r.judgeAll(chosen, laid[1:])
 	r.judgeContents(innocents)
+	r.Scores = r.scores(innocents)
 	r.Matching = matching(r.Windows, r.Placebos)
 	r.warn()
 	r.funnel()

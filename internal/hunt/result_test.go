@@ -115,3 +115,53 @@ func TestAFloodOfOrdinaryEventsIsKept(t *testing.T) {
 		t.Errorf("of an ordinary day %d of 12 tries are left, %d as a flood", left.Events, flood)
 	}
 }
+
+// What Scores count is what the ranking and the placebos say, and Times hold every event.
+func TestScoresAndTimesOfAResult(t *testing.T) {
+	r := companyHunt(t)
+	s := &r.Scores
+	if len(s.Levels) < 10 || len(s.Levels) > maxLevels || len(s.Window) != len(s.Levels) || len(s.Clean) != len(r.Placebos) {
+		t.Fatalf("%d levels, %d of the window, %d clean windows", len(s.Levels), len(s.Window), len(s.Clean))
+	}
+	for k, level := range s.Levels {
+		var n int64
+		for i := range r.Len() {
+			if r.Score(i) >= level {
+				n++
+			}
+		}
+		if s.Window[k] != n {
+			t.Errorf("%d events of the window score %v or more, Scores say %d", n, level, s.Window[k])
+		}
+		for i, p := range r.Placebos {
+			if k == 0 && s.Clean[i][k] != int64(p.Events) {
+				t.Errorf("clean window %d has %d events, Scores say %d", i, p.Events, s.Clean[i][k])
+			}
+			if (s.Clean[i][k] > 0) != (round(p.Top) >= level) {
+				t.Errorf("clean window %d reaches %v, but Scores have %d at %v", i, p.Top, s.Clean[i][k], level)
+			}
+		}
+	}
+	var records, timed int64
+	for i := range r.Summary.Files {
+		records += r.Summary.Files[i].Records - r.Summary.Files[i].Untimed
+	}
+	for _, n := range r.Times.Counts {
+		timed += n
+	}
+	if timed != records {
+		t.Errorf("Times hold %d of %d events", timed, records)
+	}
+	if end := r.Times.From + int64(len(r.Times.Counts))*r.Times.Width; r.Times.From > r.Covered.From || end <= r.Covered.To {
+		t.Errorf("Times run from %d to %d, the logs from %d to %d", r.Times.From, end, r.Covered.From, r.Covered.To)
+	}
+	for i := range r.Len() {
+		x, err := r.Suspect(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Time != r.Time(i) || x.Probability != r.Probability(i) {
+			t.Fatalf("suspect %d: %v and %v, %v and %v", i, x.Time, r.Time(i), x.Probability, r.Probability(i))
+		}
+	}
+}

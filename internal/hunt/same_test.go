@@ -50,6 +50,8 @@ type told struct {
 	Folds                        []Fold
 	Funnel                       []Step
 	Placebos                     []Placebo
+	Scores                       Scores
+	Times                        Times
 	Share                        ShareOfBad
 	LeftOut                      []LeftOut
 	Suspicious, Clients, Content int
@@ -63,7 +65,8 @@ func hunted(t *testing.T, inputs []source.Input, o Options) told {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	x := told{Folds: r.Folds(), Funnel: r.Funnel, Placebos: r.Placebos, Share: r.Share, LeftOut: r.LeftOut, Suspicious: r.Suspicious,
+	x := told{Folds: r.Folds(), Funnel: r.Funnel, Placebos: r.Placebos, Scores: r.Scores, Times: r.Times,
+		Share: r.Share, LeftOut: r.LeftOut, Suspicious: r.Suspicious,
 		Clients: r.Clients, Content: r.Contents, Good: r.Good}
 	for i := range r.Len() {
 		s, err := r.Suspect(i)
