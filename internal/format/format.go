@@ -56,6 +56,7 @@ type Options struct {
 	Reference time.Time      // a time without a year gets the year that puts it nearest to this
 	Past      bool           // Reference is when the log was last written: such times are not after it by over a day
 	Format    string         // name of a format, or a server's own log_format / LogFormat string; empty detects
+	Choice    *Choice        // how to read a file like those that a filter was trained on; comes before Format
 	Name      string         // the file's name, for formats whose kind of record is only told by it (stock Zeek JSON)
 }
 

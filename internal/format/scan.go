@@ -24,6 +24,14 @@ type Handler interface {
 	Event(e *event.Event, pos Position, raw []byte)
 }
 
+// A BlockHandler is a Handler that is told where blocks end. Within one block events come in order.
+type BlockHandler interface {
+	Handler
+	// EndBlock is called after the last event of a block. Blocks are numbered from 0 without gaps; where ScanOptions.Ordered
+	// is set their numbers have the order of the inputs. Only a scan that ctx has ended leaves blocks out.
+	EndBlock(number int64)
+}
+
 // ScanOptions govern a scan. The zero value uses all processors and detects formats.
 type ScanOptions struct {
 	Options                     // how lines are read; Name is set to each input's own
@@ -33,6 +41,10 @@ type ScanOptions struct {
 	// FileTimes takes, where Reference is zero, each file's modification time for it, as one that lies after the log's
 	// times (Past): those without a year get the latest that is not more than a day after the file was last written.
 	FileTimes bool
+
+	// Ordered reads the inputs one after another, so that handlers that are BlockHandlers can put what they make of
+	// blocks back into the order of the inputs.
+	Ordered bool
 
 	// Progress, if not nil, is called about five times a second and once at the end, never by two goroutines at once:
 	// the bytes read so far, as stored; those to read in all, of inputs whose size is known; and the events so far.
@@ -65,7 +77,11 @@ func Scan(ctx context.Context, inputs []source.Input, o ScanOptions,
 		workers.Go(func() { w.run(ctx) })
 	}
 	var next atomic.Int64
-	for range min(o.Workers, len(inputs)) {
+	readersAtOnce := min(o.Workers, len(inputs))
+	if o.Ordered {
+		readersAtOnce = min(1, len(inputs))
+	}
+	for range readersAtOnce {
 		readers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(inputs) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				s.readFile(ctx, i)
@@ -89,6 +105,7 @@ type scan struct {
 	tooLong *Malformed
 
 	total  int64
+	blocks atomic.Int64 // handed to workers
 	stored atomic.Int64 // bytes of streams that are done
 	open   sync.Map     // *source.Stream being read → nothing
 	events atomic.Int64
@@ -96,9 +113,10 @@ type scan struct {
 
 // A job is a block and who reads it. Lines that a file's reader has decoded itself are not in it.
 type job struct {
-	file  int
-	block *source.Block
-	parts []jobPart
+	number int64
+	file   int
+	block  *source.Block
+	parts  []jobPart
 }
 
 // A jobPart is a run of lines that one state of the decoder reads.

@@ -93,11 +93,7 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 		o.Reference, o.Past = written, true
 	}
 	sample := Sample(head, whole)
-	found, err := Detect(sample, o)
-	if err != nil {
-		return nil, err
-	}
-	decoder, err := found.Format.New(sample, o, r.keys)
+	found, decoder, err := r.open(sample, o)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +105,26 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 	return head, nil
 }
 
+// open returns the decoder for a file that starts with sample.
+func (r *fileReader) open(sample [][]byte, o Options) (*Detection, Decoder, error) {
+	if o.Choice != nil {
+		found, decoder, warnings, err := o.Choice.open(sample, o, r.keys)
+		for _, w := range warnings {
+			r.tally.warn(w)
+		}
+		return found, decoder, err
+	}
+	found, err := Detect(sample, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	decoder, err := found.Format.New(sample, o, r.keys)
+	return found, decoder, err
+}
+
 // plan decodes the stateful lines of a block and says which state reads the others.
 func (r *fileReader) plan(block *source.Block) job {
-	j := job{file: r.index, block: block}
+	j := job{number: r.scan.blocks.Add(1) - 1, file: r.index, block: block}
 	var counts jobCounts
 	counts.bytes, counts.lines = block.Size, block.Lines
 	from := block.Line

@@ -22,9 +22,13 @@ type scanWorker struct {
 const maxForks = 64
 
 func (w *scanWorker) run(ctx context.Context) {
+	ends, _ := w.handler.(BlockHandler)
 	for j := range w.scan.jobs {
 		if ctx.Err() == nil {
 			w.decode(&j)
+			if ends != nil {
+				ends.EndBlock(j.number)
+			}
 		}
 		j.block.Release()
 	}

@@ -45,7 +45,11 @@ func newTextDecoder(o Options, keys *event.Keys, epoch bool) *textDecoder {
 // mostHaveEpoch reports whether most lines of sample start with what may be a time in seconds since 1970, or parts of
 // them. Single ones are ids, amounts or telephone numbers.
 func mostHaveEpoch(sample [][]byte) bool {
-	epochs, lines := 0, 0
+	epochs, lines := countEpochs(sample)
+	return 2*epochs > lines
+}
+
+func countEpochs(sample [][]byte) (epochs, lines int) {
 	for _, line := range sample {
 		if line = bytes.TrimLeft(line, " \t\r"); len(line) > 0 {
 			lines++
@@ -54,7 +58,7 @@ func mostHaveEpoch(sample [][]byte) bool {
 			}
 		}
 	}
-	return 2*epochs > lines
+	return epochs, lines
 }
 
 // leadingEpoch reads a number between 1980 and 2100 that something to separate it from the rest of the line follows, and

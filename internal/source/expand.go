@@ -19,7 +19,17 @@ func Expand(args []string) ([]Input, error) {
 
 // ExpandNotes is Expand which also tells what it left out of directories and globs, and why, one sentence each.
 func ExpandNotes(args []string) (inputs []Input, notes []string, err error) {
-	x := expansion{seen: make(map[string]bool)}
+	return expand(args, false)
+}
+
+// ExpandAny is ExpandNotes for files that are looked at as a whole: of directories and globs it takes files of any kind,
+// images and documents too. Hidden ones are left out still.
+func ExpandAny(args []string) (inputs []Input, notes []string, err error) {
+	return expand(args, true)
+}
+
+func expand(args []string, anyKind bool) (inputs []Input, notes []string, err error) {
+	x := expansion{seen: make(map[string]bool), anyKind: anyKind}
 	for _, arg := range args {
 		if err := x.argument(arg); err != nil {
 			return nil, x.notes, err
@@ -29,9 +39,10 @@ func ExpandNotes(args []string) (inputs []Input, notes []string, err error) {
 }
 
 type expansion struct {
-	inputs []Input
-	notes  []string
-	seen   map[string]bool // by path with links resolved
+	anyKind bool // no file is left out for its name's ending
+	inputs  []Input
+	notes   []string
+	seen    map[string]bool // by path with links resolved
 }
 
 func (x *expansion) argument(arg string) error {
@@ -171,7 +182,7 @@ var notLogs = map[string]string{
 func (x *expansion) found(path string) error {
 	name := strings.ToLower(filepath.Base(path))
 	name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"), ".bz2")
-	if why, ok := notLogs[filepath.Ext(name)]; ok {
+	if why, ok := notLogs[filepath.Ext(name)]; ok && !x.anyKind {
 		x.note(path, why)
 		return nil
 	}

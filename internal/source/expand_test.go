@@ -77,3 +77,17 @@ func TestExpandErrors(t *testing.T) {
 		}
 	}
 }
+
+// ExpandAny takes what is no log.
+func TestExpandAny(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.png", "b.zip", "c.log", ".hidden"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inputs, notes, err := ExpandAny([]string{dir})
+	if err != nil || len(inputs) != 3 || len(notes) != 1 {
+		t.Errorf("%d inputs, notes %q, %v", len(inputs), notes, err)
+	}
+}

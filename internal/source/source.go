@@ -28,6 +28,7 @@ type Input struct {
 	ModTime time.Time // when a file was last written; zero for others
 
 	open func() (io.ReadCloser, error)
+	once bool // what was read of it is gone
 }
 
 // File returns the input that is the file at path.
@@ -40,12 +41,13 @@ func File(path string) (Input, error) {
 	if !info.Mode().IsRegular() {
 		size, modTime = -1, time.Time{}
 	}
-	return Input{Name: path, Size: size, ModTime: modTime, open: func() (io.ReadCloser, error) { return os.Open(path) }}, nil
+	return Input{Name: path, Size: size, ModTime: modTime, once: !info.Mode().IsRegular(),
+		open: func() (io.ReadCloser, error) { return os.Open(path) }}, nil
 }
 
 // Reader returns an input that is read once, from r, which is not closed.
 func Reader(name string, r io.Reader) Input {
-	return Input{Name: name, Size: -1, open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+	return Input{Name: name, Size: -1, once: true, open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
 // Bytes returns an input that holds data, which must not change.
@@ -55,8 +57,15 @@ func Bytes(name string, data []byte) Input {
 	}}
 }
 
-// Open starts reading the input. The caller closes the stream, and adds the input's name to an error.
-func (in Input) Open() (*Stream, error) {
+// Open starts reading the input. The caller closes the stream, and adds the input's name to an error. Archives and
+// UTF-16 are refused, since they hold no lines.
+func (in Input) Open() (*Stream, error) { return in.stream(newStream) }
+
+// OpenAny is Open for a file that is looked at as a whole, whatever it holds: nothing is refused, and no byte order mark
+// is taken off.
+func (in Input) OpenAny() (*Stream, error) { return in.stream(newAnyStream) }
+
+func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, error) {
 	if in.open == nil {
 		return nil, errors.New("it has no content")
 	}
@@ -68,10 +77,44 @@ func (in Input) Open() (*Stream, error) {
 		}
 		return nil, fmt.Errorf("cannot open it: %w", err)
 	}
-	s, err := newStream(f)
+	s, err := start(f)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// Head returns the first n uncompressed bytes, or all of them, which whole tells, where there are not as many. The input
+// is opened afterwards as if nothing had been read: what standard input or a pipe gave is kept for that.
+func (in *Input) Head(n int) (head []byte, whole bool, err error) {
+	looked := *in
+	if in.once && in.open != nil {
+		below, err := in.open()
+		if err != nil {
+			return nil, false, fmt.Errorf("cannot open it: %w", err)
+		}
+		var kept bytes.Buffer
+		looked.open = func() (io.ReadCloser, error) { return io.NopCloser(io.TeeReader(below, &kept)), nil }
+		in.open = func() (io.ReadCloser, error) {
+			return replay{io.MultiReader(bytes.NewReader(kept.Bytes()), below), below}, nil
+		}
+	}
+	s, err := looked.Open()
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = s.Close() }() // it was only read
+	head = make([]byte, n)
+	got, err := io.ReadFull(s, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return head[:got], true, nil
+	}
+	return head[:got], false, err
+}
+
+// replay is a pipe with what was read of it before.
+type replay struct {
+	io.Reader
+	io.Closer
 }

@@ -58,18 +58,33 @@ var (
 
 func newStream(f io.ReadCloser) (*Stream, error) {
 	s := &Stream{stored: storedReader{r: f}}
-	raw := bufio.NewReaderSize(&s.stored, 64<<10)
-	head, err := raw.Peek(10)
-	if err != nil && err != io.EOF {
+	head, err := s.decompress()
+	if err != nil {
 		return nil, err
 	}
-	if err := s.decompress(raw, head); err != nil {
-		return nil, err
+	switch {
+	case bytes.HasPrefix(head, magicXz):
+		return nil, errors.New("it is compressed with xz, which weir does not read; unpack it first (xz -d)")
+	case bytes.HasPrefix(head, magicZip):
+		return nil, errors.New("it is a zip archive; unpack it first")
 	}
 	return s, s.skipMark()
 }
 
-func (s *Stream) decompress(raw *bufio.Reader, head []byte) error {
+// newAnyStream takes archives and UTF-16 as they are.
+func newAnyStream(f io.ReadCloser) (*Stream, error) {
+	s := &Stream{stored: storedReader{r: f}}
+	_, err := s.decompress()
+	return s, err
+}
+
+// decompress puts the decompressor in place that the first bytes, which it returns, ask for.
+func (s *Stream) decompress() (head []byte, err error) {
+	raw := bufio.NewReaderSize(&s.stored, 64<<10)
+	head, err = raw.Peek(10)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
 	s.reader = raw
 	switch {
 	case bytes.HasPrefix(head, magicGzip):
@@ -77,7 +92,7 @@ func (s *Stream) decompress(raw *bufio.Reader, head []byte) error {
 		z, err := gzip.NewReader(raw)
 		if err != nil {
 			s.reader = failing{err}
-			return nil
+			return head, nil
 		}
 		s.reader = z
 	case bytes.HasPrefix(head, magicZstd), len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18":
@@ -86,19 +101,15 @@ func (s *Stream) decompress(raw *bufio.Reader, head []byte) error {
 			zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {
 			s.reader = failing{err}
-			return nil
+			return head, nil
 		}
 		s.reader, s.release = z, z.Close
 	case len(head) >= 10 && bytes.HasPrefix(head, magicBzip2) && head[3] >= '1' && head[3] <= '9' &&
 		(string(head[4:10]) == "1AY&SY" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90"):
 		s.kind = "bzip2"
 		s.reader = bzip2.NewReader(raw)
-	case bytes.HasPrefix(head, magicXz):
-		return errors.New("it is compressed with xz, which weir does not read; unpack it first (xz -d)")
-	case bytes.HasPrefix(head, magicZip):
-		return errors.New("it is a zip archive; unpack it first")
 	}
-	return nil
+	return head, nil
 }
 
 // failing is a reader that has nothing but an error.

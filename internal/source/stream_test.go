@@ -140,3 +140,42 @@ func TestDiskError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What is refused as a log is a file all the same.
+func TestOpenAny(t *testing.T) {
+	for _, in := range []string{"\xfd7zXZ\x00xx", "PK\x03\x04xxxx", "\xff\xfeh\x00i\x00\n\x00", "\xef\xbb\xbfx", ""} {
+		for name, stored := range map[string][]byte{"plain": []byte(in), "gzip": gzipped(t, in)} {
+			s, err := Bytes("x", stored).OpenAny()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(s); err != nil || string(got) != in {
+				t.Errorf("%s %q: got %q, %v", name, in, got, err)
+			}
+		}
+	}
+}
+
+// Whatever was looked at before, an input that can be read only once gives all of its bytes.
+func TestHead(t *testing.T) {
+	long := strings.Repeat("a line of log, like others\n", 100000)
+	for _, text := range []string{"", "x", long} {
+		for name, stored := range map[string][]byte{"plain": []byte(text), "gzip": gzipped(t, text)} {
+			for kind, in := range map[string]Input{"bytes": Bytes(name, stored), "once": Reader(name, bytes.NewReader(stored))} {
+				for _, n := range []int{10, 1000, 10} {
+					head, whole, err := in.Head(n)
+					if err != nil || string(head) != text[:min(n, len(text))] || whole != (len(text) < n) {
+						t.Errorf("%s, %s: first %d bytes are %d (all: %v), %v", name, kind, n, len(head), whole, err)
+					}
+				}
+				s, err := in.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := io.ReadAll(s); err != nil || string(got) != text {
+					t.Errorf("%s, %s: %d bytes after looking, %v; want %d", name, kind, len(got), err, len(text))
+				}
+			}
+		}
+	}
+}
