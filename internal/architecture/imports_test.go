@@ -41,6 +41,7 @@ var rules = []struct {
 	{"token", rule{inside: []string{"event", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"count", rule{core: true}},
 	{"bayes", rule{core: true}},
+	{"calibrate", rule{inside: []string{"bayes"}, core: true}},
 	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes"}, core: true}},
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"scenario", rule{core: true}},
