@@ -51,7 +51,7 @@ func hintf(err error, format string, args ...any) error {
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 	io := &streams{in: stdin, out: stdout, err: stderr}
 	root := newRoot(io)
-	root.SetArgs(args)
+	root.SetArgs(spreadLabels(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -106,6 +106,7 @@ its reasons. 'weir demo' shows it on a generated break-in.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newHunt(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s))
+	root.AddCommand(newHunt(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
+		newTrain(s), newScore(s), newExplain(s), newLearn(s))
 	return root
 }

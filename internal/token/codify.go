@@ -246,7 +246,11 @@ func (c *Codifier) add(f *Field, v []byte) {
 			return // a list that names a member twice
 		}
 	}
-	c.out = append(c.out, Feature{Field: f, Hash: h, Value: whole, Kind: kind})
+	x := Feature{Field: f, Hash: h, Value: whole, Kind: kind}
+	if kind == text {
+		x.Raw = v
+	}
+	c.out = append(c.out, x)
 	if kind == text {
 		v = whole // a pair's text has to be that of its hash
 	}

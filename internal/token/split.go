@@ -20,8 +20,9 @@ const (
 
 // splitter takes values apart. It owns scratch memory and is used by one goroutine.
 type splitter struct {
-	buf, lower []byte
-	enrich     *Enrichment
+	buf, lower        []byte
+	rest, shape, pair []byte
+	enrich            *Enrichment
 }
 
 type emitFunc func(k Kind, text []byte)

@@ -37,11 +37,14 @@ const (
 	Domain                // the registered domain of a host name
 	Product               // a product named by a user agent
 	Host                  // the host of a URL
+	Run                   // characters of one class in a row of a decoded value, with their number
+	OddCount              // an odd character with how often it stands in a decoded value, up to four
+	WordPair              // two words, numbers or marks that follow each other
 	numKinds
 )
 
 var kindNames = [numKinds]string{"", "segment", "extension", "parameter", "shape", "word", "gram", "char", "range",
-	"network", "domain", "product", "host"}
+	"network", "domain", "product", "host", "run", "chars", "words"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -76,7 +79,43 @@ type Feature struct {
 	Left  uint64 // for a pair, the hash of the left side's feature; else 0
 	// Value is the text of the value as a whole, for a pair that of its left side; Other is the right side of a pair.
 	Value, Other []byte
-	Kind         ValueKind
+	// Raw is the value as it stood in the log, where Value is a text's template.
+	Raw  []byte
+	Kind ValueKind
+}
+
+// Exact returns a hash that tells apart texts of one template, which Hash takes for one.
+func (f *Feature) Exact() uint64 {
+	if len(f.Raw) == 0 || f.Field.Left != "" {
+		return f.Hash
+	}
+	return xxh3.HashSeed(f.Raw, f.Hash)
+}
+
+// Near returns a hash that texts share which differ in digits, case, and which separators stand between their words only.
+// For other values it is Hash. buf is scratch memory.
+func (f *Feature) Near(buf []byte) (uint64, []byte) {
+	if len(f.Raw) == 0 || f.Field.Left != "" {
+		return f.Hash, buf
+	}
+	buf = buf[:0]
+	gap := false
+	for _, c := range f.Raw[:min(len(f.Raw), maxSplit)] {
+		switch {
+		case '0' <= c && c <= '9':
+			c = '9'
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		case c == '?', c == '&', c == ' ', c == '\t', c == ';', c == ',':
+			gap = true
+			continue
+		}
+		if gap {
+			buf, gap = append(buf, ' '), false
+		}
+		buf = append(buf, c)
+	}
+	return xxh3.HashSeed(buf, f.Field.seed), buf
 }
 
 // Text returns the value as people see it.

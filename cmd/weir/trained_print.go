@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"weir/internal/filter"
+	"weir/internal/term"
+)
+
+// writeManifest writes what a filter is, as JSON.
+func writeManifest(w io.Writer, f *filter.Filter) error {
+	enc := json.NewEncoder(escaper{w})
+	enc.SetIndent("", "  ")
+	return enc.Encode(&f.Manifest)
+}
+
+var learnerText = map[filter.Learner]string{
+	filter.Linear:     "logistic regression on all tokens",
+	filter.NaiveVotes: "naive Bayes, one vote for each kind of token",
+	filter.NaiveSum:   "naive Bayes, all tokens, damped",
+}
+
+var heldText = map[string]string{
+	"time":    "each fifth of the time judged by what was learned before it",
+	"client":  "a fifth of the clients at a time",
+	"content": "a fifth of the contents at a time",
+}
+
+// printTrained tells what was learned.
+func printTrained(s *streams, f *filter.Filter, name string, size int64) error {
+	p := newPage(s.out)
+	p.heading("Learned", fmt.Sprintf("%s good and %s bad, %s", term.Count(f.Good), term.Count(f.Bad), plural(f.Tokens, "token")))
+	p.entry("Read as", f.Reading.String())
+	if f.Held.Parts > 0 {
+		p.heading("Held back", heldText[f.Held.By])
+		for _, t := range f.Held.Trials {
+			mark := " "
+			if t.Learner == f.Learner {
+				mark = p.Green("*")
+			}
+			p.item(mark, fmt.Sprintf("%-12s average precision %.4f, log loss %.4f bits a record: %s", t.Learner, t.AveragePrecision, t.LogLoss,
+				learnerText[t.Learner]))
+		}
+		p.calibration(f)
+	} else {
+		p.heading("Learner", learnerText[f.Learner])
+	}
+	p.warnings(f.Warnings)
+	p.heading("Written", fmt.Sprintf("%s, %d KiB", term.Clean(name), (size+1023)>>10))
+	p.tip("weir score --filter "+shellWord(name)+" LOG...", "judge other records")
+	return p.w.Flush()
+}
+
+func (p *page) warnings(texts []string) {
+	for _, w := range texts {
+		p.item(p.Yellow("!"), capital(term.Clean(w))+".")
+	}
+}
+
+// calibration shows how far held-back probabilities could be taken at their word.
+func (p *page) calibration(f *filter.Filter) {
+	d := f.Held.Reliability
+	if d == nil {
+		return
+	}
+	p.heading("Probabilities", fmt.Sprintf("calibration error %.1f %%; for a share of bad of %.2g %%", 100*d.ECE, 100*f.Prior))
+	for _, b := range d.Bins {
+		if b.Count > 0 {
+			fmt.Fprintf(p.w, "  %3.0f-%3.0f %%  %20s, %5.1f %% bad (%.1f-%.1f)\n", 100*b.From, 100*b.To, plural(b.Count, "content"), 100*b.Rate, 100*b.Low,
+				100*b.High)
+		}
+	}
+}
+
+// timeText is a record's time for people.
+func timeText(ns int64, zone *time.Location) string {
+	return time.Unix(0, ns).In(zone).Format("2006-01-02 15:04:05 MST")
+}
+
+// shellWord is a file's name as a shell takes it.
+func shellWord(name string) string {
+	plain := strings.IndexFunc(name, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./+=@:,", r)
+	}) < 0
+	if plain && name != "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(term.Clean(name), "'", `'\''`) + "'"
+}

@@ -1,0 +1,53 @@
+//go:build ignore
+
+package main
+
+import (
+	"fmt"
+
+	"weir/internal/eval"
+	"weir/internal/filter"
+	"weir/internal/source"
+)
+
+func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
+	truth, err := readTruth(f.truth)
+	if err != nil {
+		return nil, err
+	}
+	inputs, err := expand(s, args)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(inputs))
+	for i := range inputs {
+		names[i] = inputs[i].Name
+	}
+	return &labelled{inputs: inputs, label: func(file int, line int64) filter.Label {
+		label, _, ok := truth.Label(names[file], line)
+		switch {
+		case !ok:
+			return filter.Unlabelled
+		case label == eval.Bad:
+			return filter.Bad
+		}
+		return filter.Good
+	}}, nil
+}
+
+func readTruth(name string) (*eval.Truth, error) {
+	in, err := source.File(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the truth: %w", err)
+	}
+	r, err := in.Open()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the truth: %w", err)
+	}
+	defer r.Close()
+	truth, err := eval.ReadTruth(r)
+	if err != nil {
+		return nil, hintf(fmt.Errorf("%s: %w", name, err), "Every line is file,line,label and optionally kind; label is good or bad.")
+	}
+	return truth, nil
+}

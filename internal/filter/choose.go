@@ -1,0 +1,190 @@
+package filter
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"weir/internal/calibrate"
+	"weir/internal/linear"
+)
+
+// choose keeps the learner whose held-back scores, calibrated, have the least log loss: it counts both the order of records
+// and how sure one may be of each. What is calibrated is what is used.
+func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
+	t.split()
+	f.Held = Held{By: t.by, Parts: parts}
+	f.Learner, f.Prior = Linear, float64(f.Bad)/float64(f.Good+f.Bad)
+	if o.Learner != "" {
+		f.Learner = o.Learner
+	}
+	if t.by == "nothing" {
+		f.Held.Parts = 0
+		f.Warnings = append(f.Warnings, "too few records to hold some back: probabilities are calibrated on the records that were learned, and rough; label some more")
+		return t.unheld(f, o)
+	}
+	held, err := t.hold(ctx, o.Workers)
+	if err != nil {
+		return err
+	}
+	var best *calibrate.Calibration
+	for _, l := range learners {
+		points := t.points(held, l)
+		c, err := calibrate.Fit(points)
+		if err != nil {
+			return err
+		}
+		tr := Trial{Learner: l, LogLoss: toBits(c.Loss), AveragePrecision: averagePrecision(points)}
+		f.Held.Trials = append(f.Held.Trials, tr)
+		if o.Learner == "" && (best == nil || c.Loss < best.Loss) || o.Learner == l {
+			best, f.Learner = c, l
+		}
+	}
+	f.Calibration = best
+	if err := t.summarise(f, held); err != nil {
+		return err
+	}
+	return f.reprior(o.Prior)
+}
+
+// unheld calibrates where nothing can be held back, on what was learned. With a handful of records Platt's targets keep such
+// probabilities modest.
+func (t *trial) unheld(f *Filter, o *TrainOptions) error {
+	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
+	weight := c.weights()
+	f.Learner, f.Known = NaiveVotes, 1
+	var points []calibrate.Point
+	for i := range t.examples {
+		x := &t.examples[i]
+		row, _ := t.rows.Row(i)
+		points = append(points, calibrate.Point{Score: naiveScore(naiveVotes, row, x.Items, weight), Bad: x.Bad, Weight: float64(x.Count), Group: x.Key})
+	}
+	var err error
+	if f.Calibration, err = calibrate.Fit(points); err != nil {
+		return err
+	}
+	return f.reprior(o.Prior)
+}
+
+// reprior corrects probabilities to the share of bad where the filter is used.
+func (f *Filter) reprior(prior float64) error {
+	if prior == 0 || prior == f.Prior {
+		return nil
+	}
+	f.Prior = prior
+	f.Calibration = f.Calibration.WithPrior(prior)
+	return nil
+}
+
+func (t *trial) summarise(f *Filter, held []*heldPart) error {
+	var points []calibrate.ProbabilityPoint
+	var known []float64
+	latest, before := []calibrate.Point{}, []calibrate.Point{}
+	for k, h := range held {
+		part := t.points([]*heldPart{h}, f.Learner)
+		for _, p := range part {
+			points = append(points, calibrate.ProbabilityPoint{Probability: f.Calibration.Probability(p.Score), Bad: p.Bad, Group: p.Group})
+			f.Held.Records += int64(p.Weight)
+		}
+		known = append(known, h.known...)
+		if k == len(held)-1 {
+			latest = part
+		} else {
+			before = append(before, part...)
+		}
+	}
+	d, err := calibrate.Reliability(points, 10)
+	if err != nil {
+		return err
+	}
+	f.Held.Reliability = d
+	f.Held.AveragePrecision = averagePrecision(append(slices.Clone(before), latest...))
+	if t.ordered {
+		if d := averagePrecision(latest) - averagePrecision(before); !math.IsNaN(d) {
+			f.Held.Drift = &d
+		}
+	}
+	slices.Sort(known)
+	sum := 0.
+	for _, k := range known {
+		sum += k
+	}
+	f.Known, f.KnownLow = sum/float64(len(known)), known[len(known)/1000]
+	return nil
+}
+
+// averagePrecision is the mean of the precisions at each bad record, best score first; equal scores are one step. It is NaN
+// where there is no bad record.
+func averagePrecision(points []calibrate.Point) float64 {
+	p := slices.Clone(points)
+	slices.SortStableFunc(p, func(a, b calibrate.Point) int { return cmp.Compare(b.Score, a.Score) })
+	bad := 0.
+	for _, x := range p {
+		if x.Bad {
+			bad += x.Weight
+		}
+	}
+	if bad == 0 {
+		return math.NaN()
+	}
+	ap, tp, all := 0., 0., 0.
+	for i := 0; i < len(p); {
+		j, d := i, 0.
+		for ; j < len(p) && p[j].Score == p[i].Score; j++ {
+			all += p[j].Weight
+			if p[j].Bad {
+				d += p[j].Weight
+			}
+		}
+		tp += d
+		ap += d / bad * float64(tp/all)
+		i = j
+	}
+	return ap
+}
+
+// final fits the chosen learner to everything.
+func (t *trial) final(ctx context.Context, f *Filter) error {
+	if f.Learner == Linear {
+		w, err := linear.Fit(ctx, t.rows, nil, linear.Options{})
+		if err != nil {
+			return err
+		}
+		f.setLinear(w)
+		return nil
+	}
+	f.setNaive()
+	return nil
+}
+
+// weightUnit is what linear weights are kept in: small enough to be without effect, large enough for a small file.
+const weightUnit = 1. / 2048
+
+// setLinear takes the weights of training, rounded as the file keeps them.
+func (f *Filter) setLinear(w *linear.Weights) {
+	f.setWeights(w)
+	f.base = &linear.Weights{W: f.weights, Bias: f.Bias}
+}
+
+// setWeights takes the weights to score with, rounded as the file keeps them.
+func (f *Filter) setWeights(w *linear.Weights) {
+	f.weights, f.Bias = make([]float64, len(w.W)), roundWeight(w.Bias)
+	for i, x := range w.W {
+		f.weights[i] = roundWeight(x)
+	}
+}
+
+func roundWeight(w float64) float64 { return math.Round(w/weightUnit) * weightUnit }
+
+func (f *Filter) setNaive() {
+	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
+	f.weights = c.weights()
+}
+
+// WithPrior returns the filter with probabilities for another share of bad.
+func (f *Filter) WithPrior(prior float64) *Filter {
+	g := *f
+	g.Prior, g.Calibration = prior, f.Calibration.WithPrior(prior)
+	return &g
+}

@@ -1,0 +1,149 @@
+package filter
+
+import (
+	"math"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+
+	"weir/internal/event"
+	"weir/internal/token"
+)
+
+// An item is a token as the filter knows it: what it was taken from in the high half (a group: field and kind of token, as
+// the leading 16 bits of a hash), the leading 32 bits of its hash in the low half. Groups of different fields that share a
+// number are taken for one, which makes their tokens vote together in naive Bayes and harms nothing else.
+type item = uint64
+
+func newItem(group uint16, hash uint64) item { return item(group)<<32 | hash>>32 }
+
+func keyOf(x item) uint32   { return uint32(x) }
+func groupOf(x item) uint16 { return uint16(x >> 32) }
+
+// An extractor takes events apart into items. It belongs to one goroutine.
+//
+// Left out is who sent the record: addresses, networks and pairs with them. A filter judges what is done; who has done it
+// is what gets blocked, and a filter that knows the attackers of its training by address is right about them only.
+type extractor struct {
+	codify   *token.Codifier
+	groups   [][]uint16 // by Field.ID and Kind; 0 is not made yet
+	features []token.Feature
+	client   uint64
+	content  uint64
+	near     uint64 // like content, but texts that differ in digits or separators only have the same
+	buf      []byte
+	repeated bool // a field has several values
+	seen     []uint32
+	turn     uint32
+	items    []item
+	parts    []token.Part
+}
+
+func newExtractor(seed uint64, e *token.Enrichment) *extractor {
+	return &extractor{codify: token.NewCodifier(seed, e)}
+}
+
+// take codifies an event. The features that count are in x.features until the next call.
+func (x *extractor) take(e *event.Event) {
+	all := x.codify.Codify(e)
+	x.client, x.content, x.near, x.repeated = 0, hashSeed, hashSeed, false
+	x.turn++
+	x.features = x.features[:0]
+	for i := range all {
+		f := &all[i]
+		if f.Field.Client() && x.client == 0 {
+			x.client = f.Hash
+		}
+		if f.Field.Identity {
+			continue
+		}
+		for f.Field.ID >= len(x.seen) {
+			x.seen = append(x.seen, 0)
+		}
+		if x.seen[f.Field.ID] == x.turn {
+			x.repeated = true
+		}
+		x.seen[f.Field.ID] = x.turn
+		var near uint64
+		near, x.buf = f.Near(x.buf)
+		x.content, x.near = chain(x.content, f.Exact()), chain(x.near, near)
+		x.features = append(x.features, *f)
+	}
+}
+
+func chain(h, x uint64) uint64 {
+	h = (h ^ x) * 0xD6E8FEB86659FD93
+	return h ^ h>>32
+}
+
+// all returns the items of the event that was taken, each once, in order.
+func (x *extractor) all() []item {
+	x.items = x.items[:0]
+	for i := range x.features {
+		x.items = x.appendItems(x.items, &x.features[i])
+	}
+	slices.Sort(x.items)
+	x.items = slices.Compact(x.items)
+	return x.items
+}
+
+// appendItems appends a feature's items, each once.
+func (x *extractor) appendItems(dst []item, f *token.Feature) []item {
+	from := len(dst)
+	x.parts = x.codify.FineParts(f, x.parts[:0])
+	for _, p := range x.parts {
+		dst = append(dst, newItem(x.group(f.Field, p.Kind), p.Hash))
+	}
+	own := dst[from:]
+	slices.Sort(own)
+	return dst[:from+len(slices.Compact(own))]
+}
+
+// appendValues appends the values of items, which are in order: in a record with G groups, each of k items of a group counts
+// 1/√(k·G), so that every group speaks as loudly and long values do not drown short ones.
+func appendValues(dst []float32, items []item) []float32 {
+	groups := 0
+	eachGroup(items, func(int, int) { groups++ })
+	eachGroup(items, func(from, to int) {
+		v := float32(scale((to - from) * groups))
+		for range to - from {
+			dst = append(dst, v)
+		}
+	})
+	return dst
+}
+
+// eachGroup calls f for the runs of items of one group.
+func eachGroup(items []item, f func(from, to int)) {
+	for i := 0; i < len(items); {
+		k := i + 1
+		for k < len(items) && groupOf(items[k]) == groupOf(items[i]) {
+			k++
+		}
+		f(i, k)
+		i = k
+	}
+}
+
+// scale is 1/√n, 0 for 0.
+func scale(n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	return 1 / math.Sqrt(float64(n))
+}
+
+func (x *extractor) group(f *token.Field, k token.Kind) uint16 {
+	for f.ID >= len(x.groups) {
+		x.groups = append(x.groups, nil)
+	}
+	g := x.groups[f.ID]
+	for int(k) >= len(g) {
+		g = append(g, 0)
+	}
+	if g[k] == 0 {
+		g[k] = max(1, uint16(xxh3.HashString(f.Name+"\x00"+k.String())>>48))
+	}
+	x.groups[f.ID] = g
+	return g[k]
+}

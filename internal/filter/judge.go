@@ -1,0 +1,161 @@
+package filter
+
+import (
+	"math"
+
+	"weir/internal/event"
+	"weir/internal/token"
+)
+
+// A Verdict is what a filter makes of a record.
+type Verdict string
+
+// The four answers.
+const (
+	VerdictGood        Verdict = "good"
+	VerdictBad         Verdict = "bad"
+	VerdictNovel       Verdict = "novel"       // hardly any of its tokens was seen in training
+	VerdictConflicting Verdict = "conflicting" // strong evidence both ways, and no side wins
+)
+
+// A Judgement is a filter's answer for one record.
+type Judgement struct {
+	Score       float64 // log-odds in bits, as the learner has them, positive for bad
+	Probability float64 // that the record is bad, calibrated and corrected to the prior
+	Verdict     Verdict
+	Known       float64 // share of the record's tokens that training has seen
+}
+
+// A Judge applies a filter. It belongs to one goroutine.
+type Judge struct {
+	f     *Filter
+	x     *extractor
+	cache []opinion
+	row   []uint32
+}
+
+// An opinion is what a feature with a certain value contributes to the score of any record, which is additive.
+type opinion struct {
+	key   uint64
+	sum   float64
+	bad   float64 // the part that speaks for bad
+	n     int32   // tokens
+	known int32
+	group int32 // groups of tokens
+}
+
+const opinionBits = 15
+
+// NewJudge returns a judge. e must be made as for training: with the zone f.Zone.
+func (f *Filter) NewJudge(e *token.Enrichment) *Judge {
+	return &Judge{f: f, x: newExtractor(hashSeed, e), cache: make([]opinion, 1<<opinionBits)}
+}
+
+// Judge scores an event.
+func (j *Judge) Judge(e *event.Event) Judgement {
+	j.x.take(e)
+	var all opinion
+	if j.x.repeated {
+		all = j.opinionOn(j.x.all())
+	} else {
+		for i := range j.x.features {
+			o := j.opinion(&j.x.features[i])
+			all.sum += o.sum
+			all.bad += o.bad
+			all.n += o.n
+			all.known += o.known
+			all.group += o.group
+		}
+	}
+	return j.f.judgement(&all)
+}
+
+// opinion is cached by value: the same few values come again and again.
+func (j *Judge) opinion(f *token.Feature) *opinion {
+	key := f.Exact() | 1
+	o := &j.cache[key>>(64-opinionBits)]
+	if o.key != key {
+		j.x.items = j.x.appendItems(j.x.items[:0], f)
+		*o = j.opinionOn(j.x.items)
+		o.key = key
+	}
+	return o
+}
+
+func (j *Judge) opinionOn(items []item) (o opinion) {
+	j.row = j.row[:0]
+	for _, x := range items {
+		f := uint32(unknown)
+		if k := j.f.table.find(keyOf(x)); k >= 0 {
+			f = uint32(k)
+			o.known++
+		}
+		j.row = append(j.row, f)
+	}
+	o.n = int32(len(items))
+	form := j.f.Learner.form()
+	eachGroup(items, func(from, to int) {
+		o.group++
+		if j.f.Learner != Linear {
+			v := groupVote(form, j.row[from:to], j.f.weights)
+			o.sum += v
+			o.bad += max(v, 0)
+			return
+		}
+		sum, bad := 0., 0.
+		for _, f := range j.row[from:to] {
+			if f != unknown {
+				w := j.f.weights[f]
+				sum += w
+				bad += max(w, 0)
+			}
+		}
+		v := scale(to - from)
+		o.sum += float64(sum * v)
+		o.bad += float64(bad * v)
+	})
+	return o
+}
+
+func (l Learner) form() naiveForm {
+	if l == NaiveVotes {
+		return naiveVotes
+	}
+	return naiveSum
+}
+
+// unit is what an opinion of the learner counts, in bits, in a record with so many groups of tokens.
+func (f *Filter) unit(groups int) float64 {
+	if f.Learner == Linear {
+		return scale(groups) / math.Ln2
+	}
+	return 1
+}
+
+// What a judgement takes to be conflicting: between these probabilities, with at least so many bits on either side.
+const (
+	conflictLow, conflictHigh = .4, .6
+	conflictBits              = 8
+)
+
+func (f *Filter) judgement(o *opinion) Judgement {
+	unit := f.unit(int(o.group))
+	g := Judgement{Score: toBits(f.Bias) + float64(o.sum*unit), Known: 1}
+	g.Score = math.Round(g.Score*1e6) / 1e6
+	if o.n > 0 {
+		g.Known = float64(o.known) / float64(o.n)
+	}
+	g.Probability = f.Calibration.Probability(g.Score)
+	bad, good := float64(o.bad*unit), float64((o.bad-o.sum)*unit)
+	switch {
+	case g.Known < f.KnownLow/2 || o.n == 0:
+		g.Verdict = VerdictNovel
+	case g.Probability > conflictLow && g.Probability < conflictHigh && min(bad, good) > conflictBits:
+		g.Verdict = VerdictConflicting
+	case g.Probability >= .5:
+		g.Verdict = VerdictBad
+	default:
+		g.Verdict = VerdictGood
+	}
+	return g
+}

@@ -1,0 +1,117 @@
+package filter
+
+import (
+	"cmp"
+	"slices"
+)
+
+// seen remembers which records were learned, and as what, so that none is learned twice and a corrected one is taken back
+// first. It keeps 48 bits of a record's hash, at which two of a million records are taken for one once in 560 times it is
+// asked of such a set. Where records outgrow the limit it keeps the half with the smaller hashes, and so on: for records it
+// does not keep it cannot tell.
+type seen struct {
+	limit int
+	level uint
+	at    map[uint64]learned
+}
+
+type learned struct{ good, bad uint32 }
+
+const (
+	maxSeen  = 1 << 20
+	seenBits = 48
+)
+
+func newSeen(limit int) *seen {
+	if limit <= 0 {
+		limit = maxSeen
+	}
+	return &seen{limit: limit, at: map[uint64]learned{}}
+}
+
+// share of records that are remembered.
+func (s *seen) share() float64 { return 1 / float64(uint64(1)<<s.level) }
+
+// tells reports whether the set would know the record had it been learned.
+func (s *seen) tells(key uint64) bool { return s.level == 0 || key>>(64-s.level) == 0 }
+
+func (s *seen) add(key uint64, bad bool, n uint32) {
+	if !s.tells(key) {
+		return
+	}
+	t := s.at[key>>(64-seenBits)]
+	if bad {
+		t.bad += n
+	} else {
+		t.good += n
+	}
+	s.at[key>>(64-seenBits)] = t
+	for len(s.at) > s.limit {
+		s.halve()
+	}
+}
+
+func (s *seen) halve() {
+	s.level++
+	for k := range s.at {
+		if !s.tells(k << (64 - seenBits)) {
+			delete(s.at, k)
+		}
+	}
+}
+
+func (s *seen) get(key uint64) learned { return s.at[key>>(64-seenBits)] }
+
+func (s *seen) take(key uint64, bad bool) {
+	k := key >> (64 - seenBits)
+	t, ok := s.at[k]
+	if !ok {
+		return
+	}
+	if bad && t.bad > 0 {
+		t.bad--
+	} else if !bad && t.good > 0 {
+		t.good--
+	}
+	if t == (learned{}) {
+		delete(s.at, k)
+		return
+	}
+	s.at[k] = t
+}
+
+func (s *seen) merge(o *seen) {
+	for s.level < o.level {
+		s.halve()
+	}
+	for k, t := range o.at {
+		if t.good > 0 {
+			s.add(k<<(64-seenBits), false, t.good)
+		}
+		if t.bad > 0 {
+			s.add(k<<(64-seenBits), true, t.bad)
+		}
+	}
+}
+
+func (s *seen) clone() *seen {
+	c := &seen{limit: s.limit, level: s.level, at: make(map[uint64]learned, len(s.at))}
+	for k, t := range s.at {
+		c.at[k] = t
+	}
+	return c
+}
+
+type seenRecord struct {
+	key uint64
+	learned
+}
+
+func (s *seen) sorted() []seenRecord {
+	out := make([]seenRecord, 0, len(s.at))
+	for k, t := range s.at {
+		out = append(out, seenRecord{k, t})
+	}
+	slices.SortFunc(out, func(a, b seenRecord) int { return cmp.Compare(a.key, b.key) })
+	return out
+}

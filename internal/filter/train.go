@@ -1,0 +1,221 @@
+package filter
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"weir/internal/count"
+	"weir/internal/event"
+	"weir/internal/format"
+	"weir/internal/linear"
+	"weir/internal/source"
+	"weir/internal/token"
+)
+
+// A Label says what a record is.
+type Label uint8
+
+// The labels.
+const (
+	Unlabelled Label = iota // left out
+	Good
+	Bad
+)
+
+// TrainOptions govern [Train]. Choice and Label are required.
+type TrainOptions struct {
+	Choice   *format.Choice                        // how files are read
+	Label    func(file int, line int64) Label      // of each record; called by several goroutines
+	Zone     *time.Location                        // nil is UTC
+	Enrich   func() *token.Enrichment              // one for each goroutine; nil is what the binary holds
+	Workers  int                                   // 0 is one per processor
+	Learner  Learner                               // empty keeps the one that does best on held-back data
+	Prior    float64                               // share of bad where the filter will be used; 0 is that of the training data
+	Limits   Limits                                // of memory
+	Progress func(read, total int64, events int64) // called a few times a second while reading
+	Stage    func(what string)                     // told what is done after reading
+}
+
+// Limits bound memory. The zero value is what weir uses.
+type Limits struct {
+	Tokens int // of the vocabulary: count.MaxVocabulary
+	Items  int // of the sample: linear.MaxItems
+	Seen   int // records remembered: maxSeen
+}
+
+// hashSeed keys the hashes of tokens. It is fixed, because a filter has to come out the same wherever it is trained and to go on
+// meaning the same when it is merged or learns. Tables are safe from keys made to meet (count.Vocabulary), and who can
+// make two tokens meet could as well write the other token.
+const hashSeed = 0x77656972
+
+func (o *TrainOptions) defaults() {
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.Enrich == nil {
+		zone := o.Zone
+		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(zone, nil) }
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Stage == nil {
+		o.Stage = func(string) {}
+	}
+}
+
+// Train learns a filter from the records of inputs. The summary says what was read; it is there also where the error is not
+// nil, if reading got that far.
+func Train(ctx context.Context, inputs []source.Input, o TrainOptions) (*Filter, *format.Summary, error) {
+	o.defaults()
+	all, summary, err := gather(ctx, inputs, &o)
+	if err != nil {
+		return nil, summary, err
+	}
+	switch {
+	case all.records[0] == 0 && all.records[1] == 0:
+		return nil, summary, fmt.Errorf("%w and no bad one either", ErrNoGood)
+	case all.records[0] == 0:
+		return nil, summary, ErrNoGood
+	case all.records[1] == 0:
+		return nil, summary, ErrNoBad
+	}
+	f, err := all.fit(ctx, &o)
+	return f, summary, err
+}
+
+// A collector is one worker's share of reading.
+type collector struct {
+	label   func(file int, line int64) Label
+	x       *extractor
+	sample  *linear.Sample
+	words   *count.Vocabulary
+	seen    *seen
+	records [2]int64 // good and bad
+	untimed int64
+}
+
+func newCollector(o *TrainOptions) *collector {
+	c := &collector{label: o.Label, x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
+	c.sample = linear.NewSample(o.Limits.Items, c.tally)
+	return c
+}
+
+// tally counts the tokens of records.
+func (c *collector) tally(items []item, bad bool, n uint32) {
+	good, evil := n, uint32(0)
+	if bad {
+		good, evil = 0, n
+	}
+	for _, x := range items {
+		c.words.Add(keyOf(x), groupOf(x), good, evil)
+	}
+}
+
+// Event implements format.Handler.
+func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
+	l := c.label(pos.File, pos.Line)
+	if l == Unlabelled {
+		return
+	}
+	bad := l == Bad
+	c.records[index(bad)]++
+	if !e.HasTime {
+		c.untimed++
+	}
+	c.seen.add(recordKey(raw), bad, 1)
+	c.x.take(e)
+	c.sample.Add(linear.Example{Key: c.x.content, Bad: bad, Count: 1, Time: e.Time, HasTime: e.HasTime, Client: c.x.client, Near: c.x.near}, c.x.all)
+}
+
+func index(bad bool) int {
+	if bad {
+		return 1
+	}
+	return 0
+}
+
+// recordKey is what a record is remembered by: the same bytes are the same record, wherever they stand.
+func recordKey(raw []byte) uint64 { return xxh3.HashSeed(raw, hashSeed) }
+
+func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*collector, *format.Summary, error) {
+	var workers []*collector
+	scan := format.ScanOptions{Workers: o.Workers, Progress: o.Progress, FileTimes: true, Options: format.Options{Zone: o.Zone, Choice: o.Choice}}
+	summary, err := format.Scan(ctx, inputs, scan, func(int, *event.Keys) format.Handler {
+		c := newCollector(o)
+		workers = append(workers, c)
+		return c
+	})
+	if err != nil {
+		return nil, summary, err
+	}
+	o.Stage("counting")
+	all := newCollector(o)
+	for _, c := range workers {
+		all.sample.Merge(c.sample)
+		all.words.Merge(c.words)
+		all.seen.merge(c.seen)
+		for i := range all.records {
+			all.records[i] += c.records[i]
+		}
+		all.untimed += c.untimed
+	}
+	return all, summary, nil
+}
+
+// fit chooses a learner, fits it and calibrates it.
+func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
+	examples := c.sample.Sorted()
+	for i := range examples {
+		c.tally(examples[i].Items, examples[i].Bad, examples[i].Count)
+	}
+	f := &Filter{table: newTable(c.words), seen: c.seen, journal: &journal{}}
+	f.Manifest = Manifest{Format: FormatVersion, Scheme: token.Version, Reading: *o.Choice, Zone: o.Zone.String(),
+		Good: c.records[0], Bad: c.records[1], Contents: len(examples), Share: c.sample.Share(), Bits: f.table.bits,
+		Tokens: len(f.table.keys), SeenShare: c.seen.share(), Warnings: []string{}}
+	t := newTrial(f.table, examples, c.records)
+	if t.same() {
+		return nil, ErrSame
+	}
+	o.Stage("holding back")
+	if err := t.choose(ctx, f, o); err != nil {
+		return nil, err
+	}
+	o.Stage("fitting")
+	if err := t.final(ctx, f); err != nil {
+		return nil, err
+	}
+	f.warn()
+	return f, nil
+}
+
+// warn adds what the user should know.
+func (f *Filter) warn() {
+	add := func(format string, args ...any) { f.Warnings = append(f.Warnings, fmt.Sprintf(format, args...)) }
+	less, name, ratio := f.Good, "good", float64(f.Bad)/float64(f.Good)
+	if f.Bad < f.Good {
+		less, name, ratio = f.Bad, "bad", float64(f.Good)/float64(f.Bad)
+	}
+	if less < 50 {
+		add("only %d %s records: probabilities are rough; a few hundred of each would do", less, name)
+	}
+	if ratio > 20 {
+		add("%.0f times as many records of one class as of the other: probabilities are for that share of bad (%.2g %%); say --prior where it differs in use", ratio, 100*float64(f.Bad)/float64(f.Bad+f.Good))
+	}
+	if f.Share < 1 {
+		add("the distinct contents outgrew memory: learners saw one in %.0f of them, counts hold all", 1/f.Share)
+	}
+	if d := f.Held.Drift; d != nil && *d < -.05 {
+		add("the newest part of the training data is told apart worse than older parts (average precision %+.2f): what is good or bad is changing, train often", *d)
+	}
+	if f.Calibration != nil {
+		f.Warnings = append(f.Warnings, f.Calibration.Warnings...)
+	}
+	slices.Sort(f.Warnings)
+	f.Warnings = slices.Compact(f.Warnings)
+}

@@ -1,0 +1,263 @@
+package filter
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"sync"
+
+	"weir/internal/calibrate"
+	"weir/internal/linear"
+)
+
+// parts is how many parts data are held back in.
+const parts = 5
+
+// A trial holds parts of the training data back, to see which learner does best on records it has not seen and what its
+// scores mean.
+type trial struct {
+	table    *table
+	examples []linear.Example
+	records  [2]int64
+	rows     *linear.Rows
+	part     []uint8 // of each example
+	by       string
+	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
+}
+
+func newTrial(t *table, examples []linear.Example, records [2]int64) *trial {
+	r := &trial{table: t, examples: examples, records: records}
+	rows := &linear.Rows{Start: make([]int32, 1, len(examples)+1), Width: len(t.keys)}
+	n := 0
+	for i := range examples {
+		n += len(examples[i].Items)
+	}
+	rows.Features, rows.Values = make([]uint32, 0, n), make([]float32, 0, n)
+	for i := range examples {
+		x := &examples[i]
+		for _, it := range x.Items {
+			rows.Features = append(rows.Features, uint32(t.find(keyOf(it)))) // every item has been counted
+		}
+		rows.Values = appendValues(rows.Values, x.Items)
+		rows.Start = append(rows.Start, int32(len(rows.Features)))
+		rows.Bad = append(rows.Bad, x.Bad)
+		rows.Weight = append(rows.Weight, math.Sqrt(float64(x.Count)))
+	}
+	r.rows = rows
+	return r
+}
+
+// same reports whether both classes hold the same contents.
+func (t *trial) same() bool {
+	lone := 0
+	for i := range t.examples {
+		twin := i > 0 && t.examples[i-1].Key == t.examples[i].Key || i+1 < len(t.examples) && t.examples[i+1].Key == t.examples[i].Key
+		if !twin {
+			lone++
+		}
+	}
+	return lone == 0
+}
+
+// split puts every example into a part: by time if good and bad records lie side by side in time, else by client where
+// records name one, so that what one client sends again and again is not on both sides, else by content.
+func (t *trial) split() {
+	t.part = make([]uint8, len(t.examples))
+	if t.byTime() {
+		t.by, t.ordered = "time", true
+		return
+	}
+	t.by = "client"
+	if t.byHash(func(x *linear.Example) uint64 { return x.Client }) {
+		return
+	}
+	t.by = "content"
+	if t.byHash(func(x *linear.Example) uint64 { return x.Near }) || t.byHash(func(x *linear.Example) uint64 { return x.Key }) {
+		return
+	}
+	t.by = "nothing"
+}
+
+// fewest is how many contents of each class learning needs, in what is left when a part is held back.
+const fewest = 3
+
+func (t *trial) byTime() bool {
+	order := make([]int, len(t.examples))
+	for i := range order {
+		if !t.examples[i].HasTime {
+			return false
+		}
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.examples[a].Time, t.examples[b].Time) })
+	var held [parts][2]int
+	for n, i := range order {
+		p := n * parts / len(order)
+		t.part[i] = uint8(p)
+		held[p][index(t.examples[i].Bad)]++
+	}
+	var before, all [2]int
+	for p := range held {
+		if p > 0 && min(before[0], before[1]) < fewest {
+			return false
+		}
+		for c := range all {
+			before[c] += held[p][c]
+		}
+	}
+	all = before
+	// Later parts must hold enough of both classes to learn from what is held back.
+	for c := range all {
+		if late := all[c] - held[0][c]; 5*late < all[c] || late < fewest {
+			return false
+		}
+	}
+	return mixed(held[:])
+}
+
+// mixed reports whether most parts hold both classes: else time alone would tell them apart.
+func mixed(held [][2]int) bool {
+	n := 0
+	for _, h := range held {
+		if min(h[0], h[1]) > 0 {
+			n++
+		}
+	}
+	return n > len(held)/2
+}
+
+func (t *trial) byHash(of func(*linear.Example) uint64) bool {
+	var held [parts][2]int
+	var all [2]int
+	for i := range t.examples {
+		h := of(&t.examples[i])
+		if h == 0 {
+			return false
+		}
+		h *= 0x9E3779B97F4A7C15
+		p := h >> 40 % parts
+		t.part[i] = uint8(p)
+		held[p][index(t.examples[i].Bad)]++
+		all[index(t.examples[i].Bad)]++
+	}
+	for _, h := range held {
+		for c := range h {
+			if left := all[c] - h[c]; left < min(fewest, all[c]-1) || left == 0 || 2*left < all[c] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// learns reports whether an example teaches the model that judges a part.
+func (t *trial) learns(i, part int) bool {
+	if t.ordered {
+		return int(t.part[i]) < part
+	}
+	return int(t.part[i]) != part
+}
+
+// A heldPart is what learners say of the examples of one part.
+type heldPart struct {
+	index  []int32
+	scores map[Learner][]float64
+	known  []float64 // share of the example's tokens that the learners have seen
+}
+
+var learners = []Learner{Linear, NaiveVotes, NaiveSum}
+
+// judge fits every learner to what part may be learned from, and scores the part.
+func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
+	h := &heldPart{scores: map[Learner][]float64{}}
+	c := classCounts{good: make([]uint32, len(t.table.keys)), bad: make([]uint32, len(t.table.keys))}
+	var use []int32
+	for i := range t.examples {
+		switch {
+		case t.learns(i, part):
+			use = append(use, int32(i))
+			row, _ := t.rows.Row(i)
+			c.add(&t.examples[i], row)
+		case int(t.part[i]) == part:
+			h.index = append(h.index, int32(i))
+		}
+	}
+	model, err := linear.Fit(ctx, t.rows, use, linear.Options{})
+	if err != nil {
+		return nil, err
+	}
+	weight := c.weights()
+	for _, i := range h.index {
+		row, values := t.rows.Row(int(i))
+		x := &t.examples[i]
+		known := 0
+		for _, f := range row {
+			if c.good[f]|c.bad[f] != 0 {
+				known++
+			}
+		}
+		h.known = append(h.known, float64(known)/float64(max(1, len(row))))
+		h.scores[Linear] = append(h.scores[Linear], toBits(model.Score(row, values)))
+		h.scores[NaiveVotes] = append(h.scores[NaiveVotes], naiveScore(naiveVotes, row, x.Items, weight))
+		h.scores[NaiveSum] = append(h.scores[NaiveSum], naiveScore(naiveSum, row, x.Items, weight))
+	}
+	return h, nil
+}
+
+func toBits(nats float64) float64 { return nats / math.Ln2 }
+
+func (c *classCounts) add(x *linear.Example, row []uint32) {
+	of := c.good
+	if x.Bad {
+		of = c.bad
+		c.badTotal += float64(x.Count)
+	} else {
+		c.goodTotal += float64(x.Count)
+	}
+	for _, f := range row {
+		of[f] += x.Count
+	}
+}
+
+// hold judges all parts that can be judged, side by side.
+func (t *trial) hold(ctx context.Context, workers int) ([]*heldPart, error) {
+	first := 0
+	if t.ordered {
+		first = 1
+	}
+	out := make([]*heldPart, parts)
+	errs := make([]error, parts)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(1, workers))
+	for p := first; p < parts; p++ {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			out[p], errs[p] = t.judge(ctx, p)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out[first:], nil
+}
+
+// points are held-back scores of one learner with their labels.
+func (t *trial) points(held []*heldPart, l Learner) []calibrate.Point {
+	var out []calibrate.Point
+	for _, h := range held {
+		for k, i := range h.index {
+			x := &t.examples[i]
+			group := x.Client
+			if group == 0 {
+				group = x.Near
+			}
+			out = append(out, calibrate.Point{Score: h.scores[l][k], Bad: x.Bad, Weight: float64(x.Count), Group: group})
+		}
+	}
+	return out
+}
