@@ -147,7 +147,7 @@ func (h *explainer) print(s *streams, fl *filter.Filter, file string, limit int)
 		fmt.Fprintf(p.w, "  %s\n", p.Dim(l))
 	}
 	p.text(0, "")
-	p.entry("Score", fmt.Sprintf("%+.2f bits; a record without clues has %+.2f", g.Score, fl.Start()))
+	p.entry("Score", fmt.Sprintf("%+.2f bits; clues start to add at %+.2f", g.Score, fl.Start))
 	p.entry("Learner", learnerText[fl.Learner])
 	p.entry("Known", fmt.Sprintf("%.0f %% of its tokens were seen in training", 100*g.Known))
 	fmt.Fprintf(p.w, "\n  %s\n", p.Bold(fmt.Sprintf("%8s %8s %17s %17s  %s", "adds", "weight", "good", "bad", "clue")))
@@ -167,7 +167,10 @@ func (h *explainer) print(s *streams, fl *filter.Filter, file string, limit int)
 			adds = p.Green(adds)
 		}
 		weight, good, bad := fmt.Sprintf("%+8.2f", c.Weight), share(c.Good, c.GoodShare), share(c.Bad, c.BadShare)
-		if !c.Seen() {
+		switch {
+		case c.Token == filter.Absent:
+			weight, good, bad = "", "", ""
+		case !c.Seen():
 			weight, good, bad = "", "", "never seen"
 		}
 		fmt.Fprintf(p.w, "  %s %8s %17s %17s  %s\n", adds, weight, good, bad, term.Cut(term.Clean(c.Token), max(20, p.width-58)))

@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/enrich"
 	"weir/internal/event"
+	"weir/internal/filter"
 	"weir/internal/hunt"
 	"weir/internal/source"
 	"weir/internal/token"
@@ -26,6 +27,7 @@ type huntFlags struct {
 	windows, ignore, good    []string
 	hosts                    []string
 	zone, format, geoip      string
+	filter                   string
 	knownClients             bool
 	dropCountry, onlyCountry []string
 	dropHours, onlyHours     []string
@@ -66,6 +68,7 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs and spans that name none, and of local hours")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
+	p.StringVar(&f.filter, "filter", "", "let a filter that 'weir train' made judge too: its `FILE`")
 	p.BoolVar(&f.knownClients, "drop-known-clients", false, "flag clients that known good holds too")
 	p.StringSliceVar(&f.dropCountry, "drop-countries", nil, "flag clients from these countries (ISO `CODES`)")
 	p.StringSliceVar(&f.onlyCountry, "only-countries", nil, "flag clients from anywhere but these countries")
@@ -184,6 +187,13 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 		note(err)
 	}
 	o.Enrich = func() *token.Enrichment { return token.NewEnrichment(zone, geo) }
+	if f.filter != "" {
+		fl, err := readFilter(f.filter)
+		if err != nil {
+			return nil, err
+		}
+		o.Judge = judgeWith(fl, geo)
+	}
 	if len(f.windows) == len(o.Windows) && len(o.Windows) > 0 {
 		note(o.Validate())
 	}
@@ -191,6 +201,21 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 		return nil, usageError{errors.Join(errs...)}
 	}
 	return o, nil
+}
+
+// judgeWith lets a filter judge what a hunt reads.
+func judgeWith(fl *filter.Filter, geo *enrich.GeoDB) func() func(*event.Event) (probability, score float64, knows bool) {
+	zone, err := time.LoadLocation(fl.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return func() func(*event.Event) (probability, score float64, knows bool) {
+		j := fl.NewJudge(token.NewEnrichment(zone, geo))
+		return func(e *event.Event) (probability, score float64, knows bool) {
+			g := j.Judge(e)
+			return g.Probability, g.Score, g.Verdict != filter.VerdictNovel
+		}
+	}
 }
 
 func (f *huntFlags) narrowing(n *hunt.Narrowing) error {

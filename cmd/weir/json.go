@@ -95,7 +95,7 @@ func (n escaper) Write(b []byte) (int, error) {
 
 func toJSON(s *hunt.Suspect) *suspectJSON {
 	j := &suspectJSON{File: validUTF8(s.File), Line: s.Line, Time: time.Unix(0, s.Time).UTC().Format(time.RFC3339Nano), Score: s.Score,
-		Probability: s.Probability, Basis: "mixture", Verdict: s.Verdict, Client: validUTF8(s.Client), Raw: validUTF8(string(s.Raw)),
+		Probability: s.Probability, Basis: basis(s), Verdict: s.Verdict, Client: validUTF8(s.Client), Raw: validUTF8(string(s.Raw)),
 		Evidence: make([]evidenceJSON, 0, len(s.Evidence))}
 	if s.NarrowedBy != "" {
 		j.NarrowedBy = &s.NarrowedBy
@@ -107,6 +107,14 @@ func toJSON(s *hunt.Suspect) *suspectJSON {
 		j.Evidence = append(j.Evidence, evidenceJSON{validUTF8(e.Token), e.Weight, e.Vote, e.Good, e.Bad, e.GoodShare, e.BadShare})
 	}
 	return j
+}
+
+// basis says what a probability rests on.
+func basis(s *hunt.Suspect) string {
+	if s.Calibrated {
+		return "calibrated"
+	}
+	return "mixture"
 }
 
 // validUTF8 returns s with invalid bytes as U+FFFD, one for each.

@@ -152,11 +152,25 @@ func (t *trial) final(ctx context.Context, f *Filter) error {
 			return err
 		}
 		f.setLinear(w)
+		f.Start = t.middle(&linear.Weights{W: f.weights, Bias: f.Bias})
 		return nil
 	}
 	f.setNaive()
 	return nil
 }
+
+// middle is halfway between the mean scores of good and of bad contents, in bits.
+func (t *trial) middle(w *linear.Weights) float64 {
+	var sum, n [2]float64
+	for i := range t.examples {
+		c := index(t.examples[i].Bad)
+		sum[c] += w.Score(t.rows.Row(i))
+		n[c]++
+	}
+	return rounded(toBits((sum[0]/n[0] + sum[1]/n[1]) / 2))
+}
+
+func rounded(score float64) float64 { return math.Round(score*1e6) / 1e6 }
 
 // weightUnit is what linear weights are kept in: small enough to be without effect, large enough for a small file.
 const weightUnit = 1. / 2048

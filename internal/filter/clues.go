@@ -13,7 +13,7 @@ import (
 // A Clue is one token of a record and what it says.
 type Clue struct {
 	Token     string  // as token.Name writes it
-	Vote      float64 // what it adds to the score, in bits; 0 where another token of its group speaks for it
+	Vote      float64 // what it adds to the score, in bits; 0 where another token of its group speaks for it, or all records have it
 	Weight    float64 // weight of evidence by its counts alone, in bits, positive for bad
 	Good, Bad uint32  // learned records with the token
 	GoodShare float64 // of all learned good records
@@ -23,8 +23,15 @@ type Clue struct {
 // Seen reports whether training has seen the token.
 func (c *Clue) Seen() bool { return c.Good|c.Bad != 0 }
 
-// Clues returns the judgement on an event with all its clues, strongest first. The votes and the [Filter.Start] add up to
-// the score.
+// Absent is the token of the clue that stands for all that other records have and this one has not.
+const Absent = "(absent)"
+
+// Clues returns the judgement on an event with all its clues, strongest first. The votes and [Manifest.Start] add up to the
+// score.
+//
+// A linear model's clue counts against the average record, which is half good and half bad: a token that all records
+// have says nothing, whatever its weight, and one that half of them have says half of it where it is there and the other half
+// where it is not. The latter cannot be named, since a filter knows tokens by their hashes; the clue [Absent] sums it up.
 func (j *Judge) Clues(e *event.Event) (Judgement, []Clue) {
 	g := j.Judge(e)
 	var named []namedItem
@@ -52,6 +59,13 @@ func (j *Judge) Clues(e *event.Event) (Judgement, []Clue) {
 		clues[i] = j.f.clue(n)
 	}
 	j.votes(named, clues)
+	if j.f.Learner == Linear {
+		rest := g.Score - j.f.Start
+		for i := range clues {
+			rest -= clues[i].Vote
+		}
+		clues = append(clues, Clue{Token: Absent, Vote: rest})
+	}
 	slices.SortStableFunc(clues, func(a, b Clue) int {
 		if c := cmp.Compare(math.Abs(b.Vote), math.Abs(a.Vote)); c != 0 {
 			return c
@@ -66,9 +80,6 @@ type namedItem struct {
 	name    string
 	feature int
 }
-
-// Start is the score of a record without tokens.
-func (f *Filter) Start() float64 { return toBits(f.Bias) }
 
 func (f *Filter) clue(n namedItem) Clue {
 	c := Clue{Token: n.name}
@@ -114,7 +125,8 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 		for n := r[0]; n < r[1]; n++ {
 			switch {
 			case f.Learner == Linear:
-				clues[n].Vote = float64(float64(weight(n)*scale(r[1]-r[0])) * unit)
+				missing := 1 - (clues[n].GoodShare+clues[n].BadShare)/2
+				clues[n].Vote = float64(float64(weight(n)*scale(r[1]-r[0])) * float64(unit*max(0, missing)))
 			case f.Learner == NaiveSum:
 				clues[n].Vote = float64(weight(n) * scale(max(1, known)))
 			case n == best:

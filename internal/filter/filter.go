@@ -74,6 +74,7 @@ type Manifest struct {
 	Tokens   int           `json:"tokens"`
 	Learner  Learner       `json:"learner"`
 	Bias     float64       `json:"bias,omitempty"` // of the linear learner, nats
+	Start    float64       `json:"start"`          // bits: the score where clues start to add; of the average record, for the linear learner
 	Held     Held          `json:"held_back"`
 	Prior    float64       `json:"prior"` // share of bad that probabilities are for
 

@@ -141,7 +141,7 @@ const (
 func (f *Filter) judgement(o *opinion) Judgement {
 	unit := f.unit(int(o.group))
 	g := Judgement{Score: toBits(f.Bias) + float64(o.sum*unit), Known: 1}
-	g.Score = math.Round(g.Score*1e6) / 1e6
+	g.Score = rounded(g.Score)
 	if o.n > 0 {
 		g.Known = float64(o.known) / float64(o.n)
 	}

@@ -2,6 +2,8 @@ package hunt
 
 import (
 	"bytes"
+	"math"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -30,7 +32,35 @@ type collector struct {
 	times    timeline
 	ignored  int64
 	unused   int64 // in no --good span though not suspicious either
+	judge    func(*event.Event) (probability, score float64, knows bool)
+	judged   *event.Key
+	opinion  float32 // of judge on the event, unjudged without one
+	text     []byte
 	err      error
+}
+
+// unjudged stands for the probability of an event that no filter knows.
+const unjudged = -1
+
+// ask lets the filter judge an event and adds its score, in steps of two bits, to the event's fields: one more clue, that
+// counts in the window, in known good and in clean windows like any other.
+func (c *collector) ask(e *event.Event) {
+	c.opinion = unjudged
+	if c.judge == nil {
+		return
+	}
+	p, score, knows := c.judge(e)
+	if !knows {
+		return
+	}
+	c.opinion = float32(p)
+	side := "bad-"
+	if p < .5 {
+		side = "good-"
+	}
+	bits := min(20, 2*int(math.Abs(score)/2))
+	c.text = strconv.AppendInt(append(c.text[:0], side...), int64(bits), 10)
+	e.Add(c.judged, c.text)
 }
 
 // A question is what a hunt asks, resolved from Options.
@@ -80,6 +110,7 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 		c.unused++
 		return
 	}
+	c.ask(e)
 	features := c.codify.Codify(e)
 	hour := c.q.enrich.HourOfWeek(t)
 	class := count.Good
@@ -162,7 +193,7 @@ func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, fea
 // row interns the features of an event into c.ids and returns its row.
 func (c *collector) row(e *event.Event, pos format.Position, features []token.Feature) row {
 	c.ids = c.ids[:0]
-	x := row{time: e.Time, file: int32(pos.File), line: pos.Line, raw: -1}
+	x := row{time: e.Time, file: int32(pos.File), line: pos.Line, raw: -1, judged: c.opinion}
 	for i := range features {
 		f := &features[i]
 		id := c.keep.intern(f)

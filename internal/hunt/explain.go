@@ -37,6 +37,7 @@ type Suspect struct {
 	Client      string
 	Score       float64 // sum of the votes of its fields; higher is more suspicious
 	Probability float64
+	Calibrated  bool // the probability is a filter's, learned from labels; else it is the hunt's, of a mixture
 	Verdict     Verdict
 	NarrowedBy  string // step of the funnel that flagged it, or ""
 	Raw         []byte
@@ -74,7 +75,14 @@ func (r *Result) Suspect(i int) (*Suspect, error) {
 	}
 	c := r.a.content[row]
 	s := &Suspect{File: r.Summary.Files[x.file].Name, Line: x.line, Time: x.time, Score: r.score(row),
-		Probability: round(r.prob[c]), Verdict: r.verdict(c), Raw: raw, Evidence: r.evidence(c)}
+		Probability: round(r.probability(row)), Calibrated: x.judged != unjudged, Verdict: r.verdict(c), Raw: raw, Evidence: r.evidence(c)}
+	switch {
+	case !s.Calibrated || s.Verdict == VerdictConflicting:
+	case s.Probability >= .5:
+		s.Verdict = VerdictBad
+	case s.Verdict == VerdictBad:
+		s.Verdict = VerdictGood
+	}
 	if x.client > 0 {
 		f := r.h.keep.feature(x.client - 1)
 		s.Client = f.Text()
@@ -158,4 +166,12 @@ func (r *Result) Score(i int) float64 { return r.score(r.order[i]) }
 func (r *Result) Time(i int) int64 { return r.a.list.rows[r.order[i]].time }
 
 // Probability returns how sure it is that the i-th suspect is bad, as Suspect tells it.
-func (r *Result) Probability(i int) float64 { return round(r.prob[r.a.content[r.order[i]]]) }
+func (r *Result) Probability(i int) float64 { return round(r.probability(r.order[i])) }
+
+// probability is a filter's where one was asked and knows such events, else that of the event's content in the mixture.
+func (r *Result) probability(row uint32) float64 {
+	if p := r.a.list.rows[row].judged; p != unjudged {
+		return float64(p)
+	}
+	return r.prob[r.a.content[row]]
+}

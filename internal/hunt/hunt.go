@@ -52,6 +52,11 @@ type Options struct {
 	Spool    func() (SpoolFile, error)             // makes temporary storage when suspicious lines outgrow memory
 	Progress func(read, total int64, events int64) // called a few times a second while reading
 
+	// Judge, if not nil, makes for each goroutine what a trained filter says of an event: the probability that it is bad,
+	// its score in bits, and whether the filter knows such events at all. The score becomes a clue of the hunt; the
+	// probability replaces the hunt's own.
+	Judge func() func(*event.Event) (probability, score float64, knows bool)
+
 	Method Method // variants for ablations; the zero value is what weir does
 }
 
@@ -101,6 +106,9 @@ func (o *Options) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// FilterField is the field that holds what a trained filter says of an event: good or bad, and how many bits.
+const FilterField = "filter.score"
 
 // Faults that a person can mend; Run returns errors that wrap these.
 var (

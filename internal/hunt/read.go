@@ -49,6 +49,9 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 			q.drop[i].flag = w.New()
 		}
 		c := newCollector(&q, &spool{open: h.opt.Spool, worker: worker})
+		if h.opt.Judge != nil {
+			c.judge, c.judged = h.opt.Judge(), keys.Get(FilterField)
+		}
 		all = append(all, c)
 		return c
 	})

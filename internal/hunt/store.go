@@ -17,6 +17,7 @@ type row struct {
 	client  uint32 // feature that says who the client is, plus one; 0 where the record names none
 	peer    uint32 // feature that says whom the source talked to, plus one, or 0
 	rawLen  uint32
+	judged  float32 // probability by a filter, or unjudged
 	n       uint16
 	dropped uint8 // 1 + index of the user's narrowing step that flagged it while reading, else 0
 }

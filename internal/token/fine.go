@@ -148,7 +148,10 @@ func shapeClass(c byte) byte {
 
 // value tells of a decoded value v what its characters are.
 func (s *splitter) value(name, v []byte, emit emitFunc) {
-	s.buf = append(append(s.buf[:0], name...), '=')
+	s.buf = append(s.buf[:0], name...)
+	if len(name) > 0 {
+		s.buf = append(s.buf, '=')
+	}
 	base := len(s.buf)
 	var counts [256]uint8 // of odd characters, up to 255
 	s.shape = append(s.shape[:0], s.buf...)
@@ -181,7 +184,8 @@ func (s *splitter) value(name, v []byte, emit emitFunc) {
 		}
 	}
 	emit(Odd, s.buf[:min(len(s.buf), base+maxFineShape)])
-	s.buf[base-1] = '~'
+	s.buf = append(append(s.buf[:0], name...), '~')
+	base = len(s.buf)
 	for k, n := range counts {
 		if n > 0 {
 			s.buf = append(s.buf[:base], byte(k))
