@@ -45,6 +45,7 @@ var rules = []struct {
 	{"calibrate", rule{inside: []string{"bayes"}, core: true}},
 	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "bayes", "linear", "calibrate"},
 		outside: []string{"github.com/zeebo/xxh3"}, core: true}},
+	{"eval", rule{inside: []string{"bayes", "calibrate"}, core: true}},
 	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes"}, core: true}},
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"scenario", rule{core: true}},
