@@ -62,21 +62,22 @@ const (
 
 // A Manifest says what a filter is.
 type Manifest struct {
-	Format   int           `json:"weir_filter"`     // FormatVersion
-	Scheme   int           `json:"token_scheme"`    // token.Version
-	Reading  format.Choice `json:"reading"`         // how files are read
-	Zone     string        `json:"zone"`            // of times that name none, and of local hours
-	Good     int64         `json:"good"`            // records trained
-	Bad      int64         `json:"bad"`             //
-	Contents int           `json:"contents"`        // distinct ones that the learners saw
-	Share    float64       `json:"contents_share"`  // of all distinct contents
-	Bits     uint          `json:"vocabulary_bits"` // leading bits of a hash that tell tokens apart
-	Tokens   int           `json:"tokens"`
-	Learner  Learner       `json:"learner"`
-	Bias     float64       `json:"bias,omitempty"` // of the linear learner, nats
-	Start    float64       `json:"start"`          // bits: the score where clues start to add; of the average record, for the linear learner
-	Held     Held          `json:"held_back"`
-	Prior    float64       `json:"prior"` // share of bad that probabilities are for
+	Format    int           `json:"weir_filter"`         // FormatVersion
+	Scheme    int           `json:"token_scheme"`        // token.Version
+	Reading   format.Choice `json:"reading"`             // how files are read
+	Zone      string        `json:"zone"`                // of times that name none, and of local hours
+	Good      int64         `json:"good"`                // records trained
+	Bad       int64         `json:"bad"`                 //
+	Contents  int           `json:"contents"`            // distinct ones that the learners saw
+	ShareGood float64       `json:"contents_share_good"` // of all distinct contents of good records
+	ShareBad  float64       `json:"contents_share_bad"`
+	Bits      uint          `json:"vocabulary_bits"` // leading bits of a hash that tell tokens apart
+	Tokens    int           `json:"tokens"`
+	Learner   Learner       `json:"learner"`
+	Bias      float64       `json:"bias,omitempty"` // of the linear learner, nats
+	Start     float64       `json:"start"`          // bits: the score where clues start to add; of the average record, for the linear learner
+	Held      Held          `json:"held_back"`
+	Prior     float64       `json:"prior"` // share of bad that probabilities are for
 
 	Calibration *calibrate.Calibration `json:"calibration"`
 

@@ -70,6 +70,15 @@ func (j *Judge) Judge(e *event.Event) Judgement {
 	return j.f.judgement(&all)
 }
 
+// Group returns a hash that the last judged event shares with others that are no independent witnesses: those of its client,
+// or, where it names none, those that differ in digits and separators only.
+func (j *Judge) Group() uint64 {
+	if j.x.client != 0 {
+		return j.x.client
+	}
+	return j.x.near
+}
+
 // opinion is cached by value: the same few values come again and again.
 func (j *Judge) opinion(f *token.Feature) *opinion {
 	key := f.Exact() | 1

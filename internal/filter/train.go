@@ -170,15 +170,16 @@ func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*colle
 
 // fit chooses a learner, fits it and calibrates it.
 func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
+	shares := [2]float64{c.sample.Share(false), c.sample.Share(true)}
 	examples := c.sample.Sorted()
 	for i := range examples {
 		c.tally(examples[i].Items, examples[i].Bad, examples[i].Count)
 	}
 	f := &Filter{table: newTable(c.words), seen: c.seen, journal: &journal{}}
 	f.Manifest = Manifest{Format: FormatVersion, Scheme: token.Version, Reading: *o.Choice, Zone: o.Zone.String(),
-		Good: c.records[0], Bad: c.records[1], Contents: len(examples), Share: c.sample.Share(), Bits: f.table.bits,
+		Good: c.records[0], Bad: c.records[1], Contents: len(examples), ShareGood: shares[0], ShareBad: shares[1], Bits: f.table.bits,
 		Tokens: len(f.table.keys), SeenShare: c.seen.share(), Warnings: []string{}}
-	t := newTrial(f.table, examples, c.records)
+	t := newTrial(f.table, examples, shares)
 	if t.same() {
 		return nil, ErrSame
 	}
@@ -207,8 +208,10 @@ func (f *Filter) warn() {
 	if ratio > 20 {
 		add("%.0f times as many records of one class as of the other: probabilities are for that share of bad (%.2g %%); say --prior where it differs in use", ratio, 100*float64(f.Bad)/float64(f.Bad+f.Good))
 	}
-	if f.Share < 1 {
-		add("the distinct contents outgrew memory: learners saw one in %.0f of them, counts hold all", 1/f.Share)
+	for class, share := range map[string]float64{"good": f.ShareGood, "bad": f.ShareBad} {
+		if share < 1 {
+			add("the distinct contents of %s records outgrew memory: learners saw one in %.0f of them, counts hold all", class, 1/share)
+		}
 	}
 	if d := f.Held.Drift; d != nil && *d < -.05 {
 		add("the newest part of the training data is told apart worse than older parts (average precision %+.2f): what is good or bad is changing, train often", *d)

@@ -19,15 +19,15 @@ const parts = 5
 type trial struct {
 	table    *table
 	examples []linear.Example
-	records  [2]int64
+	shares   [2]float64 // of all contents of a class that are among the examples
 	rows     *linear.Rows
 	part     []uint8 // of each example
 	by       string
 	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
 }
 
-func newTrial(t *table, examples []linear.Example, records [2]int64) *trial {
-	r := &trial{table: t, examples: examples, records: records}
+func newTrial(t *table, examples []linear.Example, shares [2]float64) *trial {
+	r := &trial{table: t, examples: examples, shares: shares}
 	rows := &linear.Rows{Start: make([]int32, 1, len(examples)+1), Width: len(t.keys)}
 	n := 0
 	for i := range examples {
@@ -256,7 +256,7 @@ func (t *trial) points(held []*heldPart, l Learner) []calibrate.Point {
 			if group == 0 {
 				group = x.Near
 			}
-			out = append(out, calibrate.Point{Score: h.scores[l][k], Bad: x.Bad, Weight: float64(x.Count), Group: group})
+			out = append(out, calibrate.Point{Score: h.scores[l][k], Bad: x.Bad, Weight: float64(x.Count) / t.shares[index(x.Bad)], Group: group})
 		}
 	}
 	return out

@@ -19,34 +19,35 @@ type Example struct {
 	Items []uint64
 }
 
-// A Sample keeps examples in bounded memory. Equal contents of one class are one example with a count. When the items
-// outgrow the budget, the sample drops the half of the contents whose hashes are the larger, and takes no more like them:
-// which contents are kept depends on the data alone, so samples of parts of the data merge, in any order, to that of the
-// whole. What is not kept is handed to the function spill, once for every record or group of equal ones.
+// A Sample keeps examples in bounded memory. Equal contents of one class are one example with a count. When the items of a
+// class outgrow its half of the budget, the sample drops the half of its contents whose hashes are the larger, and takes no
+// more like them: which contents are kept depends on the data alone, so samples of parts of the data merge, in any order,
+// to that of the whole, and the few records of a rare class are all kept. What is not kept is handed to the function spill,
+// once for every record or group of equal ones.
 //
 // Not safe for concurrent use.
 type Sample struct {
-	budget   int
+	budget  int // of each class
+	classes [2]class
+	arena   []uint64
+	spill   func(items []uint64, bad bool, count uint32)
+}
+
+// A class is the good or the bad examples.
+type class struct {
 	level    uint // contents are kept whose hash has this many leading zero bits
 	items    int
 	examples []Example
-	at       map[place]int32
-	arena    []uint64
-	spill    func(items []uint64, bad bool, count uint32)
-}
-
-type place struct {
-	key uint64
-	bad bool
+	at       map[uint64]int32
 }
 
 // MaxItems is the budget of a sample that is made with none: 128 MiB of items.
 const MaxItems = 16 << 20
 
 const (
-	arenaBlock  = 1 << 16
-	perExample  = 12 // what an example costs beside its items, in items
-	longestHash = 64
+	arenaBlock = 1 << 16
+	perExample = 12 // what an example costs beside its items, in items
+	maxLevel   = 63
 )
 
 // NewSample returns an empty sample of at most budget items (each example costs a dozen more); zero stands for [MaxItems].
@@ -54,43 +55,57 @@ func NewSample(budget int, spill func(items []uint64, bad bool, count uint32)) *
 	if budget <= 0 {
 		budget = MaxItems
 	}
-	return &Sample{budget: budget, at: map[place]int32{}, spill: spill}
+	s := &Sample{budget: budget / 2, spill: spill}
+	for i := range s.classes {
+		s.classes[i].at = map[uint64]int32{}
+	}
+	return s
 }
 
-// Share is the share of contents that the sample keeps: 1, ½, ¼ …
-func (s *Sample) Share() float64 { return 1 / float64(uint64(1)<<s.level) }
+func (s *Sample) class(bad bool) *class {
+	if bad {
+		return &s.classes[1]
+	}
+	return &s.classes[0]
+}
+
+// Share is the share of a class's contents that the sample keeps: 1, ½, ¼ …
+func (s *Sample) Share(bad bool) float64 { return 1 / float64(uint64(1)<<s.class(bad).level) }
 
 // Len is the number of examples.
-func (s *Sample) Len() int { return len(s.examples) }
+func (s *Sample) Len() int { return len(s.classes[0].examples) + len(s.classes[1].examples) }
 
-func (s *Sample) keeps(key uint64) bool { return s.level == 0 || key>>(longestHash-s.level) == 0 }
+func (c *class) keeps(key uint64) bool { return c.level == 0 || key>>(64-c.level) == 0 }
 
 // Add adds x.Count records of one content. items is called for the content's items where they are needed; what it returns
 // is copied.
 func (s *Sample) Add(x Example, items func() []uint64) {
-	if !s.keeps(x.Key) {
+	c := s.class(x.Bad)
+	if !c.keeps(x.Key) {
 		s.spill(items(), x.Bad, x.Count)
 		return
 	}
-	if i, ok := s.at[place{x.Key, x.Bad}]; ok {
-		s.examples[i].join(&x)
+	if i, ok := c.at[x.Key]; ok {
+		c.examples[i].join(&x)
 		return
 	}
 	x.Items = s.store(items())
-	s.at[place{x.Key, x.Bad}] = int32(len(s.examples))
-	s.examples = append(s.examples, x)
-	s.items += len(x.Items) + perExample
-	for s.items > s.budget && s.level < longestHash-1 {
-		s.halve(s.level + 1)
+	c.put(x)
+	for c.items > s.budget && c.level < maxLevel {
+		s.halve(c, c.level+1)
 	}
+}
+
+func (c *class) put(x Example) {
+	c.at[x.Key] = int32(len(c.examples))
+	c.examples = append(c.examples, x)
+	c.items += len(x.Items) + perExample
 }
 
 // join adds the records of o, which has the same content.
 func (x *Example) join(o *Example) {
-	if n := uint64(x.Count) + uint64(o.Count); n < 1<<32 {
-		x.Count = uint32(n)
-	}
-	x.Client = min(x.Client, o.Client)
+	x.Count = uint32(min(uint64(x.Count)+uint64(o.Count), 1<<32-1))
+	x.Client, x.Near = min(x.Client, o.Client), min(x.Near, o.Near)
 	x.HasTime = x.HasTime && o.HasTime
 	x.Time = min(x.Time, o.Time)
 }
@@ -104,41 +119,43 @@ func (s *Sample) store(items []uint64) []uint64 {
 	return s.arena[from:len(s.arena):len(s.arena)]
 }
 
-// halve drops the examples that a higher level does not keep.
-func (s *Sample) halve(level uint) {
-	s.level = level
-	old := s.examples
-	s.examples, s.arena, s.items = nil, nil, 0
-	clear(s.at)
+// halve drops the examples of a class that a higher level does not keep.
+func (s *Sample) halve(c *class, level uint) {
+	old := c.examples
+	*c = class{level: level, at: make(map[uint64]int32, len(old)/2)}
+	s.arena = nil
 	for i := range old {
 		x := old[i]
-		if !s.keeps(x.Key) {
+		if !c.keeps(x.Key) {
 			s.spill(x.Items, x.Bad, x.Count)
 			continue
 		}
 		x.Items = s.store(x.Items)
-		s.at[place{x.Key, x.Bad}] = int32(len(s.examples))
-		s.examples = append(s.examples, x)
-		s.items += len(x.Items) + perExample
+		c.put(x)
 	}
 }
 
 // Merge adds the examples of o, which must not be used afterwards.
 func (s *Sample) Merge(o *Sample) {
-	if o.level > s.level {
-		s.halve(o.level)
-	}
-	for i := range o.examples {
-		x := o.examples[i]
-		items := x.Items
-		s.Add(x, func() []uint64 { return items })
+	for i := range o.classes {
+		c, oc := &s.classes[i], &o.classes[i]
+		if oc.level > c.level {
+			s.halve(c, oc.level)
+		}
+		for k := range oc.examples {
+			x := oc.examples[k]
+			items := x.Items
+			s.Add(x, func() []uint64 { return items })
+		}
 	}
 	*o = Sample{}
 }
 
-// Sorted returns the examples in the order of their hashes, good before bad. They stay the sample's.
+// Sorted returns the examples in the order of their hashes, good before bad where these are equal. The sample must not be
+// used afterwards.
 func (s *Sample) Sorted() []Example {
-	slices.SortFunc(s.examples, func(a, b Example) int {
+	out := slices.Concat(s.classes[0].examples, s.classes[1].examples)
+	slices.SortFunc(out, func(a, b Example) int {
 		if c := cmp.Compare(a.Key, b.Key); c != 0 {
 			return c
 		}
@@ -150,8 +167,6 @@ func (s *Sample) Sorted() []Example {
 		}
 		return 1
 	})
-	for i := range s.examples {
-		s.at[place{s.examples[i].Key, s.examples[i].Bad}] = int32(i)
-	}
-	return s.examples
+	*s = Sample{}
+	return out
 }
