@@ -54,7 +54,7 @@ var rules = []struct {
 }
 
 // commandMay are the modules of commands; of weir's own packages a command may import any.
-var commandMay = []string{"github.com/spf13/cobra", "golang.org/x/term"}
+var commandMay = []string{"github.com/guptarohit/asciigraph", "github.com/spf13/cobra", "golang.org/x/term"}
 
 // Standard packages that the core gets along without: what they give is handed to it as an argument.
 var notInCore = []string{"os", "os/exec", "os/signal", "os/user", "io/ioutil", "net", "net/http", "log", "log/slog", "math/rand",
