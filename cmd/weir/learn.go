@@ -50,6 +50,7 @@ func runLearn(ctx context.Context, s *streams, f *learnFlags, args []string) err
 	if err != nil {
 		return err
 	}
+	l.print(s)
 	bar := newProgress(s.err)
 	out, report, summary, err := fl.Learn(ctx, l.inputs, filter.LearnOptions{Label: l.label, Forget: f.forget, Enrich: enrichment, Workers: f.workers,
 		Progress: bar.update})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +81,7 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 
 // spreadLabels lets several files follow --good and --bad, as a shell's globs give them: --good a b is --good a --good b.
 func spreadLabels(args []string) []string {
-	if len(args) == 0 || args[0] != "train" && args[0] != "learn" {
+	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate"}, args[0]) {
 		return args
 	}
 	var out []string
@@ -107,7 +108,15 @@ func spreadLabels(args []string) []string {
 type labelled struct {
 	inputs []source.Input
 	label  func(file int, line int64) filter.Label
-	notes  []string
+	kind   func(file int, line int64) string // of attack; nil where nobody has said
+	notes  []string                          // on how labels are understood, one sentence each
+}
+
+// print tells how labels are understood.
+func (l *labelled) print(s *streams) {
+	for _, n := range l.notes {
+		fmt.Fprintf(s.err, "weir: %s\n", clean(n))
+	}
 }
 
 // open finds the inputs. What --good and --bad name must not overlap.
@@ -213,6 +222,7 @@ func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) err
 	if err != nil {
 		return err
 	}
+	l.print(s)
 	choice, notes, err := format.Choose(l.inputs, unit, format.Options{Zone: o.Zone, Format: f.format})
 	if err != nil {
 		return err

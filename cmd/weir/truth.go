@@ -1,5 +1,3 @@
-//go:build ignore
-
 package main
 
 import (
@@ -11,7 +9,7 @@ import (
 )
 
 func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
-	truth, err := readTruth(f.truth)
+	truth, err := labelsIn(f.truth)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +21,14 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 	for i := range inputs {
 		names[i] = inputs[i].Name
 	}
-	return &labelled{inputs: inputs, label: func(file int, line int64) filter.Label {
+	notes, err := truth.Check(names)
+	if err != nil {
+		return nil, err
+	}
+	return &labelled{inputs: inputs, notes: append(notes, truth.Rule()), kind: func(file int, line int64) string {
+		_, kind, _ := truth.Label(names[file], line)
+		return kind
+	}, label: func(file int, line int64) filter.Label {
 		label, _, ok := truth.Label(names[file], line)
 		switch {
 		case !ok:
@@ -35,7 +40,7 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 	}}, nil
 }
 
-func readTruth(name string) (*eval.Truth, error) {
+func labelsIn(name string) (*eval.Truth, error) {
 	in, err := source.File(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the truth: %w", err)
