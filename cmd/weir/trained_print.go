@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"weir/internal/filter"
 	"weir/internal/term"
@@ -74,11 +73,6 @@ func (p *page) calibration(f *filter.Filter) {
 				100*b.High)
 		}
 	}
-}
-
-// timeText is a record's time for people.
-func timeText(ns int64, zone *time.Location) string {
-	return time.Unix(0, ns).In(zone).Format("2006-01-02 15:04:05 MST")
 }
 
 // shellWord is a file's name as a shell takes it.

@@ -41,7 +41,7 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 			best, f.Learner = c, l
 		}
 	}
-	f.Calibration = best
+	f.Calibration = best.WithPrior(f.Prior)
 	if err := t.summarise(f, held); err != nil {
 		return err
 	}
@@ -58,12 +58,13 @@ func (t *trial) unheld(f *Filter, o *TrainOptions) error {
 	for i := range t.examples {
 		x := &t.examples[i]
 		row, _ := t.rows.Row(i)
-		points = append(points, calibrate.Point{Score: naiveScore(naiveVotes, row, x.Items, weight), Bad: x.Bad, Weight: float64(x.Count), Group: x.Key})
+		points = append(points, calibrate.Point{Score: naiveScore(naiveVotes, row, x.Items, weight), Bad: x.Bad, Weight: t.rows.Weight[i], Group: x.Key})
 	}
 	var err error
 	if f.Calibration, err = calibrate.Fit(points); err != nil {
 		return err
 	}
+	f.Calibration = f.Calibration.WithPrior(f.Prior)
 	return f.reprior(o.Prior)
 }
 
@@ -84,8 +85,10 @@ func (t *trial) summarise(f *Filter, held []*heldPart) error {
 	for k, h := range held {
 		part := t.points([]*heldPart{h}, f.Learner)
 		for _, p := range part {
-			points = append(points, calibrate.ProbabilityPoint{Probability: f.Calibration.Probability(p.Score), Bad: p.Bad, Group: p.Group})
-			f.Held.Records += int64(p.Weight)
+			x := calibrate.ProbabilityPoint{Probability: f.Calibration.Probability(p.Score), Bad: p.Bad, Group: p.Group}
+			for range int(1 / t.shares[index(p.Bad)]) { // the contents that it stands for
+				points = append(points, x)
+			}
 		}
 		known = append(known, h.known...)
 		if k == len(held)-1 {
@@ -105,6 +108,7 @@ func (t *trial) summarise(f *Filter, held []*heldPart) error {
 			f.Held.Drift = &d
 		}
 	}
+	f.Held.Contents = len(known)
 	slices.Sort(known)
 	sum := 0.
 	for _, k := range known {

@@ -107,7 +107,7 @@ type Held struct {
 	Parts  int     `json:"parts"`
 	Trials []Trial `json:"trials"`
 	// Of the learner that was kept, after calibration.
-	Records          int64   `json:"records"`
+	Contents         int     `json:"contents"`
 	AveragePrecision float64 `json:"average_precision"`
 	// Reliability, by content: how far the probabilities of held-back contents can be taken at their word.
 	Reliability *calibrate.Diagram `json:"reliability,omitempty"`

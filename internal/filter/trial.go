@@ -246,7 +246,8 @@ func (t *trial) hold(ctx context.Context, workers int) ([]*heldPart, error) {
 	return out[first:], nil
 }
 
-// points are held-back scores of one learner with their labels.
+// points are held-back scores of one learner with their labels. As for learning, copies of a content count by their root: a
+// flood is a witness, not a crowd. That moves the share of bad, which is put right afterwards (see choose).
 func (t *trial) points(held []*heldPart, l Learner) []calibrate.Point {
 	var out []calibrate.Point
 	for _, h := range held {
@@ -256,7 +257,7 @@ func (t *trial) points(held []*heldPart, l Learner) []calibrate.Point {
 			if group == 0 {
 				group = x.Near
 			}
-			out = append(out, calibrate.Point{Score: h.scores[l][k], Bad: x.Bad, Weight: float64(x.Count) / t.shares[index(x.Bad)], Group: group})
+			out = append(out, calibrate.Point{Score: h.scores[l][k], Bad: x.Bad, Weight: t.rows.Weight[i] / t.shares[index(x.Bad)], Group: group})
 		}
 	}
 	return out
