@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -30,9 +31,14 @@ const (
 // Bounds on what is read: a filter may come from somebody else.
 const (
 	maxManifest = 1 << 20
-	maxMember   = 1 << 28
-	maxTokens   = 1 << 25
+	maxMember   = 1 << 27
+	maxTokens   = 1 << 24
+	maxRecords  = 1 << 24 // remembered as seen
+	maxNats     = 1 << 20 // of a weight, either sign
 )
+
+// errFull says that Read would refuse what is to be written.
+var errFull = errors.New("the filter has learned more than it can hold: train it again, with all examples")
 
 // Write writes the filter. The same filter gives the same bytes.
 func (f *Filter) Write(w io.Writer) error {
@@ -49,7 +55,13 @@ func (f *Filter) Write(w io.Writer) error {
 	}
 	bodies[journalName] = f.journal.encode()
 	names := make([]string, 0, len(bodies))
+	if len(f.table.keys) > maxTokens || len(f.seen.at) > maxRecords {
+		return errFull
+	}
 	for name, b := range bodies {
+		if len(b) > maxMember {
+			return errFull
+		}
 		sum := sha256.Sum256(b)
 		m.Members[name] = Member{Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
 		names = append(names, name)
@@ -105,6 +117,9 @@ func Read(r io.ReaderAt, size int64) (*Filter, error) {
 	if err := json.Unmarshal(body, &versions); err != nil || versions.Format == 0 {
 		return nil, fmt.Errorf("%w: its manifest cannot be read", ErrNotFilter)
 	}
+	if versions.Format < 1 {
+		return nil, fmt.Errorf("%w: there is no format %d", ErrNotFilter, versions.Format)
+	}
 	if versions.Format > FormatVersion {
 		return nil, fmt.Errorf("%w: its format is %d, this weir reads up to %d", ErrNewer, versions.Format, FormatVersion)
 	}
@@ -142,7 +157,11 @@ func (f *Filter) fill(z *zip.Reader) error {
 		return err
 	}
 	bodies := map[string][]byte{}
-	for name, want := range f.Members {
+	for _, name := range []string{countsName, weightsName, baseName, seenName, journalName} {
+		want, ok := f.Members[name]
+		if !ok {
+			continue
+		}
 		b, err := member(z, name, min(want.Bytes, maxMember))
 		if err != nil {
 			return err
@@ -176,6 +195,9 @@ func (f *Filter) fill(z *zip.Reader) error {
 			return fmt.Errorf("%s is too short", baseName)
 		}
 		f.base = &linear.Weights{Bias: float64(bias) * weightUnit}
+		if !plausible(f.base.Bias) {
+			return fmt.Errorf("a bias of %v", f.base.Bias)
+		}
 		f.base.W, err = decodeWeights(b[n:], f.Tokens)
 	}
 	return err
@@ -191,13 +213,18 @@ func (f *Filter) validate() error {
 		return fmt.Errorf("there is no learner %q", f.Learner)
 	case !(f.Prior > 0 && f.Prior < 1):
 		return fmt.Errorf("a prior of %v", f.Prior)
-	case math.IsNaN(f.Bias) || math.IsInf(f.Bias, 0):
+	case !plausible(f.Bias):
 		return fmt.Errorf("a bias of %v", f.Bias)
+	case !plausible(f.Start):
+		return fmt.Errorf("a start of %v", f.Start)
 	case f.Calibration == nil:
 		return fmt.Errorf("no calibration")
 	}
 	return f.Calibration.Validate()
 }
+
+// plausible reports a number that sums of many of its like stay finite with.
+func plausible(nats float64) bool { return math.Abs(nats) <= maxNats }
 
 // groups lists the groups of the tokens, in order.
 func (f *Filter) groups() []uint16 {
@@ -232,7 +259,7 @@ func (f *Filter) decodeCounts(b []byte) error {
 		d := r.next()
 		g := r.next()
 		t.good[i], t.bad[i] = r.next32(), r.next32()
-		if key += d; r.bad || i > 0 && d == 0 || key>>f.Bits != 0 || g >= uint64(len(f.Groups)) {
+		if key += d; r.bad || i > 0 && d == 0 || d>>f.Bits != 0 || key>>f.Bits != 0 || g >= uint64(len(f.Groups)) {
 			return fmt.Errorf("%s makes no sense at token %d", countsName, i)
 		}
 		t.keys[i], t.group[i] = uint32(key), f.Groups[g]
@@ -262,7 +289,9 @@ func decodeWeights(b []byte, n int) ([]float64, error) {
 		if k <= 0 {
 			return nil, fmt.Errorf("%s is too short", weightsName)
 		}
-		w[i], b = float64(x)*weightUnit, b[k:]
+		if w[i], b = float64(x)*weightUnit, b[k:]; !plausible(w[i]) {
+			return nil, fmt.Errorf("%s holds a weight of %v", weightsName, w[i])
+		}
 	}
 	if len(b) > 0 {
 		return nil, fmt.Errorf("%s is too long", weightsName)
@@ -286,17 +315,18 @@ func (f *Filter) decodeSeen(b []byte) error {
 	f.seen = newSeen(math.MaxInt) // what is learned from now on must leave no trace when it is taken back
 	r := varints{b: b}
 	level := r.next()
-	if level >= seenBits {
+	if r.bad || level >= seenBits {
 		return fmt.Errorf("%s makes no sense", seenName)
 	}
 	f.seen.level = uint(level)
-	key := uint64(0)
-	for len(r.b) > 0 && !r.bad {
-		key += r.next()
-		f.seen.at[key] = learned{r.next32(), r.next32()}
-	}
-	if r.bad || key>>seenBits != 0 {
-		return fmt.Errorf("%s makes no sense", seenName)
+	for key, first := uint64(0), true; len(r.b) > 0; first = false {
+		d := r.next()
+		x := learned{r.next32(), r.next32()}
+		key += d
+		if r.bad || !first && d == 0 || d>>seenBits != 0 || key>>(seenBits-f.seen.level) != 0 || x == (learned{}) || len(f.seen.at) == maxRecords {
+			return fmt.Errorf("%s makes no sense", seenName)
+		}
+		f.seen.at[key] = x
 	}
 	return nil
 }
@@ -323,12 +353,22 @@ func (j *journal) decode(b []byte) error {
 		}
 		e := journalEntry{key: binary.LittleEndian.Uint64(r.b), bad: r.b[8] != 0}
 		r.b = r.b[9:]
-		for k := r.next(); k > 0 && !r.bad; k-- {
-			e.items = append(e.items, r.next())
+		k := r.next()
+		if k > uint64(len(r.b)) { // each takes a byte at least
+			return fmt.Errorf("%s makes no sense", journalName)
+		}
+		e.items = make([]item, k)
+		for i := range e.items {
+			if e.items[i] = r.next(); e.items[i]>>48 != 0 || i > 0 && e.items[i] <= e.items[i-1] {
+				return fmt.Errorf("%s makes no sense", journalName)
+			}
+		}
+		if n := len(j.entries); n > 0 && compareEntries(j.entries[n-1], e) >= 0 {
+			return fmt.Errorf("%s makes no sense", journalName)
 		}
 		j.entries = append(j.entries, e)
 	}
-	if r.bad || len(r.b) > 0 || !slices.IsSortedFunc(j.entries, compareEntries) {
+	if r.bad || len(r.b) > 0 {
 		return fmt.Errorf("%s makes no sense", journalName)
 	}
 	return nil

@@ -142,10 +142,14 @@ func newEdit(f *Filter) *edit {
 // has reports how often the record was learned as good or bad, and whether the filter can tell.
 func (e *edit) has(key uint64, bad bool) (n uint32, tells bool) {
 	t := e.f.seen.get(key)
+	n, tells = t.good, e.f.seen.tells(key)
 	if bad {
-		return t.bad, e.f.seen.tells(key)
+		n = t.bad
 	}
-	return t.good, e.f.seen.tells(key)
+	if _, found := (&journal{e.journal}).find(key, bad); found {
+		n = max(n, 1) // the journal knows also records that were too many to be seen
+	}
+	return n, tells
 }
 
 func (e *edit) learn(r journalEntry) {
@@ -325,10 +329,14 @@ func (f *Filter) update(ctx context.Context, old *table) error {
 	}
 	rows := &linear.Rows{Start: []int32{0}, Width: len(f.table.keys)}
 	for _, r := range f.journal.entries {
-		for _, x := range r.items {
-			rows.Features = append(rows.Features, uint32(f.table.find(keyOf(x))))
+		values := appendValues(nil, r.items)
+		for k, x := range r.items {
+			// A token may be gone: records that never had it can be taken back where the filter cannot tell (seen), and a
+			// journal may be made up.
+			if n := f.table.find(keyOf(x)); n >= 0 {
+				rows.Features, rows.Values = append(rows.Features, uint32(n)), append(rows.Values, values[k])
+			}
 		}
-		rows.Values = appendValues(rows.Values, r.items)
 		rows.Start = append(rows.Start, int32(len(rows.Features)))
 		rows.Bad = append(rows.Bad, r.bad)
 	}
