@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"weir/internal/bayes"
 	"weir/internal/calibrate"
 	"weir/internal/linear"
 )
@@ -29,16 +30,18 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 		return err
 	}
 	var best *calibrate.Calibration
+	least := math.Inf(1)
 	for _, l := range learners {
 		points := t.points(held, l)
 		c, err := calibrate.Fit(points)
 		if err != nil {
 			return err
 		}
-		tr := Trial{Learner: l, LogLoss: toBits(c.Loss), AveragePrecision: averagePrecision(points)}
+		loss := lossOf(c)
+		tr := Trial{Learner: l, LogLoss: toBits(loss), AveragePrecision: averagePrecision(points)}
 		f.Held.Trials = append(f.Held.Trials, tr)
-		if o.Learner == "" && (best == nil || c.Loss < best.Loss) || o.Learner == l {
-			best, f.Learner = c, l
+		if o.Learner == "" && (best == nil || loss < least) || o.Learner == l {
+			best, least, f.Learner = c, loss, l
 		}
 	}
 	f.Calibration = best.WithPrior(f.Prior)
@@ -48,17 +51,33 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 	return f.reprior(o.Prior)
 }
 
+// lossOf is the log loss of a calibration in nats. One that gives every score the same probability has not been validated,
+// and is as good as guessing by the share of bad.
+func lossOf(c *calibrate.Calibration) float64 {
+	if c.Method != calibrate.Constant || c.Loss > 0 {
+		return c.Loss
+	}
+	p := c.Prior
+	return -float64((float64(p*bayes.Log2(p)) + float64((1-p)*bayes.Log2(1-p))) * math.Ln2)
+}
+
 // unheld calibrates where nothing can be held back, on what was learned. With a handful of records Platt's targets keep such
 // probabilities modest.
 func (t *trial) unheld(f *Filter, o *TrainOptions) error {
 	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
 	weight := c.weights()
 	f.Learner, f.Known = NaiveVotes, 1
+	switch o.Learner {
+	case NaiveSum:
+		f.Learner = NaiveSum
+	case Linear:
+		f.Warnings = append(f.Warnings, "so few records are learned by naive Bayes, whatever learner was asked for")
+	}
 	var points []calibrate.Point
 	for i := range t.examples {
 		x := &t.examples[i]
 		row, _ := t.rows.Row(i)
-		points = append(points, calibrate.Point{Score: naiveScore(naiveVotes, row, x.Items, weight), Bad: x.Bad, Weight: t.rows.Weight[i], Group: x.Key})
+		points = append(points, calibrate.Point{Score: naiveScore(f.Learner.form(), row, x.Items, weight), Bad: x.Bad, Weight: t.rows.Weight[i], Group: x.Key})
 	}
 	var err error
 	if f.Calibration, err = calibrate.Fit(points); err != nil {
@@ -142,7 +161,7 @@ func averagePrecision(points []calibrate.Point) float64 {
 			}
 		}
 		tp += d
-		ap += d / bad * float64(tp/all)
+		ap += float64(d / bad * (tp / all))
 		i = j
 	}
 	return ap

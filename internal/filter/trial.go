@@ -92,8 +92,11 @@ func (t *trial) byTime() bool {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.examples[a].Time, t.examples[b].Time) })
 	var held [parts][2]int
+	p := 0
 	for n, i := range order {
-		p := n * parts / len(order)
+		if n > 0 && t.examples[i].Time != t.examples[order[n-1]].Time { // what has one time is in one part
+			p = n * parts / len(order)
+		}
 		t.part[i] = uint8(p)
 		held[p][index(t.examples[i].Bad)]++
 	}
