@@ -76,7 +76,7 @@ func runLearn(ctx context.Context, s *streams, f *learnFlags, args []string) err
 		}
 	}
 	say(report.Added, "learned")
-	say(report.Corrected, "of them had been learned with the other label, which was taken back")
+	say(report.Corrected, "had been learned with the other label, which was taken back first")
 	say(report.Forgotten, "taken back")
 	say(report.Known, "had been learned before; nothing was changed for them")
 	say(report.Unknown, "had never been learned with that label; nothing was changed for them")

@@ -301,6 +301,9 @@ func decodeWeights(b []byte, n int) ([]float64, error) {
 
 func (f *Filter) encodeSeen() []byte {
 	b := binary.AppendUvarint(nil, uint64(f.seen.level))
+	if f.seen.at == nil {
+		return append(b, f.seen.packed...)
+	}
 	last := uint64(0)
 	for _, x := range f.seen.sorted() {
 		b = binary.AppendUvarint(b, x.key-last)
@@ -312,21 +315,21 @@ func (f *Filter) encodeSeen() []byte {
 }
 
 func (f *Filter) decodeSeen(b []byte) error {
-	f.seen = newSeen(math.MaxInt) // what is learned from now on must leave no trace when it is taken back
+	f.seen = &seen{limit: math.MaxInt} // what is learned from now on must leave no trace when it is taken back
 	r := varints{b: b}
 	level := r.next()
 	if r.bad || level >= seenBits {
 		return fmt.Errorf("%s makes no sense", seenName)
 	}
 	f.seen.level = uint(level)
-	for key, first := uint64(0), true; len(r.b) > 0; first = false {
+	f.seen.packed = r.b
+	for key, first, n := uint64(0), true, 0; len(r.b) > 0; first, n = false, n+1 {
 		d := r.next()
 		x := learned{r.next32(), r.next32()}
 		key += d
-		if r.bad || !first && d == 0 || d>>seenBits != 0 || key>>(seenBits-f.seen.level) != 0 || x == (learned{}) || len(f.seen.at) == maxRecords {
+		if r.bad || !first && d == 0 || d>>seenBits != 0 || key>>(seenBits-f.seen.level) != 0 || x == (learned{}) || n == maxRecords {
 			return fmt.Errorf("%s makes no sense", seenName)
 		}
-		f.seen.at[key] = x
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ type seen struct {
 	limit int
 	level uint
 	at    map[uint64]learned
+	// packed is what the file holds, checked, of a set that has only been read: scoring has no use for it, and making a map
+	// of it takes longer than all the rest of reading.
+	packed []byte
 }
 
 type learned struct{ good, bad uint32 }
@@ -94,7 +97,17 @@ func (s *seen) merge(o *seen) {
 	}
 }
 
+// clone returns a copy that can change.
 func (s *seen) clone() *seen {
+	if s.at == nil {
+		c := &seen{limit: s.limit, level: s.level, at: map[uint64]learned{}}
+		r := varints{b: s.packed}
+		for key := uint64(0); len(r.b) > 0; {
+			key += r.next()
+			c.at[key] = learned{r.next32(), r.next32()}
+		}
+		return c
+	}
 	c := &seen{limit: s.limit, level: s.level, at: make(map[uint64]learned, len(s.at))}
 	for k, t := range s.at {
 		c.at[k] = t
