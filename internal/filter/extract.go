@@ -25,18 +25,19 @@ func groupOf(x item) uint16 { return uint16(x >> 32) }
 // Left out is who sent the record: addresses, networks and pairs with them. A filter judges what is done; who has done it
 // is what gets blocked, and a filter that knows the attackers of its training by address is right about them only.
 type extractor struct {
-	codify   *token.Codifier
-	groups   [][]uint16 // by Field.ID and Kind; 0 is not made yet
-	features []token.Feature
-	client   uint64
-	content  uint64
-	near     uint64 // like content, but texts that differ in digits or separators only have the same
-	buf      []byte
-	repeated bool // a field has several values
-	seen     []uint32
-	turn     uint32
-	items    []item
-	parts    []token.Part
+	codify     *token.Codifier
+	groups     [][]uint16 // by Field.ID and Kind; 0 is not made yet
+	features   []token.Feature
+	client     uint64
+	content    uint64
+	near       uint64 // like content, but texts that differ in digits or separators only have the same
+	buf        []byte
+	repeated   bool // a field has several values
+	seen       []uint32
+	turn       uint32
+	items      []item
+	expansions []expansion
+	parts      []token.Part
 }
 
 func newExtractor(seed uint64, e *token.Enrichment) *extractor {
@@ -76,15 +77,43 @@ func chain(h, x uint64) uint64 {
 	return h ^ h>>32
 }
 
-// all returns the items of the event that was taken, each once, in order.
+// all returns the items of the event that was taken, each once, those of a group side by side.
 func (x *extractor) all() []item {
 	x.items = x.items[:0]
 	for i := range x.features {
-		x.items = x.appendItems(x.items, &x.features[i])
+		x.items = append(x.items, x.expanded(&x.features[i])...)
 	}
-	slices.Sort(x.items)
-	x.items = slices.Compact(x.items)
+	if x.repeated {
+		slices.Sort(x.items)
+		x.items = slices.Compact(x.items)
+	}
 	return x.items
+}
+
+// An expansion is a feature's items, kept since the same few values come again and again.
+type expansion struct {
+	key   uint64
+	items []item
+}
+
+const (
+	expansionBits = 13
+	maxExpansion  = 1 << 10 // items; longer ones come once
+)
+
+func (x *extractor) expanded(f *token.Feature) []item {
+	if x.expansions == nil {
+		x.expansions = make([]expansion, 1<<expansionBits)
+	}
+	key := f.Exact() | 1
+	e := &x.expansions[key>>(64-expansionBits)]
+	if e.key != key {
+		if cap(e.items) > maxExpansion {
+			e.items = nil
+		}
+		e.key, e.items = key, x.appendItems(e.items[:0], f)
+	}
+	return e.items
 }
 
 // appendItems appends a feature's items, each once.

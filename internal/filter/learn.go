@@ -114,7 +114,9 @@ func (r *reader) Event(e *event.Event, pos format.Position, raw []byte) {
 		return
 	}
 	r.x.take(e)
-	r.records = append(r.records, journalEntry{recordKey(raw), l == Bad, slices.Clone(r.x.all())})
+	items := slices.Clone(r.x.all())
+	slices.Sort(items)
+	r.records = append(r.records, journalEntry{recordKey(raw), l == Bad, items})
 }
 
 // An edit is a filter being changed.
