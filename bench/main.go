@@ -2,10 +2,12 @@
 //
 //	make bench                      everything; takes some minutes and 5 GB of temporary disk
 //	make bench BENCHFLAGS=-quick    a sanity check of every part on less data
+//	make bench BENCHFLAGS='-part labels'    one part
 //
-// The incidents and the throughput data are no part of the project: they are looked for in $WEIR_SHARED, or in shared/
-// beside the checkout. The peer for speed is a scikit-learn pipeline that lies there too and runs on /usr/bin/python3
-// with Debian's python3-sklearn. What is missing is said in the table and skipped. Nothing is installed.
+// The incidents, the labelled records and the throughput data are no part of the project: they are looked for in
+// $WEIR_SHARED, or in shared/ beside the checkout. The peers are scikit-learn's (a pipeline that lies there too, and
+// bench/peers), on /usr/bin/python3 with Debian's python3-sklearn. What is missing is said in the table and skipped.
+// Nothing is installed.
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +28,7 @@ import (
 // A bench is one run.
 type bench struct {
 	quick  bool
+	root   string // the module
 	shared string
 	weir   string // the binary
 	dir    string // temporary
@@ -37,22 +41,23 @@ type row struct{ what, need, aim, got string }
 
 func main() {
 	quick := flag.Bool("quick", false, "less data: a check that every part runs, with rough figures")
+	only := flag.String("part", "", "run only this `PART`: quality, speed, scale, demo or labels")
 	keep := flag.String("dir", "", "`directory` for temporary files (default: a new one, removed at the end)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *quick, *keep); err != nil {
+	if err := run(ctx, *quick, *only, *keep); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, quick bool, dir string) error {
+func run(ctx context.Context, quick bool, only, dir string) error {
 	root, err := built.Root()
 	if err != nil {
 		return err
 	}
-	b := &bench{quick: quick, shared: incident.Shared(root), dir: dir}
+	b := &bench{quick: quick, root: root, shared: incident.Shared(root), dir: dir}
 	if dir == "" {
 		if b.dir, err = os.MkdirTemp("", "weir-bench-*"); err != nil {
 			return err
@@ -66,11 +71,19 @@ func run(ctx context.Context, quick bool, dir string) error {
 	if quick {
 		fmt.Print("\n**Quick run: less data, one repetition. The figures are rough.**\n")
 	}
-	var failed []error
-	for _, part := range []struct {
+	type part struct {
 		name string
 		run  func(context.Context) error
-	}{{"quality", b.quality}, {"speed", b.speed}, {"scale", b.scale}, {"demo", b.demo}} {
+	}
+	parts := []part{{"quality", b.quality}, {"speed", b.speed}, {"scale", b.scale}, {"demo", b.demo}, {"labels", b.labels}}
+	if only != "" {
+		parts = slices.DeleteFunc(parts, func(p part) bool { return p.name != only })
+		if len(parts) == 0 {
+			return fmt.Errorf("there is no part %q", only)
+		}
+	}
+	var failed []error
+	for _, part := range parts {
 		start := time.Now()
 		if err := part.run(ctx); err != nil {
 			if ctx.Err() != nil {

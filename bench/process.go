@@ -25,7 +25,8 @@ func start(ctx context.Context, dir string, stdin io.Reader, stdout io.Writer, n
 	err := cmd.Run()
 	p := process{took: time.Since(begun)}
 	if err != nil {
-		return p, fmt.Errorf("%s %.200q: %w\n%s", name, args, err, stderr.Bytes())
+		said := stderr.Bytes() // of thousands of files at fault, it may speak thousands of times
+		return p, fmt.Errorf("%s %.200q: %w\n%s", name, args, err, said[max(0, len(said)-2000):])
 	}
 	p.peak = peakMemory(cmd.ProcessState)
 	return p, nil

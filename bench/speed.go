@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -88,9 +87,8 @@ func (b *bench) peer(ctx context.Context, c *corpus) (process, error) {
 	if _, err := os.Stat(script); err != nil {
 		return process{}, fmt.Errorf("the scikit-learn pipeline is %w: %w", incident.ErrMissing, err)
 	}
-	if out, err := exec.CommandContext(ctx, peerPython, "-c", "import sklearn").CombinedOutput(); err != nil {
-		last := bytes.TrimSpace(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:])
-		return process{}, fmt.Errorf("scikit-learn for %s (Debian: python3-sklearn) is %w: %w %s", peerPython, incident.ErrMissing, err, last)
+	if err := sklearn(ctx); err != nil {
+		return process{}, err
 	}
 	var readers []io.Reader
 	for _, name := range c.files {
