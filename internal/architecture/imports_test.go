@@ -42,6 +42,7 @@ var rules = []struct {
 	{"count", rule{core: true}},
 	{"bayes", rule{core: true}},
 	{"linear", rule{inside: []string{"bayes"}, core: true}},
+	{"forest", rule{inside: []string{"bayes"}, core: true}},
 	{"calibrate", rule{inside: []string{"bayes"}, core: true}},
 	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "bayes", "linear", "calibrate"},
 		outside: []string{"github.com/zeebo/xxh3"}, core: true}},
