@@ -46,16 +46,17 @@ type Options struct {
 	Cost float64
 	// Epochs is how often every row is visited at most; 0 is [DefaultEpochs].
 	Epochs int
+	// Tolerance ends fitting where no multiplier moved by more than this share of its bound in the last epoch; 0 is
+	// [DefaultTolerance].
+	Tolerance float64
 }
 
 // Defaults of [Options].
 const (
-	DefaultCost   = 200
-	DefaultEpochs = 20
+	DefaultCost      = 200
+	DefaultEpochs    = 20
+	DefaultTolerance = .01
 )
-
-// tolerance ends fitting: no multiplier moved by more than this share of its bound in the last epoch.
-const tolerance = .01
 
 // Weights are a fitted model: the log-odds (natural) of bad are Bias + Σ W[f]·value.
 type Weights struct {
@@ -107,6 +108,7 @@ type solver struct {
 	model  *Weights
 	cost   float64
 	epochs int
+	moved  float64 // at most, in the last epoch
 }
 
 func newSolver(r *Rows, use []int32, m *Weights, o Options) *solver {
@@ -116,12 +118,15 @@ func newSolver(r *Rows, use []int32, m *Weights, o Options) *solver {
 			use[i] = int32(i)
 		}
 	}
-	s := &solver{rows: r, order: use, z: make([]float64, len(use)), model: m, cost: o.Cost, epochs: o.Epochs}
+	s := &solver{rows: r, order: use, z: make([]float64, len(use)), model: m, cost: o.Cost, epochs: o.Epochs, moved: o.Tolerance}
 	if s.cost <= 0 {
 		s.cost = DefaultCost
 	}
 	if s.epochs <= 0 {
 		s.epochs = DefaultEpochs
+	}
+	if s.moved <= 0 {
+		s.moved = DefaultTolerance
 	}
 	return s
 }
@@ -141,7 +146,7 @@ func (s *solver) run(ctx context.Context) error {
 			}
 			moved = max(moved, s.step(int(k), int(s.order[k])))
 		}
-		if moved < tolerance {
+		if moved < s.moved {
 			break
 		}
 	}
@@ -189,14 +194,16 @@ func (s *solver) step(k, i int) float64 {
 }
 
 // multiplier solves z = bound/(1 + e^{margin + norm·(z − old)}) for z by Newton's method, kept inside an interval that holds
-// the root: the left side rises with z and the right side falls.
+// the root: the left side rises with z and the right side falls. Where a step of Newton's would not halve the last one,
+// the interval is halved instead: where the right side is flat Newton's method leaps to and fro, and at its steepest it crawls.
 func multiplier(old, margin, norm, bound float64) float64 {
 	low, high := 0., bound
 	z := old
 	if z == 0 {
 		z = bound * bayes.Logistic(-margin) / 2
 	}
-	for range 12 {
+	last := bound
+	for range 40 {
 		p := bayes.Logistic(-(margin + float64(norm*(z-old))))
 		gap := z - float64(bound*p)
 		if math.Abs(gap) < 1e-6*bound {
@@ -207,10 +214,12 @@ func multiplier(old, margin, norm, bound float64) float64 {
 		} else {
 			low = z
 		}
-		slope := 1 + float64(bound*norm*p*(1-p))
-		if z -= gap / slope; z <= low || z >= high {
-			z = (low + high) / 2
+		step := gap / (1 + float64(bound*norm*p*(1-p)))
+		next := z - step
+		if next <= low || next >= high || math.Abs(step) > last/2 {
+			next = (low + high) / 2
 		}
+		last, z = math.Abs(next-z), next
 	}
 	return z
 }
