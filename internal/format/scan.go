@@ -38,6 +38,10 @@ type ScanOptions struct {
 	Workers int                 // goroutines that decode, and files read at once; 0 is one per processor
 	Blocks  source.BlockOptions // how files are cut; zero is the default
 
+	// Record says what of a file is a record. With RecordFile each input is one, at line 1; Format does not matter then.
+	// A Choice that says so comes first.
+	Record RecordUnit
+
 	// FileTimes takes, where Reference is zero, each file's modification time for it, as one that lies after the log's
 	// times (Past): those without a year get the latest that is not more than a day after the file was last written.
 	FileTimes bool
@@ -70,6 +74,11 @@ func Scan(ctx context.Context, inputs []source.Input, o ScanOptions,
 	}
 	s.tooLong = tooLongReason(o.Blocks.MaxLine)
 	stopProgress := s.reportProgress()
+	if o.unit() == RecordFile {
+		s.scanFiles(ctx, newHandler)
+		stopProgress()
+		return s.finish(ctx)
+	}
 	var workers, readers sync.WaitGroup
 	for i := range o.Workers {
 		keys := event.NewKeys()
