@@ -44,13 +44,14 @@ var rules = []struct {
 	{"linear", rule{inside: []string{"bayes"}, core: true}},
 	{"forest", rule{inside: []string{"bayes"}, core: true}},
 	{"calibrate", rule{inside: []string{"bayes"}, core: true}},
-	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "bayes", "linear", "calibrate"},
+	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "bayes", "linear", "forest", "calibrate"},
 		outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"eval", rule{inside: []string{"bayes", "calibrate"}, core: true}},
 	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes"}, core: true}},
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
+	{"report", rule{inside: []string{"format", "eval", "hunt", "term"}, core: true}},
 	{"architecture", rule{}},
 }
 

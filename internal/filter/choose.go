@@ -19,6 +19,11 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 	f.Learner, f.Prior = Linear, float64(f.Bad)/float64(f.Good+f.Bad)
 	if o.Learner != "" {
 		f.Learner = o.Learner
+		if f.Learner == Forest && t.cells == nil {
+			f.Learner = Linear
+			o.Learner = Linear
+			f.Warnings = append(f.Warnings, "the records make no table with enough numbers for a forest: the learner is linear")
+		}
 	}
 	if t.by == "nothing" {
 		f.Held.Parts = 0
@@ -31,7 +36,7 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 	}
 	var best *calibrate.Calibration
 	least := math.Inf(1)
-	for _, l := range learners {
+	for _, l := range t.learners() {
 		points := t.points(held, l)
 		c, err := calibrate.Fit(points)
 		if err != nil {
@@ -169,25 +174,48 @@ func averagePrecision(points []calibrate.Point) float64 {
 
 // final fits the chosen learner to everything.
 func (t *trial) final(ctx context.Context, f *Filter) error {
-	if f.Learner == Linear {
-		w, err := linear.Fit(ctx, t.rows, nil, linear.Options{})
-		if err != nil {
-			return err
-		}
-		f.setLinear(w)
-		f.Start = t.middle(&linear.Weights{W: f.weights, Bias: f.Bias})
+	if !f.Learner.weighted() {
+		f.setNaive()
 		return nil
 	}
-	f.setNaive()
+	w := &linear.Weights{W: make([]float64, t.rows.Width)}
+	var err error
+	if f.Learner != Forest {
+		if w, err = linear.Fit(ctx, t.rows, nil, linear.Options{}); err != nil {
+			return err
+		}
+	}
+	if f.Learner == Forest {
+		if f.forest, err = t.grow(ctx, t.workers, func(int) bool { return true }); err != nil {
+			return err
+		}
+	}
+	f.setLinear(w)
+	f.Start = t.middle(f)
 	return nil
 }
 
+// weighted reports whether a learner has weights for tokens that records move (journal).
+func (l Learner) weighted() bool { return l == Linear || l == Forest }
+
+// grown is what the forest adds to the score of a record, in nats.
+func (f *Filter) grown(cells []float64) float64 {
+	if f.forest == nil {
+		return 0
+	}
+	return f.forest.Score(cells)
+}
+
 // middle is halfway between the mean scores of good and of bad contents, in bits.
-func (t *trial) middle(w *linear.Weights) float64 {
+func (t *trial) middle(f *Filter) float64 {
+	w := &linear.Weights{W: f.weights, Bias: f.Bias}
 	var sum, n [2]float64
 	for i := range t.examples {
 		c := index(t.examples[i].Bad)
 		sum[c] += w.Score(t.rows.Row(i))
+		if f.forest != nil {
+			sum[c] += f.grown(t.cells.Row(i))
+		}
 		n[c]++
 	}
 	return rounded(toBits((sum[0]/n[0] + sum[1]/n[1]) / 2))

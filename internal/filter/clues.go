@@ -59,7 +59,8 @@ func (j *Judge) Clues(e *event.Event) (Judgement, []Clue) {
 		clues[i] = j.f.clue(n)
 	}
 	j.votes(named, clues)
-	if j.f.Learner == Linear {
+	if j.f.Learner.weighted() {
+		j.addForest(named, clues)
 		rest := g.Score - j.f.Start
 		for i := range clues {
 			rest -= clues[i].Vote
@@ -73,6 +74,22 @@ func (j *Judge) Clues(e *event.Event) (Judgement, []Clue) {
 		return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight))
 	})
 	return g, clues
+}
+
+// addForest adds what the forest says of a column to the clue of its value.
+func (j *Judge) addForest(named []namedItem, clues []Clue) {
+	if j.cells == nil {
+		return
+	}
+	parts := make([]float64, len(j.cells.columns))
+	j.f.forest.Contributions(j.cells.read(j.x.features), parts)
+	for i, n := range named {
+		f := &j.x.features[n.feature]
+		if k := j.cells.column(f.Field); k >= 0 && n.item == newItem(j.x.group(f.Field, token.Whole), f.Hash) {
+			clues[i].Vote += toBits(parts[k])
+			parts[k] = 0
+		}
+	}
 }
 
 type namedItem struct {
@@ -124,7 +141,7 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 		}
 		for n := r[0]; n < r[1]; n++ {
 			switch {
-			case f.Learner == Linear:
+			case f.Learner.weighted():
 				missing := 1 - (clues[n].GoodShare+clues[n].BadShare)/2
 				clues[n].Vote = float64(float64(weight(n)*scale(r[1]-r[0])) * float64(unit*max(0, missing)))
 			case f.Learner == NaiveSum:

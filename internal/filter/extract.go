@@ -37,6 +37,7 @@ type extractor struct {
 	turn       uint32
 	items      []item
 	expansions []expansion
+	columns    *columns // noted where not nil
 	parts      []token.Part
 }
 
@@ -122,6 +123,9 @@ func (x *extractor) appendItems(dst []item, f *token.Feature) []item {
 	x.parts = x.codify.FineParts(f, x.parts[:0])
 	for _, p := range x.parts {
 		dst = append(dst, newItem(x.group(f.Field, p.Kind), p.Hash))
+	}
+	if x.columns != nil && len(x.parts) > 0 {
+		x.columns.note(f, dst[from])
 	}
 	own := dst[from:]
 	slices.Sort(own)

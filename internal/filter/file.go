@@ -14,6 +14,7 @@ import (
 	"math"
 	"slices"
 
+	"weir/internal/forest"
 	"weir/internal/linear"
 	"weir/internal/token"
 )
@@ -26,6 +27,7 @@ const (
 	baseName     = "base.bin"
 	seenName     = "seen.bin"
 	journalName  = "journal.bin"
+	forestName   = "forest.bin"
 )
 
 // Bounds on what is read: a filter may come from somebody else.
@@ -46,7 +48,10 @@ func (f *Filter) Write(w io.Writer) error {
 	m.Groups = f.groups()
 	m.Members = map[string]Member{}
 	bodies := map[string][]byte{countsName: f.encodeCounts(m.Groups), seenName: f.encodeSeen()}
-	if f.Learner == Linear {
+	if f.forest != nil {
+		bodies[forestName] = f.forest.Append(nil)
+	}
+	if f.Learner.weighted() {
 		bodies[weightsName] = encodeWeights(f.weights)
 		bodies[baseName] = append(binary.AppendVarint(nil, toUnits(f.base.Bias)), encodeWeights(f.base.W)...)
 		if len(f.journal.entries) == 0 {
@@ -157,7 +162,7 @@ func (f *Filter) fill(z *zip.Reader) error {
 		return err
 	}
 	bodies := map[string][]byte{}
-	for _, name := range []string{countsName, weightsName, baseName, seenName, journalName} {
+	for _, name := range []string{countsName, weightsName, baseName, seenName, journalName, forestName} {
 		want, ok := f.Members[name]
 		if !ok {
 			continue
@@ -180,11 +185,16 @@ func (f *Filter) fill(z *zip.Reader) error {
 	if err := f.journal.decode(bodies[journalName]); err != nil {
 		return err
 	}
-	if f.Learner != Linear {
+	if !f.Learner.weighted() {
 		f.setNaive()
 		return nil
 	}
 	var err error
+	if f.Learner == Forest {
+		if f.forest, err = forest.Parse(bodies[forestName]); err != nil {
+			return fmt.Errorf("%s: %w", forestName, err)
+		}
+	}
 	if f.weights, err = decodeWeights(bodies[weightsName], f.Tokens); err != nil {
 		return err
 	}
@@ -209,7 +219,7 @@ func (f *Filter) validate() error {
 		return fmt.Errorf("%d tokens of %d bits", f.Tokens, f.Bits)
 	case f.Good <= 0 || f.Bad <= 0:
 		return fmt.Errorf("%d good and %d bad records", f.Good, f.Bad)
-	case f.Learner != Linear && f.Learner != NaiveVotes && f.Learner != NaiveSum:
+	case !slices.Contains([]Learner{Linear, NaiveVotes, NaiveSum, Forest}, f.Learner):
 		return fmt.Errorf("there is no learner %q", f.Learner)
 	case !(f.Prior > 0 && f.Prior < 1):
 		return fmt.Errorf("a prior of %v", f.Prior)
@@ -339,6 +349,7 @@ func (j *journal) encode() []byte {
 	for _, e := range j.entries {
 		b = binary.LittleEndian.AppendUint64(b, e.key)
 		b = append(b, byte(index(e.bad)))
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(e.grown))
 		b = binary.AppendUvarint(b, uint64(len(e.items)))
 		for _, x := range e.items {
 			b = binary.AppendUvarint(b, x)
@@ -351,11 +362,14 @@ func (j *journal) decode(b []byte) error {
 	r := varints{b: b}
 	n := r.next()
 	for range n {
-		if r.bad || len(r.b) < 9 || len(j.entries) >= maxJournal {
+		if r.bad || len(r.b) < 17 || len(j.entries) >= maxJournal {
 			return fmt.Errorf("%s makes no sense", journalName)
 		}
 		e := journalEntry{key: binary.LittleEndian.Uint64(r.b), bad: r.b[8] != 0}
-		r.b = r.b[9:]
+		if e.grown = math.Float64frombits(binary.LittleEndian.Uint64(r.b[9:])); !plausible(e.grown) {
+			return fmt.Errorf("%s makes no sense", journalName)
+		}
+		r.b = r.b[17:]
 		k := r.next()
 		if k > uint64(len(r.b)) { // each takes a byte at least
 			return fmt.Errorf("%s makes no sense", journalName)

@@ -20,7 +20,9 @@
 //	                calibration, and for every other member its length and SHA-256
 //	counts.bin      tokens in order of their keys: key as difference to the one before, good, bad (unsigned varints);
 //	                group as its place in the manifest's list
-//	weights.bin     where the learner is linear: one weight a token in 1/2048 nats (zigzag varints)
+//	weights.bin     where the learner is linear or a forest: one weight a token in 1/2048 nats (zigzag varints)
+//	base.bin        the same as training left them, if records were learned since
+//	forest.bin      where the learner is one: package forest
 //	seen.bin        keys of learned records: 48-bit hashes as differences, then 2·count+bad (unsigned varints)
 //	journal.bin     records learned since training, for the linear learner
 //
@@ -31,6 +33,7 @@ import (
 	"errors"
 
 	"weir/internal/calibrate"
+	"weir/internal/forest"
 	"weir/internal/format"
 	"weir/internal/linear"
 )
@@ -58,6 +61,7 @@ const (
 	Linear     Learner = "linear"      // logistic regression on all tokens
 	NaiveVotes Learner = "bayes-votes" // naive Bayes, one vote for each kind of token of a value
 	NaiveSum   Learner = "bayes-sum"   // naive Bayes, all tokens of a value, damped by how many they are
+	Forest     Learner = "forest"      // decision trees on the fields of a table
 )
 
 // A Manifest says what a filter is.
@@ -126,8 +130,9 @@ type Trial struct {
 type Filter struct {
 	Manifest
 	table   *table
-	weights []float64 // by token, of the learner; nats for linear, else bits
-	base    *linear.Weights
+	weights []float64       // by token, of the learner; nats for linear, else bits
+	base    *linear.Weights // of training; all zero where the learner is Forest
+	forest  *forest.Forest  // nil without one
 	seen    *seen
 	journal *journal
 }

@@ -32,6 +32,7 @@ type Judge struct {
 	x     *extractor
 	cache []opinion
 	row   []uint32
+	cells *cellReader // nil without a forest
 }
 
 // An opinion is what a feature with a certain value contributes to the score of any record, which is additive.
@@ -48,7 +49,12 @@ const opinionBits = 15
 
 // NewJudge returns a judge. e must be made as for training: with the zone f.Zone.
 func (f *Filter) NewJudge(e *token.Enrichment) *Judge {
-	return &Judge{f: f, x: newExtractor(hashSeed, e), cache: make([]opinion, 1<<opinionBits)}
+	j := &Judge{f: f, x: newExtractor(hashSeed, e), cache: make([]opinion, 1<<opinionBits)}
+	if f.forest != nil {
+		c := f.forest.Columns()
+		j.cells = &cellReader{columns: c, cells: make([]float64, len(c))}
+	}
+	return j
 }
 
 // Judge scores an event.
@@ -67,7 +73,11 @@ func (j *Judge) Judge(e *event.Event) Judgement {
 			all.group += o.group
 		}
 	}
-	return j.f.judgement(&all)
+	grown := 0.
+	if j.cells != nil {
+		grown = j.f.grown(j.cells.read(j.x.features))
+	}
+	return j.f.judgement(&all, grown)
 }
 
 // Group returns a hash that the last judged event shares with others that are no independent witnesses: those of its client,
@@ -105,7 +115,7 @@ func (j *Judge) opinionOn(items []item) (o opinion) {
 	form := j.f.Learner.form()
 	eachGroup(items, func(from, to int) {
 		o.group++
-		if j.f.Learner != Linear {
+		if !j.f.Learner.weighted() {
 			v := groupVote(form, j.row[from:to], j.f.weights)
 			o.sum += v
 			o.bad += max(v, 0)
@@ -135,7 +145,7 @@ func (l Learner) form() naiveForm {
 
 // unit is what an opinion of the learner counts, in bits, in a record with so many groups of tokens.
 func (f *Filter) unit(groups int) float64 {
-	if f.Learner == Linear {
+	if f.Learner.weighted() {
 		return scale(groups) / math.Ln2
 	}
 	return 1
@@ -147,9 +157,10 @@ const (
 	conflictBits              = 8
 )
 
-func (f *Filter) judgement(o *opinion) Judgement {
+// judgement makes an answer of an opinion on the tokens, and of what the forest says, in nats.
+func (f *Filter) judgement(o *opinion, grown float64) Judgement {
 	unit := f.unit(int(o.group))
-	g := Judgement{Score: toBits(f.Bias) + float64(o.sum*unit), Known: 1}
+	g := Judgement{Score: toBits(f.Bias+grown) + float64(o.sum*unit), Known: 1}
 	g.Score = rounded(g.Score)
 	if o.n > 0 {
 		g.Known = float64(o.known) / float64(o.n)

@@ -43,6 +43,7 @@ type journal struct {
 type journalEntry struct {
 	key   uint64 // of the record
 	bad   bool
+	grown float64 // what the forest says of it, in nats
 	items []item
 }
 
@@ -76,7 +77,7 @@ func (f *Filter) Learn(ctx context.Context, inputs []source.Input, o LearnOption
 	choice := f.Reading
 	scan := format.ScanOptions{Workers: o.Workers, Progress: o.Progress, FileTimes: true, Options: format.Options{Zone: zone, Choice: &choice}}
 	summary, err := format.Scan(ctx, inputs, scan, func(int, *event.Keys) format.Handler {
-		r := &reader{label: o.Label, x: newExtractor(hashSeed, o.Enrich())}
+		r := &reader{label: o.Label, judge: f.NewJudge(o.Enrich())}
 		readers = append(readers, r)
 		return r
 	})
@@ -103,7 +104,7 @@ func (f *Filter) Learn(ctx context.Context, inputs []source.Input, o LearnOption
 // A reader keeps the records that are to be learned.
 type reader struct {
 	label   func(file int, line int64) Label
-	x       *extractor
+	judge   *Judge
 	records []journalEntry
 }
 
@@ -113,10 +114,15 @@ func (r *reader) Event(e *event.Event, pos format.Position, raw []byte) {
 	if l == Unlabelled {
 		return
 	}
-	r.x.take(e)
-	items := slices.Clone(r.x.all())
+	x := r.judge.x
+	x.take(e)
+	items := slices.Clone(x.all())
 	slices.Sort(items)
-	r.records = append(r.records, journalEntry{recordKey(raw), l == Bad, items})
+	entry := journalEntry{key: recordKey(raw), bad: l == Bad, items: items}
+	if c := r.judge.cells; c != nil {
+		entry.grown = r.judge.f.grown(c.read(x.features))
+	}
+	r.records = append(r.records, entry)
 }
 
 // An edit is a filter being changed.
@@ -250,7 +256,7 @@ func (e *edit) done(ctx context.Context) (*Filter, error) {
 	f.table = e.merged(f)
 	f.Tokens, f.Bits = len(f.table.keys), f.table.bits
 	f.journal = &journal{e.journal}
-	if f.Learner == Linear {
+	if f.Learner.weighted() {
 		if err := f.update(ctx, old); err != nil {
 			return nil, err
 		}
@@ -265,11 +271,11 @@ func (e *edit) warn() {
 	add := func(format string, args ...any) {
 		e.report.Warnings = append(e.report.Warnings, fmt.Sprintf(format, args...))
 	}
-	if e.f.Learner == Linear && e.old > 0 {
-		add("%d of the records taken back were part of the training: counts have forgotten them, the linear learner will when the filter is trained again", e.old)
+	if e.f.Learner.weighted() && e.old > 0 {
+		add("%d of the records taken back were part of the training: counts have forgotten them, the learner will when the filter is trained again", e.old)
 	}
 	if e.full > 0 {
-		add("the filter keeps %d records learned since training and has no room for %d more: counts have learned them, the linear learner will when the filter is trained again", maxJournal, e.full)
+		add("the filter keeps %d records learned since training and has no room for %d more: counts have learned them, the learner will when the filter is trained again", maxJournal, e.full)
 	}
 	if since := max(e.f.LearnedGood, 0) + max(e.f.LearnedBad, 0); 10*since > e.f.Good+e.f.Bad {
 		add("a tenth of what the filter knows was learned since training: probabilities are still those of training; train again soon")
@@ -341,6 +347,7 @@ func (f *Filter) update(ctx context.Context, old *table) error {
 		}
 		rows.Start = append(rows.Start, int32(len(rows.Features)))
 		rows.Bad = append(rows.Bad, r.bad)
+		rows.Offset = append(rows.Offset, r.grown)
 	}
 	w, err := linear.Update(ctx, base, rows, linear.Options{})
 	if err != nil {

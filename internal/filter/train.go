@@ -98,10 +98,13 @@ type collector struct {
 	seen    *seen
 	records [2]int64 // good and bad
 	untimed int64
+	columns *columns
 }
 
 func newCollector(o *TrainOptions) *collector {
 	c := &collector{label: o.Label, x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
+	c.columns = newColumns()
+	c.x.columns = c.columns
 	c.sample = linear.NewSample(o.Limits.Items, c.tally)
 	return c
 }
@@ -160,6 +163,7 @@ func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*colle
 		all.sample.Merge(c.sample)
 		all.words.Merge(c.words)
 		all.seen.merge(c.seen)
+		all.columns.merge(c.columns)
 		for i := range all.records {
 			all.records[i] += c.records[i]
 		}
@@ -180,6 +184,8 @@ func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
 		Good: c.records[0], Bad: c.records[1], Contents: len(examples), ShareGood: shares[0], ShareBad: shares[1], Bits: f.table.bits,
 		Tokens: len(f.table.keys), SeenShare: c.seen.share(), Warnings: []string{}}
 	t := newTrial(f.table, examples, shares)
+	t.cells, t.growers = c.columns.rows(examples)
+	t.workers = o.Workers
 	if t.same() {
 		return nil, ErrSame
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"weir/internal/calibrate"
+	"weir/internal/forest"
 	"weir/internal/linear"
 )
 
@@ -21,6 +22,9 @@ type trial struct {
 	examples []linear.Example
 	shares   [2]float64 // of all contents of a class that are among the examples
 	rows     *linear.Rows
+	cells    *forest.Rows // the examples as a table; nil where they make none
+	growers  []int32      // examples that forests learn from at most
+	workers  int
 	part     []uint8 // of each example
 	by       string
 	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
@@ -116,11 +120,11 @@ func (t *trial) byTime() bool {
 			return false
 		}
 	}
-	return mixed(held[:])
+	return sideBySide(held[:])
 }
 
-// mixed reports whether most parts hold both classes: else time alone would tell them apart.
-func mixed(held [][2]int) bool {
+// sideBySide reports whether most parts hold both classes: else time alone would tell them apart.
+func sideBySide(held [][2]int) bool {
 	n := 0
 	for _, h := range held {
 		if min(h[0], h[1]) > 0 {
@@ -169,7 +173,28 @@ type heldPart struct {
 	known  []float64 // share of the example's tokens that the learners have seen
 }
 
-var learners = []Learner{Linear, NaiveVotes, NaiveSum}
+// learners are those that are tried, the first of equally good ones is kept.
+func (t *trial) learners() []Learner {
+	l := []Learner{Linear, NaiveVotes, NaiveSum}
+	if t.cells != nil {
+		l = append(l, Forest)
+	}
+	return l
+}
+
+// grow grows a forest on the examples that may teach it.
+func (t *trial) grow(ctx context.Context, workers int, teaches func(i int) bool) (*forest.Forest, error) {
+	if t.cells == nil {
+		return nil, nil
+	}
+	var use []int32
+	for _, i := range t.growers {
+		if teaches(int(i)) {
+			use = append(use, i)
+		}
+	}
+	return forest.Fit(ctx, t.cells, use, forest.Options{Workers: workers})
+}
 
 // judge fits every learner to what part may be learned from, and scores the part.
 func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
@@ -190,6 +215,10 @@ func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 	if err != nil {
 		return nil, err
 	}
+	trees, err := t.grow(ctx, 1, func(i int) bool { return t.learns(i, part) })
+	if err != nil {
+		return nil, err
+	}
 	weight := c.weights()
 	for _, i := range h.index {
 		row, values := t.rows.Row(int(i))
@@ -202,6 +231,9 @@ func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 		}
 		h.known = append(h.known, float64(known)/float64(max(1, len(row))))
 		h.scores[Linear] = append(h.scores[Linear], toBits(model.Score(row, values)))
+		if trees != nil {
+			h.scores[Forest] = append(h.scores[Forest], toBits(trees.Score(t.cells.Row(int(i)))))
+		}
 		h.scores[NaiveVotes] = append(h.scores[NaiveVotes], naiveScore(naiveVotes, row, x.Items, weight))
 		h.scores[NaiveSum] = append(h.scores[NaiveSum], naiveScore(naiveSum, row, x.Items, weight))
 	}

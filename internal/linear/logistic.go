@@ -21,6 +21,7 @@ type Rows struct {
 	Values   []float32
 	Bad      []bool
 	Weight   []float64 // how many records the row stands for; nil is 1 each
+	Offset   []float64 // log-odds that another model gives the row; nil is none
 	Width    int       // features are below this
 }
 
@@ -176,6 +177,9 @@ func (s *solver) step(k, i int) float64 {
 	}
 	w := s.model.W
 	sum, norm := s.model.Bias, 1. // both with the bias
+	if s.rows.Offset != nil {
+		sum += s.rows.Offset[i]
+	}
 	for n, f := range features {
 		x := float64(values[n])
 		sum += float64(w[f] * x)

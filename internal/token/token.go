@@ -14,7 +14,11 @@
 // found from the counts, later.
 package token
 
-import "github.com/zeebo/xxh3"
+import (
+	"bytes"
+
+	"github.com/zeebo/xxh3"
+)
 
 // Version is the version of the token scheme.
 const Version = 1
@@ -129,6 +133,23 @@ func (f *Feature) Text() string {
 // Numeric reports whether value, of this field, is read as a number: by its size or range.
 func (f *Feature) Numeric() bool {
 	return f.Kind == number || f.Kind == code && len(f.Value) > 0 && '0' <= f.Value[0] && f.Value[0] <= '9'
+}
+
+// Cell returns the value as a cell of a table: a number (of a range, its lower end), or a name, for which x is 0. ok is false
+// for what does not fit into a cell: texts, paths, queries, pairs.
+func (f *Feature) Cell() (x float64, isNumber, ok bool) {
+	if f.Field.Left != "" {
+		return 0, false, false
+	}
+	switch f.Kind {
+	case keyword, code, domain:
+		return 0, false, true
+	case number:
+		from, _, _ := bytes.Cut(f.Value, []byte(".."))
+		x, _, ok := parseNumber(from)
+		return x, ok, ok
+	}
+	return 0, false, false
 }
 
 // Client reports whether the field says who sent the record: the address or name of its source.
