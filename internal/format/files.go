@@ -35,6 +35,9 @@ func (s *scan) scanFiles(ctx context.Context, newHandler func(worker int, keys *
 		workers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(s.inputs) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				w.read(i)
+				if ends, ok := w.handler.(BlockHandler); ok {
+					ends.EndBlock(int64(i))
+				}
 			}
 		})
 	}
