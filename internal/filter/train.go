@@ -186,6 +186,7 @@ func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
 	t := newTrial(f.table, examples, shares)
 	t.cells, t.growers = c.columns.rows(examples)
 	t.workers = o.Workers
+	t.clocked = o.Choice.Record != format.RecordFile // the date of a mail is what its sender claims
 	if t.same() {
 		return nil, ErrSame
 	}
