@@ -24,6 +24,7 @@ type demoFlags struct {
 	keep   string
 	events int64
 	seed   uint64
+	report string
 }
 
 func newDemo(s *streams) *cobra.Command {
@@ -43,11 +44,15 @@ shows for every step of the break-in where the hunt shows it. The page of the hu
 	p.StringVar(&f.keep, "keep", "", "write the logs into this `DIR`, which must be empty, and leave them there")
 	p.Int64Var(&f.events, "events", 200_000, "about how many lines of logs")
 	p.Uint64Var(&f.seed, "seed", 0, "another number, another company")
+	p.StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
 	return cmd
 }
 
 func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 	started := time.Now()
+	if err := checkReport(f.report); err != nil {
+		return usageError{err}
+	}
 	sf := &scenarioFlags{out: f.keep, zone: "UTC", days: 28, events: f.events, seed: f.seed}
 	if f.keep == "" {
 		dir, err := os.MkdirTemp("", "weir-demo-*")
@@ -88,6 +93,9 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 	defer r.Close()
 	if f.keep == "" { // a reader that has seen enough ends this process at the next write
 		_ = os.RemoveAll(sf.out)
+	}
+	if err := reportHunt(s, f.report, "Demo: the logs of an invented company", r); err != nil {
+		return err
 	}
 	p := newPage(s.out)
 	p.demo(f, sf, truth)

@@ -33,6 +33,7 @@ type huntFlags struct {
 	dropHours, onlyHours     []string
 	dropNetworks, dropWhere  []string
 	json, all                bool
+	report                   string
 	limit, workers           int
 	ablate                   []string
 }
@@ -77,6 +78,7 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringSliceVar(&f.dropNetworks, "drop-networks", nil, "flag clients in these networks, as `10.0.0.0/8`")
 	p.StringArrayVar(&f.dropWhere, "drop-where", nil, "flag events that meet a condition, as `'http.response.status_code == 404'`")
 	p.BoolVar(&f.json, "json", false, "write JSON Lines, one suspicious event each, best first (docs/json.md)")
+	p.StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
 	p.IntVar(&f.limit, "limit", 0, "how many suspects to show (default 100 as JSON, 20 rows otherwise)")
 	p.BoolVar(&f.all, "all", false, "show every suspicious event, also those that a step of the funnel flagged")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
@@ -98,6 +100,9 @@ func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error
 		return err
 	}
 	defer r.Close()
+	if err := reportHunt(s, f.report, "", r); err != nil {
+		return err
+	}
 	if f.json {
 		return writeJSON(s.out, r, f.limitOr(100), f.all)
 	}
@@ -179,6 +184,7 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 	if f.limit < 0 || f.workers < 0 {
 		note(errors.New("--limit and --workers cannot be negative"))
 	}
+	note(checkReport(f.report))
 	note(f.narrowing(&o.Narrow))
 	note(f.ablations(&o.Method))
 	var geo *enrich.GeoDB

@@ -1,0 +1,271 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/internal/format"
+	"weir/internal/hunt"
+	"weir/internal/term"
+)
+
+// huntView is what the template draws of a hunt.
+type huntView struct {
+	Charts []drawing // the logs, the window
+	Scores *drawing  // nil without clean windows
+	Funnel []funnelRow
+	Rows   rows
+	Logs   logs
+	Hosts  string
+	Zone   string
+}
+
+// Hunt writes the page of a hunt.
+func Hunt(w io.Writer, r *hunt.Result, o Options) error {
+	p := &page{Title: "Hunt", Kind: "hunt", Warnings: slices.Clone(r.Warnings)}
+	folds := r.Folds()
+	v := &huntView{Zone: r.Zone.String(), Funnel: funnelRows(r), Logs: logsOf(r)}
+	if len(r.Hosts) > 0 {
+		v.Hosts = term.Clean(strings.Join(r.Hosts, ", "))
+	}
+	p.Hunt = v
+	p.lead(r, folds)
+	charts := []*chart{timesChart(r), windowChart(r)}
+	for _, c := range charts {
+		v.Charts = append(v.Charts, c.draw())
+	}
+	p.Sections = []section{{"when", "When"}}
+	if len(r.Placebos) > 0 {
+		c := scoreChart(r)
+		d := c.draw()
+		v.Scores = &d
+		charts = append(charts, c)
+		p.Sections = append(p.Sections, section{"sure", "How sure"})
+	}
+	p.Sections = append(p.Sections, section{"funnel", "Funnel"}, section{"suspects", "Suspects"}, section{"logs", "Logs"})
+	var err error
+	if v.Rows, err = newRows(r, folds); err != nil {
+		return err
+	}
+	return p.write(w, o, r.Zone, charts)
+}
+
+// level is the highest score of any clean window.
+func level(r *hunt.Result) float64 {
+	top := math.Inf(-1)
+	for _, x := range r.Placebos {
+		top = max(top, x.Top)
+	}
+	return top
+}
+
+// above counts the suspects that score above every clean window.
+func above(r *hunt.Result) int {
+	top, n := level(r), 0
+	for n < r.Len() && r.Score(n) > top {
+		n++
+	}
+	return n
+}
+
+// lead says the answer in plain words.
+func (p *page) lead(r *hunt.Result, folds []hunt.Fold) {
+	left := r.Funnel[len(r.Funnel)-1].Left.Events
+	switch {
+	case len(folds) == 0:
+		p.Lead = fmt.Sprintf("None of the %s in the window stands out from the rest of the logs.", plural(r.Suspicious, "event"))
+	case r.Suspicious == 1:
+		p.Lead = "The one event in the window does not look like the rest of the logs."
+	case left == 1:
+		p.Lead = fmt.Sprintf("1 of %s in the window does not look like the rest of the logs.", plural(r.Suspicious, "event"))
+	default:
+		p.Lead = fmt.Sprintf("%s of %s in the window do not look like the rest of the logs.", term.Count(left),
+			plural(r.Suspicious, "event"))
+	}
+	var n []string
+	if len(folds) > 0 {
+		n = append(n, fmt.Sprintf("They say %s different %s, a row each.", term.Count(len(folds)), thing(len(folds))))
+	}
+	if len(r.Placebos) > 0 {
+		n = append(n, fmt.Sprintf("By %s of the same length, at least %s of the window's events are bad; %s are expected to be.",
+			plural(len(r.Placebos), "clean window"), percent(r.Share.Lower), percent(r.Share.Expect)))
+	} else {
+		n = append(n, "There was no clean window to compare with, so how much of the window is bad is not known.")
+	}
+	p.More = []string{strings.Join(n, " ")}
+
+	var spans []string
+	total := int64(0)
+	for _, w := range r.Windows {
+		spans = append(spans, openSpan(w, r.Zone))
+		total += clip(w, r.Covered).Length()
+	}
+	p.Facts = []fact{
+		{"Window", strings.Join(spans, "; "), length(total) + ", " + r.Zone.String()},
+		{"Suspicious", term.Count(r.Suspicious), "against " + plural(r.Good, "known good event")},
+		{"Left by the funnel", term.Count(left), "in " + plural(len(folds), "row")},
+	}
+	if len(r.Placebos) > 0 {
+		p.Facts = append(p.Facts, fact{"Bad, at least", percent(r.Share.Lower), percent(r.Share.Expect) + " expected"})
+		if r.Len() > 0 {
+			p.Facts = append(p.Facts, fact{"Best score", fmt.Sprintf("%.1f", r.Score(0)),
+				fmt.Sprintf("%.1f is the best of a clean window", level(r))})
+		}
+	}
+}
+
+func thing(n int) string {
+	if n == 1 {
+		return "thing"
+	}
+	return "things"
+}
+
+// openSpan writes a span whose ends may be open.
+func openSpan(s hunt.Span, zone *time.Location) string {
+	const far = int64(100 * 365 * day)
+	switch from, to := at(s.From, zone).Format(toTheSecond), at(s.To, zone).Format(toTheSecond); {
+	case s.Length() < far && s.Length() > 0:
+		return spanText(s, zone)
+	case s.From < -far && s.To > far:
+		return "all of the logs"
+	case s.From < -far:
+		return "up to " + to
+	default:
+		return "from " + from
+	}
+}
+
+// clip returns the part of a span that the logs cover.
+func clip(s, covered hunt.Span) hunt.Span {
+	return hunt.Span{From: max(s.From, covered.From), To: max(min(s.To, covered.To), max(s.From, covered.From))}
+}
+
+// A funnelRow is one step of the funnel.
+type funnelRow struct {
+	Name, Undo                       string
+	Removed, Left, Clients, Contents string
+	Share, Bar, Lost                 string // what is left and what this step took, of all that is suspicious
+}
+
+func funnelRows(r *hunt.Result) []funnelRow {
+	var out []funnelRow
+	all := float64(max(1, r.Suspicious))
+	width := func(n int) string { return fmt.Sprintf("%.2f%%", 100*float64(n)/all) }
+	for i, s := range r.Funnel {
+		row := funnelRow{Name: term.Clean(s.Name), Left: term.Count(s.Left.Events), Clients: term.Count(s.Left.Clients),
+			Contents: term.Count(s.Left.Contents), Share: percent(float64(s.Left.Events) / all), Bar: width(s.Left.Events)}
+		switch {
+		case i == 0:
+			row.Undo = "what happened in the window"
+			if len(r.Hosts) > 0 {
+				row.Undo = "what happened in the window on the hosts"
+			}
+		case s.Name == hunt.LearnedGood:
+			row.Undo = "clean windows hold the like; --json --all shows it"
+		default:
+			flag, _, _ := strings.Cut(s.Name, " ")
+			row.Undo = "leave out --" + term.Clean(flag)
+		}
+		if i > 0 {
+			row.Removed, row.Lost = term.Count(s.Removed.Events), width(s.Removed.Events)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// logs is what was read.
+type logs struct {
+	Records, Span string
+	Formats       []formatRow
+	Faults        []string
+	LeftOut       []hunt.LeftOut
+	Notes         []string
+}
+
+type formatRow struct{ Name, Files, Records, Untimed, Malformed string }
+
+// Bounds of what is said about the logs.
+const (
+	maxFaults  = 20
+	maxLeftOut = 40
+)
+
+func logsOf(r *hunt.Result) logs {
+	l := logs{Span: spanText(r.Covered, r.Zone) + " (" + length(r.Covered.Length()) + ")",
+		Records: plural(r.Summary.Records(), "record") + " in " + plural(len(r.Summary.Files), "file")}
+	type sum struct{ files, records, untimed, malformed int64 }
+	sums, order := map[string]*sum{}, []string{}
+	more := 0
+	fault := func(text string) {
+		if len(l.Faults) == maxFaults {
+			more++
+			return
+		}
+		l.Faults = append(l.Faults, text)
+	}
+	for i := range r.Summary.Files {
+		f := &r.Summary.Files[i]
+		faultsOf(f, fault)
+		if f.Format == "" {
+			continue
+		}
+		s := sums[f.Format]
+		if s == nil {
+			s = &sum{}
+			sums[f.Format] = s
+			order = append(order, f.Format)
+		}
+		s.files, s.records, s.untimed, s.malformed = s.files+1, s.records+f.Records, s.untimed+f.Untimed, s.malformed+f.Malformed
+	}
+	for _, name := range order {
+		s := sums[name]
+		l.Formats = append(l.Formats, formatRow{term.Clean(name), term.Count(s.files), term.Count(s.records), some(s.untimed), some(s.malformed)})
+	}
+	if more > 0 {
+		l.Faults = append(l.Faults, "and "+plural(more, "more fault"))
+	}
+	for _, x := range r.LeftOut[:min(len(r.LeftOut), maxLeftOut)] {
+		l.LeftOut = append(l.LeftOut, hunt.LeftOut{Field: shown(x.Field, 80), Reason: term.Clean(x.Reason)})
+	}
+	if n := len(r.LeftOut) - maxLeftOut; n > 0 {
+		l.LeftOut = append(l.LeftOut, hunt.LeftOut{Field: fmt.Sprintf("… and %d more", n)})
+	}
+	if r.Ignored > 0 {
+		l.Notes = append(l.Notes, plural(r.Ignored, "event")+" ignored, as --ignore says.")
+	}
+	if r.Unused > 0 {
+		l.Notes = append(l.Notes, plural(r.Unused, "event")+" outside the spans of --good not used.")
+	}
+	return l
+}
+
+// some writes a count, or nothing for none.
+func some(n int64) string {
+	if n == 0 {
+		return "–"
+	}
+	return term.Count(n)
+}
+
+func faultsOf(f *format.FileSummary, fault func(string)) {
+	name := shown(f.Name, 200)
+	if f.Err != "" {
+		fault(name + ": " + shown(f.Err, 300))
+	}
+	for _, w := range f.Warnings {
+		fault(name + ": " + shown(w, 300))
+	}
+	for _, x := range f.Faults {
+		text := fmt.Sprintf("%s: %s not read, %s", name, plural(x.Count, "line"), shown(x.Reason, 200))
+		if len(x.Examples) > 0 {
+			text += fmt.Sprintf("; first at line %d: %s", x.Examples[0].Line, shown(x.Examples[0].Excerpt, 160))
+		}
+		fault(text)
+	}
+}

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"weir/internal/hunt"
+	"weir/internal/term"
+)
+
+// plural writes a count with its noun.
+func plural[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return term.Count(n) + " " + noun + "s"
+}
+
+const (
+	toTheSecond = "2 Jan 2006, 15:04:05"
+	ofTheDay    = "15:04:05"
+)
+
+func at(ns int64, zone *time.Location) time.Time { return time.Unix(0, ns).In(zone) }
+
+// spanText writes a span: "25 Feb 2026, 01:30:00 to 04:30:59".
+func spanText(s hunt.Span, zone *time.Location) string {
+	from, to := at(s.From, zone), at(s.To, zone)
+	switch {
+	case s.From/1e9 == s.To/1e9:
+		return from.Format(toTheSecond)
+	case from.Format(time.DateOnly) == to.Format(time.DateOnly):
+		return from.Format(toTheSecond) + " to " + to.Format(ofTheDay)
+	}
+	return from.Format(toTheSecond) + " to " + to.Format(toTheSecond)
+}
+
+// length writes a duration in its two largest units.
+func length(ns int64) string {
+	d := time.Duration(ns).Round(time.Second)
+	for i, u := range units[:len(units)-1] {
+		if d < u.is {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", d/u.is, u.name)
+		if small := units[i+1]; d%u.is/small.is > 0 {
+			text += fmt.Sprintf(" %d %s", d%u.is/small.is, small.name)
+		}
+		return text
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}
+
+var units = []struct {
+	is   time.Duration
+	name string
+}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
+
+// percent writes a share with as many digits as it deserves.
+func percent(share float64) string {
+	switch p := 100 * share; {
+	case p == 0:
+		return "0 %"
+	case p >= 99.95 && p < 100:
+		return "> 99.9 %"
+	case p >= 9.95:
+		return fmt.Sprintf("%.0f %%", p)
+	case p >= .095:
+		return fmt.Sprintf("%.1f %%", p)
+	default:
+		return "< 0.1 %"
+	}
+}
+
+// shareOf writes how much of one class a clue is in, so that something never reads as nothing.
+func shareOf(share float64, n uint32) string {
+	switch {
+	case n == 0:
+		return "none"
+	case share >= .00995:
+		return percent(share)
+	case n < 10:
+		return fmt.Sprint(n)
+	case share >= .0001:
+		return fmt.Sprintf("%.2f %%", 100*share)
+	}
+	return term.Count(n)
+}
+
+// compact writes a number for an axis: 950, 1.2k, 30M.
+func compact(x float64) string {
+	for _, u := range []struct {
+		is   float64
+		name string
+	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if math.Abs(x) >= u.is {
+			return strings.TrimSuffix(fmt.Sprintf("%.1f", x/u.is), ".0") + u.name
+		}
+	}
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", x), "0"), ".")
+}
+
+// signed writes a vote with a true minus.
+func signed(x float64) string {
+	return strings.Replace(fmt.Sprintf("%+.1f", x), "-", "−", 1)
+}
+
+// shown makes text of a log fit to be looked at, at most limit bytes of it.
+func shown(s string, limit int) string {
+	if len(s) <= limit {
+		return term.Clean(s)
+	}
+	cut := limit
+	for cut > limit-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return term.Clean(s[:cut]) + fmt.Sprintf(" … and %s more", plural(len(s)-cut, "byte"))
+}
