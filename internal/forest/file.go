@@ -17,9 +17,10 @@ import (
 //	    numbers:    edges        uvarint, then 8 bytes each, IEEE 754, ascending
 //	    categories: categories   uvarint, then 4 bytes of hash and 1 byte of bin each, hashes ascending
 //	trees, one after another: the nodes, a split before its left and then its right side, each
-//	    ask         uvarint: 0 for a leaf, else 1 + 2·column + (1 if what is missing goes right)
+//	    ask         uvarint: 0 for a leaf, else 1 + 3·column + 0 if what is missing goes left, 1 if it goes right, 2 if
+//	                all but the bin of the cut does, which is for categories only
 //	    cut         1 byte: bins up to this go left; splits only
-//	    value       2 bytes: the share of bad in units of 1/65535
+//	    share       1 byte: the share of bad, from 0 for log-odds of −11 to 255 for 11
 //
 // with the lower byte of a number first. Where a node's right side begins follows from where its left side ends, so no
 // file can lead a walk backwards.
@@ -98,10 +99,14 @@ func (f *Forest) Append(b []byte) []byte {
 		if n.leaf() {
 			b = append(b, 0)
 		} else {
-			b = binary.AppendUvarint(b, 1+uint64(n.ask))
+			side := uint64(n.ask & 1)
+			if n.ask&alone != 0 {
+				side = 2
+			}
+			b = binary.AppendUvarint(b, 1+3*uint64(n.column())+side)
 			b = append(b, n.cut())
 		}
-		b = binary.LittleEndian.AppendUint16(b, n.value)
+		b = append(b, n.share)
 	}
 	return b
 }
@@ -157,13 +162,6 @@ func (p *parser) byte() byte {
 	return 0
 }
 
-func (p *parser) uint16() uint16 {
-	if b := p.bytes(2); b != nil {
-		return binary.LittleEndian.Uint16(b)
-	}
-	return 0
-}
-
 // uvarint takes a number from low to high.
 func (p *parser) uvarint(what string, low, high int) int {
 	n, k := binary.Uvarint(p.rest)
@@ -193,7 +191,7 @@ func (p *parser) count(what string, low, high, size int) int {
 }
 
 func (p *parser) forest() *Forest {
-	trees := p.count("trees", 1, MaxTrees, 3)
+	trees := p.count("trees", 1, MaxTrees, 2)
 	columns := p.count("columns", 1, MaxColumns, 3)
 	f := &Forest{}
 	for range columns {
@@ -266,12 +264,18 @@ func (p *parser) tree(f *Forest) {
 			p.fail("a tree has more than %d nodes", maxSkip)
 			return
 		}
-		ask := p.uvarint("a node's column", 0, 2*len(f.columns))
-		n := node{}
+		ask := p.uvarint("a node's column", 0, 3*len(f.columns))
+		n := node{ask: nowhere}
 		if ask > 0 {
-			n.ask, n.to = uint16(ask-1), uint32(p.byte())
+			n.ask, n.to = uint16((ask-1)/3*2), uint32(p.byte())
+			switch (ask - 1) % 3 {
+			case 1:
+				n.ask |= 1
+			case 2:
+				n.ask |= alone
+			}
 		}
-		n.value = p.uint16()
+		n.share = p.byte()
 		if p.err != nil {
 			return
 		}
@@ -281,6 +285,9 @@ func (p *parser) tree(f *Forest) {
 			switch {
 			case depth == MaxDepth:
 				p.fail("a tree is deeper than %d", MaxDepth)
+				return
+			case n.ask&alone != 0 && (!s.category || n.cut() == below):
+				p.fail("column %q has no bin %d", f.columns[n.column()].Name, n.cut())
 				return
 			case s.category && n.cut() > maxBins, !s.category && int(n.cut()) > len(s.edges):
 				p.fail("column %q has no cut %d", f.columns[n.column()].Name, n.cut())

@@ -39,7 +39,8 @@ func TestRoundTrip(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	const head = magic + "\x01"
-	chain := strings.Repeat("\x01\x00\x00\x00", MaxDepth+1) + strings.Repeat("\x00\x00\x00", MaxDepth+2)
+	chain := strings.Repeat("\x01\x00\x80", MaxDepth+1) + strings.Repeat("\x00\x80", MaxDepth+2)
+	right := strings.Repeat("\x01\x00\x80\x00\x80", MaxDepth+1) + "\x00\x80"
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", "", "begin"},
 		{"another file", "{\"version\":1,\"scheme\":2}", "begin"},
@@ -54,10 +55,12 @@ func TestParseRefuses(t *testing.T) {
 		{"an edge that is no number", head + "\x01\x01\x01x\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00", "ascend"},
 		{"categories", head + "\x01\x01\x01x\x01\x02" + strings.Repeat("\x00\x00\x00\x00\x01", 2) + "\x00\x00\x00", "ascend"},
 		{"a category that is missing", head + "\x01\x01\x01x\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00", "has bin 0"},
-		{"a column that is not there", head + "\x01\x01\x01x\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00", "not from 0 to 2"},
+		{"a column that is not there", head + "\x01\x01\x01x\x00\x00\x04\x00\x00\x00\x00\x00\x00", "not from 0 to 3"},
 		{"a cut that is not there", head + "\x01\x01\x01x\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00", "no cut 1"},
-		{"half a split", head + "\x01\x01\x01x\x00\x00\x01\x00\x00\x00\x00\x00\x00", "ends early"},
+		{"a number alone", head + "\x01\x01\x01x\x00\x00\x03\x00\x00\x00\x00\x00\x00", "no bin 0"},
+		{"half a split", head + "\x01\x01\x01x\x00\x00\x01\x00\x00\x00\x00", "ends early"},
 		{"too deep", head + "\x01\x01\x01x\x00\x00" + chain, "deeper"},
+		{"too deep on the right", head + "\x01\x01\x01x\x00\x00" + right, "deeper"},
 	} {
 		if _, err := Parse([]byte(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
@@ -70,7 +73,7 @@ func FuzzParse(f *testing.F) {
 	for _, n := range []int{1, 50, 300} {
 		f.Add(fit(f, invented(uint64(n), n, n%4), nil, Options{Trees: 1 + n%7}).Append(nil), 0., 1.)
 	}
-	f.Add([]byte(magic+"\x01\x01\x01\x01x\x00\x00\x00\xff\xff"), math.NaN(), math.Inf(1))
+	f.Add([]byte(magic+"\x01\x01\x01\x01x\x00\x00\x00\xff"), math.NaN(), math.Inf(1))
 	f.Fuzz(func(t *testing.T, b []byte, x, y float64) {
 		g, err := Parse(b)
 		if err != nil {
@@ -92,8 +95,24 @@ func FuzzParse(f *testing.F) {
 			sum += c
 		}
 		s := g.Score(row)
-		if !(math.Abs(s) < 21) || !(math.Abs(sum-s) < 1e-6) {
+		if !(math.Abs(s) < 11.1) || !(math.Abs(sum-s) < 1e-6) {
 			t.Fatalf("a score of %v, contributions of %v", s, sum)
 		}
 	})
+}
+
+func TestShares(t *testing.T) {
+	for i := 1; i < len(shares); i++ {
+		if shares[i] <= shares[i-1] {
+			t.Fatalf("share %d is %d, the one before %d", i, shares[i], shares[i-1])
+		}
+	}
+	for i, s := range shares {
+		if got := nearest(float64(s) / full); int(got) != i {
+			t.Errorf("share %d is found at %d", i, got)
+		}
+	}
+	if nearest(0) != 0 || nearest(1) != 255 || shares[0]+shares[255] != full {
+		t.Error("shares do not end alike")
+	}
 }

@@ -50,7 +50,7 @@ type Options struct {
 	// Trees is how many are grown; 0 is [DefaultTrees].
 	Trees int
 	// Candidates is how many columns a node chooses the best split from, among those that differ in it; 0 is the square
-	// root of the number of columns.
+	// root of the number of columns, rounded.
 	Candidates int
 	// Workers is how many trees are grown at once; 0 is 1. It does not change the forest.
 	Workers int
@@ -64,7 +64,7 @@ const DefaultTrees = 100
 // Bounds of a forest, fitted or parsed.
 const (
 	MaxTrees   = 1 << 12
-	MaxColumns = 1 << 12
+	MaxColumns = 1<<12 - 1
 	MaxDepth   = 24 // splits above a leaf
 )
 
@@ -75,7 +75,7 @@ type Forest struct {
 	nodes   []node  // of all trees
 	roots   []int   // where each tree begins
 	used    []int32 // columns that some node asks for
-	start   uint64  // sum of the values of the roots
+	start   uint64  // sum of the shares of the roots
 }
 
 // Columns returns the columns that a record has to have, in this order. They stay the forest's.
@@ -139,7 +139,7 @@ func Fit(ctx context.Context, r *Rows, use []int32, o Options) (*Forest, error) 
 	}
 	o.Trees = min(o.Trees, MaxTrees)
 	if o.Candidates <= 0 {
-		o.Candidates = int(math.Sqrt(float64(len(r.Columns))))
+		o.Candidates = int(math.Round(math.Sqrt(float64(len(r.Columns)))))
 	}
 	t := newTable(r, use)
 	f := &Forest{columns: slices.Clone(r.Columns), scales: t.scales}
@@ -187,6 +187,6 @@ func (f *Forest) finish() {
 	}
 	f.start = 0
 	for _, i := range f.roots {
-		f.start += uint64(f.nodes[i].value)
+		f.start += uint64(shares[f.nodes[i].share])
 	}
 }

@@ -106,7 +106,7 @@ type category struct {
 // categoryScale orders categories by the share of bad among their rows, smoothed towards that of all by one row, which for
 // two classes makes the best of all splits one of the order (Fisher: "On grouping for maximum homogeneity", 1958; Breiman
 // and others: "Classification and Regression Trees", 1984, 4.2). More of them than there are bins share bins with their
-// neighbours.
+// neighbours. That a category does not say the same in every part of a tree is why nodes may also ask for one alone.
 func categoryScale(all []category, rows int, good, bad int64) scale {
 	all = slices.DeleteFunc(all, func(c category) bool { return c.rows < rare(rows) })
 	if len(all) > maxCategories {

@@ -7,31 +7,41 @@ import (
 )
 
 // Score returns the log-odds (natural) of bad of a record: of the mean, over the trees, of the share of bad in the leaf
-// that the record falls into. Shares are integers, so no order of adding matters, and no score is beyond ±17 or so. Cells
-// that are not there are missing.
+// that the record falls into. It is not beyond ±11. Cells that are not there are missing.
 func (f *Forest) Score(cells []float64) float64 {
-	var bins [2 * MaxColumns]uint8
+	var bins [places]uint8
 	f.place(cells, &bins)
+	return f.logit(f.sum(&bins))
+}
+
+// sum adds the shares of the leaves. It walks four trees at once: a walk is a chain of reads that wait for each other.
+func (f *Forest) sum(bins *[places]uint8) uint64 {
+	nodes, roots := f.nodes, f.roots
 	sum := uint64(0)
-	nodes := f.nodes
-	for _, i := range f.roots {
+	for ; len(roots) >= 4; roots = roots[4:] {
+		i, j, k, l := roots[0], roots[1], roots[2], roots[3]
+		m, n, o, p := nodes[i], nodes[j], nodes[k], nodes[l]
+		for m.to|n.to|o.to|p.to != 0 {
+			i, j, k, l = m.next(i, bins), n.next(j, bins), o.next(k, bins), p.next(l, bins)
+			m, n, o, p = nodes[i], nodes[j], nodes[k], nodes[l]
+		}
+		sum += uint64(shares[m.share]) + uint64(shares[n.share]) + uint64(shares[o.share]) + uint64(shares[p.share])
+	}
+	for _, i := range roots {
 		n := nodes[i]
 		for !n.leaf() {
-			next := i + int(n.skip())
-			if bins[n.ask&(2*MaxColumns-1)] <= n.cut() {
-				next = i + 1
-			}
-			i = next
+			i = n.next(i, bins)
 			n = nodes[i]
 		}
-		sum += uint64(n.value)
+		sum += uint64(shares[n.share])
 	}
-	return f.logit(sum)
+	return sum
 }
 
 // place sets, for every column that is asked for, the bin of a cell, at twice the column and at one more: where nodes that
 // send to the left what is missing look for it, and where others do.
-func (f *Forest) place(cells []float64, bins *[2 * MaxColumns]uint8) {
+func (f *Forest) place(cells []float64, bins *[places]uint8) {
+	bins[nowhere] = above
 	for _, j := range f.used {
 		b := uint8(0)
 		if int(j) < len(cells) {
@@ -47,7 +57,7 @@ func (f *Forest) place(cells []float64, bins *[2 * MaxColumns]uint8) {
 // logit is the log-odds of a sum of values over all trees.
 func (f *Forest) logit(sum uint64) float64 {
 	rest := uint64(len(f.roots))*full - sum
-	return float64(bayes.Log2((float64(sum)+.5)/(float64(rest)+.5)) * math.Ln2)
+	return float64(bayes.Log2(float64(sum)/float64(rest)) * math.Ln2)
 }
 
 // Contributions sets dst, which has a place for each column, to what each adds to the score of a record, and returns where
@@ -55,7 +65,7 @@ func (f *Forest) logit(sum uint64) float64 {
 // on the way that the record takes (Saabas: "Interpreting random forests", 2014); changes add up in shares and are then
 // stretched, all alike, to add up in log-odds.
 func (f *Forest) Contributions(cells []float64, dst []float64) (start float64) {
-	var bins [2 * MaxColumns]uint8
+	var bins [places]uint8
 	f.place(cells, &bins)
 	dst = dst[:len(f.columns)]
 	clear(dst)
@@ -63,22 +73,18 @@ func (f *Forest) Contributions(cells []float64, dst []float64) (start float64) {
 	for _, i := range f.roots {
 		n := f.nodes[i]
 		for !n.leaf() {
-			if bins[n.ask&(2*MaxColumns-1)] <= n.cut() {
-				i++
-			} else {
-				i += int(n.skip())
-			}
+			i = n.next(i, &bins)
 			next := f.nodes[i]
-			dst[n.column()] += float64(next.value) - float64(n.value) // whole numbers: exact
+			dst[n.column()] += float64(shares[next.share]) - float64(shares[n.share]) // whole numbers: exact
 			n = next
 		}
-		sum += uint64(n.value)
+		sum += uint64(shares[n.share])
 	}
 	start = f.logit(f.start)
 	var stretch float64
 	if sum == f.start { // the derivative of logit
 		rest := uint64(len(f.roots))*full - sum
-		stretch = 1/(float64(sum)+.5) + 1/(float64(rest)+.5)
+		stretch = 1/float64(sum) + 1/float64(rest)
 	} else {
 		stretch = (f.logit(sum) - start) / (float64(sum) - float64(f.start))
 	}

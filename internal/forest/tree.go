@@ -5,27 +5,70 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"weir/internal/bayes"
 )
 
-// A node of a tree. The left child of a split is the next node, the right child comes skip nodes later; a leaf has no skip.
+// A node of a tree. The left child of a split is the next node, the right child comes skip nodes later.
 type node struct {
-	// ask is twice the column, plus one if what is missing goes right.
+	// ask is where [Forest.place] puts the bin that the node looks at: at twice the column, plus one if what is missing
+	// goes right. A node with the bit alone sends only one bin to the left, and what is missing to the right.
 	ask uint16
-	// value is the smoothed share of bad among the rows of the node, in units of 1/full.
-	value uint16
-	// to is skip<<8 | cut: bins up to cut go left.
+	// share is the smoothed share of bad among the rows of the node, by its place in the list of shares.
+	share uint8
+	// to is skip<<8 | cut: bins up to cut go left. In a leaf it is 0, and ask is nowhere.
 	to uint32
 }
 
 const (
-	full    = math.MaxUint16
+	alone   = 1 << 13
+	places  = 1 << 13
+	nowhere = places - 1 // where the bin is above all cuts: a leaf leads to itself
 	maxSkip = 1<<24 - 1
 )
 
-func (n node) leaf() bool  { return n.to < 1<<8 }
-func (n node) skip() int32 { return int32(n.to >> 8) }
+func (n node) leaf() bool  { return n.to == 0 }
+func (n node) skip() int   { return int(n.to >> 8) }
 func (n node) cut() uint8  { return uint8(n.to) }
-func (n node) column() int { return int(n.ask >> 1) }
+func (n node) column() int { return int(n.ask &^ alone >> 1) }
+
+// next returns where a record goes from the node, which is at i; a leaf leads to itself. It does without a branch, as
+// nobody could foretell which way one goes.
+func (n node) next(i int, bins *[places]uint8) int {
+	cut := n.cut()
+	exact := cut & -uint8(n.ask/alone) // cut for a node with the bit alone, otherwise 0
+	step := 1
+	if bins[n.ask%places]^exact > cut^exact {
+		step = n.skip()
+	}
+	return i + step
+}
+
+// Shares of bad are kept as one of 256, evenly spaced in log-odds between −maxLogit and maxLogit: a step changes the odds
+// by 9 %, much less than one tree differs from another. They are in units of 1/full, so sums of them are exact.
+const (
+	full     = 1 << 30
+	maxLogit = 11
+)
+
+var shares = func() (out [256]uint32) {
+	for i := range 128 {
+		x := float64(2*i-255) / 255 * maxLogit
+		out[i] = uint32(math.Round(bayes.Logistic(x) * full))
+		out[255-i] = full - out[i]
+	}
+	return out
+}()
+
+// nearest returns the place of the share that is nearest to one.
+func nearest(share float64) uint8 {
+	want := uint32(math.Round(share * full))
+	i, _ := slices.BinarySearch(shares[:], want)
+	if i == len(shares) || i > 0 && want-shares[i-1] < shares[i]-want {
+		i--
+	}
+	return uint8(i)
+}
 
 // smoothing is how many rows the share of its parent counts as in that of a node. More of it costs ranking, none would
 // make scores infinite.
@@ -101,7 +144,7 @@ func (g *grower) tree(number uint64) []node {
 	return slices.Clone(g.nodes)
 }
 
-// A split sends the rows whose bins are up to cut to the left, and what is missing where ask says.
+// A split is what a node will ask, and what goes left by it.
 type split struct {
 	ask       uint16
 	cut       uint8
@@ -113,7 +156,7 @@ type split struct {
 func (g *grower) grow(rows []entry, good, bad int64, parent float64, live, depth int) {
 	share := (float64(bad) + float64(smoothing*one*parent)) / (float64(good+bad) + smoothing*one)
 	at := len(g.nodes)
-	g.nodes = append(g.nodes, node{value: uint16(math.Round(share * full))})
+	g.nodes = append(g.nodes, node{ask: nowhere, share: nearest(share)})
 	if good == 0 || bad == 0 || depth >= MaxDepth || at >= maxSkip-4*MaxDepth || len(rows) > 4096 && g.ctx.Err() != nil {
 		return
 	}
@@ -129,12 +172,18 @@ func (g *grower) grow(rows []entry, good, bad int64, parent float64, live, depth
 
 // partition puts the rows that go left before the others and returns how many they are.
 func (g *grower) partition(rows []entry, s split) int {
-	bins := g.t.bins[s.ask>>1]
-	right := s.ask&1 == 1
+	bins := g.t.bins[s.ask&^alone>>1]
+	var left [256]bool
+	for b := range left {
+		left[b] = b <= int(s.cut)
+		if s.ask&alone != 0 {
+			left[b] = b == int(s.cut)
+		}
+	}
+	left[0] = s.ask&(alone|1) == 0
 	n, m := 0, 0
 	for _, e := range rows {
-		b := bins[e.row]
-		if b <= s.cut && !(b == 0 && right) {
+		if left[bins[e.row]] {
 			rows[n] = e
 			n++
 		} else {
@@ -183,6 +232,7 @@ func (g *grower) consider(j int32, rows []entry, good, bad int64, best *split) b
 	left, right := uint16(j)<<1, uint16(j)<<1|1 // where what is missing goes
 	var lg, lb int64                            // in the bins up to before
 	before, differ := 0, false
+	category := g.t.scales[j].category
 	for w := range g.seen {
 		for m := g.seen[w]; m != 0; m &= m - 1 {
 			b := w<<6 + bits.TrailingZeros64(m)
@@ -197,6 +247,9 @@ func (g *grower) consider(j int32, rows []entry, good, bad int64, best *split) b
 				best.improve(left, cut, lg, lb, good, bad)
 			default:
 				best.improve(right, cut, lg, lb, good, bad)
+			}
+			if category && before > 0 { // the first is alone already
+				best.improve(left|alone, uint8(b), g.mass[b][0], g.mass[b][1], good, bad)
 			}
 			lg += g.mass[b][0]
 			lb += g.mass[b][1]

@@ -14,9 +14,7 @@ odds = (1.2 * (np.log(size) - 6) * np.where(kind % 3 == 0, 1, -.6) + 1.5 * ((too
         + .8 * (kind % 4 == 1) + .4 * noise[:, 0] - 1.2)
 bad = (g.uniform(size=n) < 1 / (1 + np.exp(-1.5 * odds))).astype(int)
 tr, te = np.arange(n) < n // 2, np.arange(n) >= n // 2
-# Ours puts categories in the order of their share of bad and then splits that order, so the other gets the same.
-share = np.array([(bad[tr & (kind == k)].sum() + bad[tr].mean()) / ((tr & (kind == k)).sum() + 1) for k in range(12)])
-X = np.c_[port, size, took, noise, share[kind]]
+X = np.c_[port, size, took, noise, np.eye(12)[kind]]
 auc = [roc_auc_score(bad[te], RandomForestClassifier(random_state=s).fit(X[tr], bad[tr]).predict_proba(X[te])[:, 1])
        for s in range(20)]
 print(f'# AUC of the second half by RandomForestClassifier on the first, mean of 20 seeds (sd {np.std(auc):.4f}):')
