@@ -161,17 +161,17 @@ func (e *edit) has(key uint64, bad bool) (n uint32, tells bool) {
 }
 
 func (e *edit) learn(r journalEntry) {
-	if n, _ := e.has(r.key, r.bad); n > 0 {
-		e.report.Known++
-		return
-	}
 	other := r
 	other.bad = !r.bad
-	for n, _ := e.has(r.key, other.bad); n > 0; n-- {
+	for n, _ := e.has(r.key, other.bad); n > 0; n-- { // also where it was learned with both labels
 		if !e.take(other) {
 			break
 		}
 		e.report.Corrected++
+	}
+	if n, _ := e.has(r.key, r.bad); n > 0 {
+		e.report.Known++
+		return
 	}
 	e.count(r, 1)
 	e.f.seen.add(r.key, r.bad, 1)
