@@ -54,7 +54,7 @@ func (b *bench) labels(ctx context.Context) error {
 	for seed := range seeds {
 		r, err := set.Mail(ctx, b.weir, b.dir, uint64(seed+1))
 		if err != nil {
-			b.notes = append(b.notes, fmt.Sprintf("Mail was not measured: %s.", firstLine(err)))
+			b.notes = append(b.notes, fmt.Sprintf("Mail was not measured: %s.", lastLine(err)))
 			mails = nil
 			break
 		}
@@ -74,6 +74,12 @@ func (b *bench) labels(ctx context.Context) error {
 func firstLine(err error) string {
 	s, _, _ := strings.Cut(err.Error(), "\n")
 	return s
+}
+
+// lastLine is where a program says what was wrong in the end.
+func lastLine(err error) string {
+	s := strings.TrimSpace(err.Error())
+	return s[strings.LastIndexByte(s, '\n')+1:]
 }
 
 func printResult(r *labels.Result) {
@@ -275,8 +281,8 @@ func (b *bench) peerScored(solver string) string {
 
 // ablate trains each learner by itself where `auto` had the choice.
 func (b *bench) ablate(ctx context.Context, set *labels.Set, all []*labels.Result) error {
-	fmt.Print("\n`weir train --learner ONE`, on the test records; * is what `auto` takes, by log loss on held-back training records:\n\n" +
-		"| records | learner | held back: log loss | AP | test: AP | F1 | false positives at 95 % recall | calibration error |\n|---|---|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Print("\n`weir train --learner ONE`, on the test records; * is what `auto` takes, by log loss on held-back training records (its\n" +
+		"training is that of all of them):\n\n| records | learner | held back: log loss | AP | test: AP | F1 | false positives at 95 % recall | calibration error | training |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	for i, r := range all {
 		if strings.HasPrefix(r.Name, "mail-") && r.Name != "mail-1" {
 			continue
@@ -301,8 +307,8 @@ func (b *bench) ablate(ctx context.Context, set *labels.Set, all []*labels.Resul
 					return err
 				}
 			}
-			fmt.Printf("| %s | %s%s | %.4f | %.4f | %.4f | %.4f | %.4f | %.4f |\n", r.Name, t.Learner, mark, t.LogLoss, t.AveragePrecision,
-				x.AveragePrecision, x.F1, x.FPR95, x.ECE)
+			fmt.Printf("| %s | %s%s | %.4f | %.4f | %.4f | %.4f | %.4f | %.4f | %.1f s |\n", r.Name, t.Learner, mark, t.LogLoss, t.AveragePrecision,
+				x.AveragePrecision, x.F1, x.FPR95, x.ECE, x.Train.Seconds())
 		}
 	}
 	return nil

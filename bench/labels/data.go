@@ -3,8 +3,10 @@ package labels
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +41,38 @@ func (s *Set) Lines(ctx context.Context, weir, dir, set string, more ...string) 
 		return nil, err
 	}
 	return s.run(ctx, weir, dir, p, more...)
+}
+
+// EvaluateLines returns what weir evaluate says of a filter on the test records of one of LineSets. Judge says it of the same
+// records with a program that shares no code with weir.
+func (s *Set) EvaluateLines(ctx context.Context, weir, filter, set string) (Judgement, error) {
+	from := s.LinesDir(set)
+	var out bytes.Buffer
+	if _, err := process(ctx, &out, weir, "evaluate", "--json", "--filter", filter,
+		"--good", filepath.Join(from, "test.good.txt.gz"), "--bad", filepath.Join(from, "test.bad.txt.gz")); err != nil {
+		return Judgement{}, fmt.Errorf("cannot evaluate on %s: %w", set, err)
+	}
+	type figure struct {
+		Value float64 `json:"value"`
+	}
+	var x struct {
+		Good             int    `json:"good"`
+		Bad              int    `json:"bad"`
+		F1               figure `json:"f1"`
+		Accuracy         figure `json:"accuracy"`
+		FPR              figure `json:"fpr"`
+		AveragePrecision figure `json:"average_precision"`
+		FPR95            figure `json:"fpr_at_95_recall"`
+		Reliability      struct {
+			ECE   float64 `json:"ece"`
+			Brier float64 `json:"brier"`
+		} `json:"reliability"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &x); err != nil {
+		return Judgement{}, fmt.Errorf("cannot read what weir evaluate --json says: %w", err)
+	}
+	return Judgement{Good: x.Good, Bad: x.Bad, F1: x.F1.Value, Accuracy: x.Accuracy.Value, FalsePositives: x.FPR.Value,
+		AveragePrecision: x.AveragePrecision.Value, FPR95: x.FPR95.Value, ECE: x.Reliability.ECE, Brier: x.Reliability.Brier}, nil
 }
 
 func present(files ...string) error {
