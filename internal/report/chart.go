@@ -100,7 +100,7 @@ func (c *chart) scale() {
 		c.YTo = math.Pow(10, math.Ceil(math.Log10(top)+.05))
 		return
 	}
-	step := niceStep(top, 4)
+	step := niceStep(top, 5)
 	c.YTo = math.Ceil(top*1.02/step) * step
 }
 
@@ -164,7 +164,8 @@ type drawing struct {
 	Table          table
 }
 
-type shade struct{ X, Width, Role, Name string }
+// A shade is a stretch as it is drawn. Label, if any, stands beside it at At.
+type shade struct{ X, Width, Role, Label, At, Side string }
 
 type drawnPath struct {
 	Role, Kind, D string
@@ -187,9 +188,20 @@ func (c *chart) draw() drawing {
 	}
 	d.YTicks = c.yTicks()
 	seen := map[string]bool{}
+	alone := map[string]int{}
+	for _, s := range c.Spans {
+		alone[s.Role]++
+	}
 	for _, s := range c.Spans {
 		from, to := clamp((s.From-c.XFrom)/(c.XTo-c.XFrom)), clamp((s.To-c.XFrom)/(c.XTo-c.XFrom))
-		d.Shades = append(d.Shades, shade{c.place(s.From), strconv.FormatFloat(100*(to-from), 'f', 2, 64) + "%", s.Role, s.Name})
+		x := shade{X: c.place(s.From), Width: strconv.FormatFloat(100*(to-from), 'f', 2, 64) + "%", Role: s.Role}
+		if alone[s.Role] == 1 && s.Role == "window" {
+			x.Label, x.At = s.Name, c.place(s.To)
+			if from > .8 {
+				x.At, x.Side = x.X, "left"
+			}
+		}
+		d.Shades = append(d.Shades, x)
 		if !seen[s.Role] && s.Name != "" {
 			seen[s.Role] = true
 			d.Kinds = append(d.Kinds, s)
@@ -268,13 +280,10 @@ func (c *chart) area(b *strings.Builder, s *series) {
 
 // steps draws a count that holds up to each x and falls there.
 func (c *chart) steps(b *strings.Builder, s *series) {
-	pen := -1
+	pen, end := -1, 0
 	for i, y := range s.Y {
 		if math.IsNaN(y) || c.Log && y < 1 {
-			if pen >= 0 {
-				fmt.Fprintf(b, "H%dV%d", c.px(c.X[i-1]), fieldHeight)
-			}
-			return
+			break
 		}
 		h := c.py(y)
 		switch {
@@ -283,7 +292,10 @@ func (c *chart) steps(b *strings.Builder, s *series) {
 		case h != pen:
 			fmt.Fprintf(b, "H%dV%d", c.px(c.X[i-1]), h)
 		}
-		pen = h
+		pen, end = h, i
+	}
+	if pen >= 0 {
+		fmt.Fprintf(b, "H%d", c.px(c.X[end]))
 	}
 }
 
@@ -312,7 +324,7 @@ func (c *chart) yTicks() []gridline {
 			add(float64(i)/5, fmt.Sprintf("%d %%", i*20))
 		}
 	default:
-		step := niceStep(c.YTo, 4)
+		step := niceStep(c.YTo, 5)
 		for i := 0; float64(i)*step <= c.YTo*1.001; i++ {
 			add(float64(i)*step, compact(float64(i)*step))
 		}

@@ -22,7 +22,7 @@ func timesChart(r *hunt.Result) *chart {
 			left[at]++
 		}
 	}
-	c := &chart{ID: "times", Time: true, XName: "time", YName: "events per " + length(t.Width), Width: seconds(t.Width), zone: r.Zone,
+	c := &chart{ID: "times", Time: true, XName: "time", YName: "events per " + each(t.Width), Width: seconds(t.Width), zone: r.Zone,
 		Title: "All of the logs",
 		Series: []series{
 			{Name: "all events", Role: "all", Kind: "bars", Y: floats(t.Counts)},
@@ -41,12 +41,12 @@ func timesChart(r *hunt.Result) *chart {
 		c.Spans = append(c.Spans, stretch{seconds(w.From), seconds(w.To), "window", "the window"})
 	}
 	busiest, at := peak(t.Counts)
-	c.Says = fmt.Sprintf("Events per %s from %s. Busiest is the bin from %s with %s.", length(t.Width), spanText(r.Covered, r.Zone),
+	c.Says = fmt.Sprintf("Events per %s from %s. Busiest is the bin from %s with %s.", each(t.Width), spanText(r.Covered, r.Zone),
 		at2(t.From+int64(at)*t.Width, r.Zone), plural(busiest, "event"))
 	return c
 }
 
-func at2(ns int64, zone *time.Location) string { return at(ns, zone).Format("2 Jan 2006, 15:04") }
+func at2(ns int64, zone *time.Location) string { return at(ns, zone).Format(toTheMinute) }
 
 func peak(counts []int64) (most int64, at int) {
 	for i, n := range counts {
@@ -111,7 +111,7 @@ func windowChart(r *hunt.Result) *chart {
 			loud[at]++
 		}
 	}
-	c := &chart{ID: "window", Time: true, XName: "time", YName: "events per " + length(width), Width: seconds(width), zone: r.Zone,
+	c := &chart{ID: "window", Time: true, XName: "time", YName: "events per " + each(width), Width: seconds(width), zone: r.Zone,
 		Title: "The window", Series: []series{
 			{Name: "suspicious", Role: "all", Kind: "bars", Y: floats(all)},
 			{Name: "left by the funnel", Role: "left", Kind: "bars", Y: floats(left)},
@@ -129,7 +129,7 @@ func windowChart(r *hunt.Result) *chart {
 		}
 	}
 	most, at := peak(left)
-	c.Says = fmt.Sprintf("Suspicious events per %s. ", length(width))
+	c.Says = fmt.Sprintf("Suspicious events per %s. ", each(width))
 	if most > 0 {
 		c.Says += fmt.Sprintf("Most that the funnel left are in the bin from %s: %s.", at2(from+int64(at)*width, r.Zone), plural(most, "event"))
 	} else {

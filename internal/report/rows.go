@@ -33,14 +33,14 @@ const (
 
 // rows is the list of suspects.
 type rows struct {
-	HTML               template.HTML
-	Shown, Total       int
-	Left               string // how many more rows there are, in words
-	Events             string
-	Verdicts           []choice
-	Files              []choice
-	FilesLeft          int
-	From, To, HullText string // of the pictures
+	HTML         template.HTML
+	Shown, Total int
+	Left         string // how many more rows there are, in words
+	Events       string
+	Verdicts     []choice
+	Files        []choice
+	FilesLeft    int
+	Hull         string // what the pictures reach over
 }
 
 // A choice is something that the list can be narrowed to.
@@ -70,10 +70,11 @@ type row struct {
 }
 
 type clue struct {
-	Vote, Side, Bar, From string // the bar's width and start, in percent
-	Token                 string
-	Bad, Good, Weight     string
-	Title                 string
+	Vote, Side        string
+	Bar, From, Zero   string // the bar's width, its start and where its axis stands
+	Token             string
+	Bad, Good, Weight string
+	Title             string
 }
 
 type example struct{ Place, Time, Client, Raw, Score string }
@@ -84,7 +85,7 @@ var marks = map[hunt.Verdict]string{hunt.VerdictBad: "▲", hunt.VerdictNovel: "
 // newRows draws the first rows, as many as the bounds allow.
 func newRows(r *hunt.Result, folds []hunt.Fold) (rows, error) {
 	h := hull(r)
-	out := rows{Total: len(folds), From: at2(h.From, r.Zone), To: at2(h.To, r.Zone), HullText: spanText(h, r.Zone)}
+	out := rows{Total: len(folds), Hull: spanText(h, r.Zone)}
 	events := 0
 	for i := range folds {
 		events += len(folds[i].Members)
@@ -220,17 +221,20 @@ func (x *row) clues(evidence []hunt.Evidence) {
 	x.More = max(0, len(kept)-maxClues)
 	kept = kept[:min(len(kept), maxClues)]
 	slices.SortStableFunc(kept, func(a, b hunt.Evidence) int { return cmp.Compare(math.Abs(b.Vote), math.Abs(a.Vote)) })
-	widest := 0.0
+	widest, zero := 0.0, 0.0
 	for _, e := range kept {
 		widest = max(widest, math.Abs(e.Vote))
+		if e.Vote < 0 {
+			zero = 50
+		}
 	}
 	for _, e := range kept {
-		width := 50 * math.Abs(e.Vote) / widest
-		c := clue{Vote: signed(e.Vote), Side: "pro", Bar: fmt.Sprintf("%.1f%%", width), From: "50%", Token: shown(e.Token, maxToken),
+		width := (100 - zero) * math.Abs(e.Vote) / widest
+		c := clue{Vote: signed(e.Vote), Side: "pro", Bar: fmt.Sprintf("%.1f%%", width), From: fmt.Sprintf("%.0f%%", zero), Zero: fmt.Sprintf("%.0f%%", zero), Token: shown(e.Token, maxToken),
 			Bad: shareOf(e.BadShare, e.Bad), Good: shareOf(e.GoodShare, e.Good), Weight: signed(e.Weight),
 			Title: fmt.Sprintf("in %s and %s", plural(int(e.Bad), "suspicious event"), plural(int(e.Good), "known good event"))}
 		if e.Vote < 0 {
-			c.Side, c.From = "con", fmt.Sprintf("%.1f%%", 50-width)
+			c.Side, c.From = "con", fmt.Sprintf("%.1f%%", zero-width)
 		}
 		x.Clues = append(x.Clues, c)
 		if e.Vote > 0 && len(x.Tags) < maxTags {

@@ -58,10 +58,20 @@ func (p pace) floor(t time.Time) time.Time {
 	case p.days > 0:
 		return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, t.Location()).Add(t.Sub(time.Date(y, m, d, 0, 0, 0, 0, t.Location())).Truncate(p.every))
+	if hours := int(p.every / time.Hour); hours > 0 {
+		return time.Date(y, m, d, t.Hour()-t.Hour()%hours, 0, 0, 0, t.Location())
+	}
+	return t.Truncate(p.every) // zones are whole minutes apart, and quarters of an hour as a rule
 }
 
+// next goes on by the clock on the wall: after noon comes midnight on the days, too, on which clocks change.
 func (p pace) next(t time.Time) time.Time {
+	if hours := int(p.every / time.Hour); hours > 0 {
+		y, m, d := t.Date()
+		if next := time.Date(y, m, d, t.Hour()+hours, 0, 0, 0, t.Location()); next.After(t) {
+			return next
+		}
+	}
 	if p.every > 0 {
 		return t.Add(p.every)
 	}

@@ -21,6 +21,7 @@ func plural[N int | int64](n N, noun string) string {
 
 const (
 	toTheSecond = "2 Jan 2006, 15:04:05"
+	toTheMinute = "2 Jan 2006, 15:04"
 	ofTheDay    = "15:04:05"
 )
 
@@ -29,13 +30,33 @@ func at(ns int64, zone *time.Location) time.Time { return time.Unix(0, ns).In(zo
 // spanText writes a span: "25 Feb 2026, 01:30:00 to 04:30:59".
 func spanText(s hunt.Span, zone *time.Location) string {
 	from, to := at(s.From, zone), at(s.To, zone)
+	whole, clock := toTheSecond, ofTheDay
+	if from.Second() == 0 && (to.Second() == 0 || to.Second() == 59) && s.Length() > int64(time.Minute) {
+		whole, clock = toTheMinute, "15:04" // 04:30:59 is the end of 04:30
+	}
 	switch {
 	case s.From/1e9 == s.To/1e9:
-		return from.Format(toTheSecond)
+		return from.Format(whole)
 	case from.Format(time.DateOnly) == to.Format(time.DateOnly):
-		return from.Format(toTheSecond) + " to " + to.Format(ofTheDay)
+		return from.Format(whole) + " to " + to.Format(clock)
 	}
-	return from.Format(toTheSecond) + " to " + to.Format(toTheSecond)
+	return from.Format(whole) + " to " + to.Format(whole)
+}
+
+// each writes a width as in "events per hour".
+func each(ns int64) string {
+	switch s := length(ns); s {
+	case "1 d":
+		return "day"
+	case "1 h":
+		return "hour"
+	case "1 min":
+		return "minute"
+	case "1 s":
+		return "second"
+	default:
+		return s
+	}
 }
 
 // length writes a duration in its two largest units.

@@ -42,6 +42,8 @@ let zone = island.zone;
 try { new Intl.DateTimeFormat("en", { timeZone: zone }); } catch { zone = "UTC"; }
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
+const parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
 const palette = { all: "all", left: "left", bad: "bad", clean: "good", main: "good" };
 
 // draw lays uPlot over the drawing that came with the page, with the same axes, so that nothing moves.
@@ -59,19 +61,19 @@ function draw(box, c) {
     });
     data.push(c.log ? s.y.map((y) => (y === null || y < 1 ? null : y)) : s.y);
   }
-  const axis = { stroke: () => colour("soft"), font: "12px " + getComputedStyle(document.body).fontFamily, ticks: { show: false } };
+  const axis = { stroke: () => colour("soft"), font: font(1), ticks: { show: false } };
   const grid = { stroke: () => colour("grid"), width: 1 };
   const size = () => ({ width: box.clientWidth, height: box.clientHeight });
   const u = new uPlot({
-    ...size(), padding: [10, 8, 0, 0], legend: { show: false }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), zone),
+    ...size(), padding: [10, 20, 0, 0], legend: { show: false }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), zone),
     cursor: { y: false, points: { show: (_, i) => series[i].width > 0 && !c.series[i - 1].mute }, drag: { x: true, y: false, dist: 6 }, focus: { prox: -1 } },
     scales: {
       x: { time: !!c.time, range: (_, lo, hi) => (lo === c.x[0] && hi === c.x.at(-1) ? [c.from, c.to] : [lo, hi]) },
       y: { distr: c.log ? 3 : 1, range: c.log ? [.7, c.top] : [0, c.top] },
     },
     axes: [
-      { ...axis, size: 26, gap: 5, grid: { show: false }, space: 90, values: c.unit ? (_, v) => v.map((x) => share.format(x)) : c.time ? undefined : (_, v) => v.map((x) => count.format(x)) },
-      { ...axis, size: 44, gap: 4, grid, space: 34, values: (_, v) => v.map((y) => label(y, c)) },
+      { ...axis, size: 26, gap: 5, grid: { show: false }, space: 90, values: (_, at, __, ___, incr) => c.time ? times(at, incr) : at.map((x) => (c.unit ? share : count).format(x).replace("-", "−")) },
+      { ...axis, size: 44, gap: 4, grid, space: 34, values: (_, at) => at.map((y) => label(y, c)), splits: c.log ? () => powers(c.top) : undefined, filter: (_, at) => at },
     ],
     series, hooks: { drawClear: [(u) => under(u, c)], draw: [(u) => over(u, c)], setCursor: [(u) => point(u, c, tip)], setScale: [(u, k) => { if (k === "x") zoomed(u, c, back); }] },
   }, data, box);
@@ -106,9 +108,26 @@ function areaOf(c) {
   };
 }
 
+// times writes ticks: the time of day, and the day where one begins.
+function times(at, incr) {
+  return at.map((t) => {
+    const d = Object.fromEntries(parts.formatToParts(t * 1e3).map((p) => [p.type, p.value]));
+    const midnight = d.hour === "00" && d.minute === "00" && d.second === "00";
+    if (incr >= 360 * 86400) return d.year;
+    if (incr >= 28 * 86400) return d.month + " " + d.year;
+    if (midnight || incr >= 86400) return d.day + " " + d.month;
+    return d.hour + ":" + d.minute + (incr < 60 ? ":" + d.second : "");
+  });
+}
+
+function powers(top) {
+  const at = [];
+  for (let y = 1; y <= top * 1.001; y *= 10) at.push(y);
+  return at;
+}
+
 function label(y, c) {
   if (c.unit) return share.format(y);
-  if (c.log && Math.abs(Math.log10(y) - Math.round(Math.log10(y))) > 1e-9) return "";
   for (const [is, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (y >= is) return count.format(y / is) + unit;
   return count.format(y);
 }
@@ -130,6 +149,11 @@ function under(u, c) {
       ctx.lineWidth = devicePixelRatio;
       ctx.strokeRect(a, top, b - a, height);
       ctx.globalAlpha = 1;
+      const r = devicePixelRatio, right = a < left + width * .8;
+      ctx.fillStyle = colour("bad");
+      ctx.font = font(r);
+      ctx.textAlign = right ? "left" : "right";
+      if (c.spans.filter((x) => x.role === s.role).length === 1) ctx.fillText(s.name, right ? b + 6 * r : a - 6 * r, top + 10 * r);
     }
   }
   ctx.restore();
@@ -142,7 +166,7 @@ function over(u, c) {
   ctx.lineWidth = r;
   ctx.strokeStyle = ctx.fillStyle = colour("soft");
   ctx.setLineDash([3 * r, 3 * r]);
-  ctx.font = `${12 * r}px ${getComputedStyle(document.body).fontFamily}`;
+  ctx.font = font(r);
   for (const m of c.marks || []) {
     const x = Math.round(u.valToPos(m.x, "x", true)) + .5;
     if (x < left || x > left + width) continue;
@@ -164,6 +188,8 @@ function over(u, c) {
   }
   ctx.restore();
 }
+
+const font = (r) => `${12 * r}px ${getComputedStyle(document.body).fontFamily}`;
 
 function line(ctx, x0, y0, x1, y1) {
   ctx.beginPath();
