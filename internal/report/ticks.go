@@ -34,7 +34,6 @@ func (c *chart) timeTicks() []gridline {
 		}
 	}
 	var out []gridline
-	lastDay := ""
 	for t := p.floor(from); !t.After(to) && len(out) <= 2*maxTicks; t = p.next(t) {
 		if t.Before(from) {
 			continue
@@ -43,7 +42,7 @@ func (c *chart) timeTicks() []gridline {
 		if len(out)%2 == 1 {
 			class = "spare"
 		}
-		out = append(out, gridline{At: c.place(float64(t.Unix())), Text: p.text(t, &lastDay), Class: class})
+		out = append(out, gridline{At: c.place(float64(t.Unix())), Text: p.text(t), Class: class})
 	}
 	return out
 }
@@ -78,8 +77,8 @@ func (p pace) next(t time.Time) time.Time {
 	return t.AddDate(0, p.months, p.days)
 }
 
-// text writes a tick: the time, with the day where a new one starts.
-func (p pace) text(t time.Time, lastDay *string) string {
+// text writes a tick: the time, or the day where one starts.
+func (p pace) text(t time.Time) string {
 	switch {
 	case p.months >= 12:
 		return t.Format("2006")
@@ -88,15 +87,11 @@ func (p pace) text(t time.Time, lastDay *string) string {
 	case p.days > 0:
 		return t.Format("2 Jan")
 	}
-	today := t.Format("2 Jan")
-	clock := "15:04"
+	if t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 {
+		return t.Format("2 Jan")
+	}
 	if p.every < time.Minute {
-		clock = ofTheDay
+		return t.Format(ofTheDay)
 	}
-	if t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 && *lastDay != "" && *lastDay != today {
-		*lastDay = today
-		return today
-	}
-	*lastDay = today
-	return t.Format(clock)
+	return t.Format("15:04")
 }
