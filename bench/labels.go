@@ -216,7 +216,7 @@ func (b *bench) lineSpeed(ctx context.Context, set *labels.Set) error {
 	from := set.LinesDir("csic2010")
 	file := func(name string) string { return filepath.Join(from, name+".txt.gz") }
 	filter := filepath.Join(b.dir, "lines.weir")
-	took := map[string][]float64{}
+	took, cpu := map[string][]float64{}, map[string][]float64{}
 	var fit, score []float64
 	var peak int64
 	for range runs {
@@ -234,6 +234,7 @@ func (b *bench) lineSpeed(ctx context.Context, set *labels.Set) error {
 		}
 		fit, score = append(fit, t.took.Seconds()), append(score, s.took.Seconds())
 		took["weir"] = append(took["weir"], (t.took + s.took).Seconds())
+		cpu["weir"] = append(cpu["weir"], (t.cpu + s.cpu).Seconds())
 		peak = max(peak, t.peak, s.peak)
 		for _, solver := range solvers {
 			p, err := start(ctx, b.dir, nil, io.Discard, peerPython, append([]string{"-B", b.peerScript("lines.py"), from, b.peerScored(solver), "--solver", solver}, sample...)...)
@@ -241,28 +242,30 @@ func (b *bench) lineSpeed(ctx context.Context, set *labels.Set) error {
 				return err
 			}
 			took[solver] = append(took[solver], p.took.Seconds())
+			cpu[solver] = append(cpu[solver], p.cpu.Seconds())
 		}
 	}
-	fmt.Printf("\ncsic2010, training and scoring, whole processes, turn by turn, median of %d:\n\n| | wall | | F1 | AP |\n|---|--:|---|--:|--:|\n", runs)
+	fmt.Printf("\ncsic2010, training and scoring, whole processes, turn by turn, median of %d:\n\n| | wall | | processors | F1 | AP |\n|---|--:|---|--:|--:|--:|\n", runs)
 	j, err := set.Judge(ctx, filepath.Join(b.dir, "lines.scored"))
 	if err != nil {
 		return err
 	}
 	own := median(took["weir"])
-	fmt.Printf("| weir (training %.2f s, scoring %.2f s; peak memory %s) | %.2f s | %s | %.4f | %.4f |\n", median(fit), median(score), megabytes(peak), own,
-		seconds(took["weir"]), j.F1, j.AveragePrecision)
+	fmt.Printf("| weir (training %.2f s, scoring %.2f s; peak memory %s) | %.2f s | %s | %.2f s | %.4f | %.4f |\n", median(fit), median(score), megabytes(peak), own,
+		seconds(took["weir"]), median(cpu["weir"]), j.F1, j.AveragePrecision)
+	b.steady("training and scoring csic2010", took["weir"])
 	var ratios []string
 	for _, solver := range solvers {
 		p := median(took[solver])
 		if b.quick {
-			fmt.Printf("| scikit-learn, %s, a sample | %.2f s | | | |\n", solver, p)
+			fmt.Printf("| scikit-learn, %s, a sample | %.2f s | | %.2f s | | |\n", solver, p, median(cpu[solver]))
 			continue
 		}
 		j, err := set.Judge(ctx, b.peerScored(solver))
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| scikit-learn, %s | %.2f s | %s | %.4f | %.4f |\n", solver, p, seconds(took[solver]), j.F1, j.AveragePrecision)
+		fmt.Printf("| scikit-learn, %s | %.2f s | %s | %.2f s | %.4f | %.4f |\n", solver, p, seconds(took[solver]), median(cpu[solver]), j.F1, j.AveragePrecision)
 		ratios = append(ratios, fmt.Sprintf("%.1f × (solver %s, %.2f s against %.2f s)", p/own, solver, own, p))
 	}
 	switch {
@@ -369,6 +372,7 @@ func (b *bench) throughput(ctx context.Context) error {
 		}
 		none = append(none, p.took.Seconds())
 	}
+	b.steady("scoring the access log", took)
 	rate := float64(lines) / median(took)
 	fmt.Printf("\n`weir score --json` on %d generated access-log lines (%d MB), output through a pipe to nowhere; the filter has learned every tenth\n"+
 		"of them (%d bad) in %.1f s:\n\n| lines/s, median of %d | runs | peak memory | filter | one line | `--help` alone |\n|--:|--:|--:|--:|--:|--:|\n",
@@ -432,7 +436,7 @@ func everyTenth(dir, log string, kinds map[string]string) (size, lines int64, ba
 func (b *bench) training(ctx context.Context) error {
 	events := 10_000_000
 	if b.quick {
-		events = 100_000
+		events = 20_000
 	}
 	dir, _, _, err := b.generate(ctx, "many", "--events", strconv.Itoa(events), "--seed", "4")
 	if err != nil {
@@ -456,22 +460,6 @@ func (b *bench) training(ctx context.Context) error {
 	fmt.Printf("\n`weir train --truth` on %d generated records of nginx, auth.log and Zeek, %d of them bad:\n\n| wall | records/s | peak memory | tokens | filter | learner |\n"+
 		"|--:|--:|--:|--:|--:|---|\n", records, m.Bad)
 	fmt.Printf("| %.1f s | %.0f | %s | %d | %d KB | %s |\n", p.took.Seconds(), float64(records)/p.took.Seconds(), megabytes(p.peak), m.Tokens, info.Size()/1000, m.Learner)
-	b.row(fmt.Sprintf("training on %.1f M generated records: time, peak memory", float64(records)/1e6), "", "", "%.1f s, %s", p.took.Seconds(), megabytes(p.peak))
-	return nil
-}
-
-// report measures the page that `weir hunt --report` writes: its size and how long Chromium takes to paint it.
-//
-// NOT WRITTEN YET: it waits for `weir hunt --report`.
-func (b *bench) report(ctx context.Context) error {
-	var help bytes.Buffer
-	if _, err := start(ctx, b.dir, nil, &help, b.weir, "hunt", "--help"); err != nil {
-		return err
-	}
-	got := "not measured: weir hunt has no --report"
-	if strings.Contains(help.String(), "--report") {
-		got = "not measured: bench does not know how yet"
-	}
-	b.row("report of 1 M events: size; time to first paint in Chromium", "3 MB; 1 s", "1 MB; .3 s", "%s", got)
+	b.row(fmt.Sprintf("training on %.2g M generated records: time, peak memory", float64(records)/1e6), "", "", "%.1f s, %s", p.took.Seconds(), megabytes(p.peak))
 	return nil
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"time"
 )
 
 // A process is what a finished program used.
 type process struct {
 	took time.Duration // wall time of the whole process
+	cpu  time.Duration // of all processors
 	peak int64         // resident memory in bytes, 0 where the system does not tell
 }
 
@@ -29,6 +31,7 @@ func start(ctx context.Context, dir string, stdin io.Reader, stdout io.Writer, n
 		return p, fmt.Errorf("%s %.200q: %w\n%s", name, args, err, said[max(0, len(said)-2000):])
 	}
 	p.peak = peakMemory(cmd.ProcessState)
+	p.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return p, nil
 }
 
@@ -37,4 +40,11 @@ func megabytes(n int64) string {
 		return "not told by this system"
 	}
 	return fmt.Sprintf("%d MB", (n+500_000)/1_000_000)
+}
+
+// steady warns of wall times that differ too much: something else ran on the machine, and a ratio of them says little.
+func (b *bench) steady(what string, took []float64) {
+	if low, high := slices.Min(took), slices.Max(took); high > 1.25*low {
+		b.notes = append(b.notes, fmt.Sprintf("**Unsteady**: %s took from %.2f s to %.2f s in the same run. Measure again on a machine that does nothing else.", what, low, high))
+	}
 }
