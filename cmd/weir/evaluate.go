@@ -38,10 +38,14 @@ files it names are good. Instead of it, --good and --bad name files of one label
 	f.applyFlags.add(cmd)
 	f.labelFlags.add(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "write the figures and curves as JSON (docs/json.md)")
+	cmd.Flags().StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
 	return cmd
 }
 
 func runEvaluate(ctx context.Context, s *streams, f *evaluateFlags, args []string) error {
+	if err := checkReport(f.report); err != nil {
+		return usageError{err}
+	}
 	fl, enrichment, err := f.applyFlags.open()
 	if err != nil {
 		return err
@@ -74,6 +78,9 @@ func runEvaluate(ctx context.Context, s *streams, f *evaluateFlags, args []strin
 	}
 	e, err := eval.Evaluate(samples, eval.Options{Seed: 1})
 	if err != nil {
+		return err
+	}
+	if err := reportEvaluation(s, f.report, e); err != nil {
 		return err
 	}
 	if f.json {

@@ -1,77 +1,17 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"weir/internal/eval"
 	"weir/internal/hunt"
 	"weir/internal/report"
 )
-
-// writeReport writes a report so that path holds either all of it or what it held before: into a file beside it, which takes
-// its place in the end.
-func writeReport(path string, render func(io.Writer) error) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("cannot write the report %q: %w", path, err)
-		}
-	}()
-	mode := fs.FileMode(0o600) // lines of logs are nobody else's business
-	switch info, err := os.Stat(path); {
-	case err == nil && info.IsDir():
-		return hintf(errors.New("this is a directory"), "Name a file in it, as --report %s.", filepath.Join(path, "report.html"))
-	case err == nil && !info.Mode().IsRegular():
-		return writeInto(path, render) // a device or a pipe is written, not replaced
-	case err == nil:
-		mode = info.Mode().Perm()
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // what a link points at is replaced, not the link
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".weir-report-*")
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return hintf(err, "There is no directory %s; make it first.", filepath.Dir(path))
-		}
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close() // the first error is the one to tell
-			_ = os.Remove(file.Name())
-		}
-	}()
-	out := bufio.NewWriter(file)
-	if err := render(out); err != nil {
-		return err
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	if err := file.Chmod(mode); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
-}
-
-// writeInto writes a report into what is there.
-func writeInto(path string, render func(io.Writer) error) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(render(file), file.Close())
-}
 
 // checkReport finds a report that cannot be written before the work is done.
 func checkReport(path string) error {
@@ -93,7 +33,19 @@ func reportHunt(s *streams, path, title string, r *hunt.Result) error {
 	if path == "" {
 		return nil
 	}
-	if err := writeReport(path, func(w io.Writer) error { return report.Hunt(w, r, reportOptions(title)) }); err != nil {
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, reportOptions(title)) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))
+	return nil
+}
+
+// reportEvaluation writes the page of an evaluation, if one is wanted, and says where it is.
+func reportEvaluation(s *streams, path string, e *eval.Evaluation) error {
+	if path == "" {
+		return nil
+	}
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Evaluation(w, e, reportOptions("")) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))

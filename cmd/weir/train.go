@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -303,35 +302,25 @@ func readFilter(name string) (*filter.Filter, error) {
 	return f, nil
 }
 
-// writeFilter writes a filter beside its place and then moves it there, so that there is never half of one.
+// writeFilter writes a filter and returns how large it is.
 func writeFilter(name string, f *filter.Filter) (size int64, err error) {
-	return writeWhole(name, func(w io.Writer) error { return f.Write(w) })
+	err = replaceFile(name, shared, func(w io.Writer) error {
+		n := counting{w: w}
+		err := f.Write(&n)
+		size = n.bytes
+		return err
+	})
+	return size, err
 }
 
-func writeWhole(name string, write func(io.Writer) error) (size int64, err error) {
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return 0, fmt.Errorf("cannot write %q: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-			err = fmt.Errorf("cannot write %q: %w", name, err)
-		}
-	}()
-	if err = write(file); err != nil {
-		return 0, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return 0, err
-	}
-	if err = file.Chmod(0o644); err != nil {
-		return 0, err
-	}
-	if err = file.Close(); err != nil {
-		return 0, err
-	}
-	return info.Size(), os.Rename(file.Name(), name)
+// counting counts what is written through it.
+type counting struct {
+	w     io.Writer
+	bytes int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.bytes += int64(n)
+	return n, err
 }

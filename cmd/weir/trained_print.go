@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"weir/internal/filter"
 	"weir/internal/term"
@@ -51,7 +50,7 @@ func printTrained(s *streams, f *filter.Filter, name string, size int64) error {
 	}
 	p.warnings(f.Warnings)
 	p.heading("Written", fmt.Sprintf("%s, %d KiB", term.Clean(name), (size+1023)>>10))
-	p.tip("weir score --filter "+shellWord(name)+" LOG...", "judge other records")
+	p.tip("weir score --filter "+term.Clean(shellQuote(name))+" LOG...", "judge other records")
 	return p.w.Flush()
 }
 
@@ -74,15 +73,4 @@ func (p *page) calibration(f *filter.Filter) {
 				100*b.High)
 		}
 	}
-}
-
-// shellWord is a file's name as a shell takes it.
-func shellWord(name string) string {
-	plain := strings.IndexFunc(name, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./+=@:,", r)
-	}) < 0
-	if plain && name != "" {
-		return name
-	}
-	return "'" + strings.ReplaceAll(term.Clean(name), "'", `'\''`) + "'"
 }
