@@ -736,3 +736,33 @@ func TestAveragePrecision(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestLearnFew: a few records learned since training are judged as they were learned, and hardly any others.
+func TestLearnFew(t *testing.T) {
+	files := examples(50, 2000, 500)
+	f := trained(t, files, TrainOptions{Learner: Linear})
+	missed := requests(rand.New(rand.NewPCG(51, 9)), 20, false) // like good ones, but for one thing
+	for i, l := range missed {
+		missed[i] = strings.Replace(l, "/item/", "/beta/", 1)
+	}
+	g, _ := learn(t, f, false, 1, file{"missed.log", Bad, missed})
+	bad := func(f *Filter, lines []string) (n int) {
+		j := f.NewJudge(enrichment())
+		eachEvent(t, f, []file{{"x.log", Good, lines}}, func(e *event.Event, _ Label) {
+			if j.Judge(e).Score > 0 {
+				n++
+			}
+		})
+		return n
+	}
+	good := requests(rand.New(rand.NewPCG(52, 9)), 1000, false)
+	if n := bad(f, missed); n > 3 {
+		t.Errorf("%d of %d missed records scored above 0 before they were learned", n, len(missed))
+	}
+	if n := bad(g, missed); n < 18 {
+		t.Errorf("%d of %d learned records score above 0", n, len(missed))
+	}
+	if before, after := bad(f, good), bad(g, good); after > before+10 {
+		t.Errorf("%d of %d good records scored above 0, %d after learning a few others", before, len(good), after)
+	}
+}

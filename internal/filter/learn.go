@@ -349,7 +349,15 @@ func (f *Filter) update(ctx context.Context, old *table) error {
 		rows.Bad = append(rows.Bad, r.bad)
 		rows.Offset = append(rows.Offset, r.grown)
 	}
-	w, err := linear.Update(ctx, base, rows, linear.Options{})
+	// What many records have taught is not for a few to turn: with all weights as easy to move, one missed record named bad
+	// made a tenth of ten thousand good ones bad, and thirty made all. Of thirty, √n finds 29 again and takes six good ones
+	// for bad, n finds 21 and takes none; n^¾ finds 26 and takes none.
+	stiff := make([]float64, len(f.table.keys))
+	for i := range stiff {
+		n := float64(f.table.good[i]) + float64(f.table.bad[i])
+		stiff[i] = 1 + math.Sqrt(n*math.Sqrt(n))
+	}
+	w, err := linear.Update(ctx, base, rows, stiff, linear.Options{})
 	if err != nil {
 		return err
 	}

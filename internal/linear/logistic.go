@@ -91,15 +91,44 @@ func Fit(ctx context.Context, r *Rows, use []int32, o Options) (*Weights, error)
 	return s.model, s.run(ctx)
 }
 
-// Update returns weights that start at base, which it leaves alone, and are moved as little as the rows demand: the same
-// minimum with ‖w − base‖² for ‖w‖². With no rows it is base again.
-func Update(ctx context.Context, base *Weights, r *Rows, o Options) (*Weights, error) {
-	m := &Weights{W: append(make([]float64, 0, max(len(base.W), r.Width)), base.W...), Bias: base.Bias}
-	for len(m.W) < r.Width {
-		m.W = append(m.W, 0)
+// Update returns weights that start at base, which it leaves alone, and are moved as little as the rows demand: the minimum of
+//
+//	½ Σ_f stiff_f·(w_f − base_f)² + Σ_i C·c_i·log(1 + e^{−y_i(w·x_i + b)})
+//
+// where the bias stays that of base. The stiffness of a feature should rise with the number of records that have taught base
+// its weight: without it a single row moves what it has in common with all others, and their scores with it. nil is 1 for
+// all. With no rows the weights are base again.
+func Update(ctx context.Context, base *Weights, r *Rows, stiff []float64, o Options) (*Weights, error) {
+	m := &Weights{W: make([]float64, max(len(base.W), r.Width)), Bias: base.Bias}
+	copy(m.W, base.W)
+	// In units of 1/√stiff it is a fit from zero, with the scores of base as offsets.
+	ease := make([]float64, len(m.W))
+	for f := range ease {
+		ease[f] = 1
+		if stiff != nil {
+			ease[f] = 1 / math.Sqrt(stiff[f])
+		}
 	}
-	s := newSolver(r, nil, m, o)
-	return s.model, s.run(ctx)
+	scaled := *r
+	scaled.Values, scaled.Offset = make([]float32, len(r.Values)), make([]float64, r.Len())
+	for i := range r.Len() {
+		scaled.Offset[i] = m.Score(r.Row(i))
+		if r.Offset != nil {
+			scaled.Offset[i] += r.Offset[i]
+		}
+	}
+	for k, f := range r.Features {
+		scaled.Values[k] = float32(float64(r.Values[k]) * ease[f])
+	}
+	s := newSolver(&scaled, nil, &Weights{W: make([]float64, len(m.W))}, o)
+	s.unbiased = true
+	if err := s.run(ctx); err != nil {
+		return m, err
+	}
+	for f, d := range s.model.W {
+		m.W[f] += float64(d * ease[f])
+	}
+	return m, nil
 }
 
 type solver struct {
@@ -110,6 +139,8 @@ type solver struct {
 	cost   float64
 	epochs int
 	moved  float64 // at most, in the last epoch
+	// unbiased leaves the bias at 0.
+	unbiased bool
 }
 
 func newSolver(r *Rows, use []int32, m *Weights, o Options) *solver {
@@ -177,6 +208,9 @@ func (s *solver) step(k, i int) float64 {
 	}
 	w := s.model.W
 	sum, norm := s.model.Bias, 1. // both with the bias
+	if s.unbiased {
+		norm = 0
+	}
 	if s.rows.Offset != nil {
 		sum += s.rows.Offset[i]
 	}
@@ -192,7 +226,9 @@ func (s *solver) step(k, i int) float64 {
 		for n, f := range features {
 			w[f] += float64(delta * float64(values[n]))
 		}
-		s.model.Bias += delta
+		if !s.unbiased {
+			s.model.Bias += delta
+		}
 	}
 	return math.Abs(d) / bound
 }

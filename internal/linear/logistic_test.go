@@ -172,14 +172,14 @@ func TestFitCopies(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	base := fit(t, oracleRows(), nil, Options{Cost: 1})
 	was := slices.Clone(base.W)
-	w, err := Update(context.Background(), base, &Rows{Start: []int32{0}, Width: 6}, Options{})
+	w, err := Update(context.Background(), base, &Rows{Start: []int32{0}, Width: 6}, nil, Options{})
 	if err != nil || !slices.Equal(w.W, base.W) || w.Bias != base.Bias {
 		t.Errorf("no rows: %+v, %v; the base is %+v", w, err, base)
 	}
 	r := &Rows{}
 	r.add(true, 1, 2, 9) // 9 is new
 	r.add(true, 1, 9)
-	w, err = Update(context.Background(), base, r, Options{})
+	w, err = Update(context.Background(), base, r, nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,15 +194,22 @@ func TestUpdate(t *testing.T) {
 	if len(w.W) != 10 || w.W[9] <= 0 || w.W[0] != base.W[0] {
 		t.Errorf("%+v", w)
 	}
-	again, _ := Update(context.Background(), base, r, Options{})
+	again, _ := Update(context.Background(), base, r, nil, Options{})
 	if !slices.Equal(again.W, w.W) || again.Bias != w.Bias {
 		t.Error("the same update gives something else")
 	}
-	// A base of zeros is no base.
-	o := oracleRows()
-	w, _ = Update(context.Background(), &Weights{}, o, Options{Cost: 3})
-	if f := fit(t, o, nil, Options{Cost: 3}); !slices.Equal(f.W, w.W) || f.Bias != w.Bias {
-		t.Errorf("updating nothing: %+v, fitting: %+v", w, f)
+	// What is stiff moves less: the row is learned by what is not.
+	stiff := slices.Repeat([]float64{1}, 10)
+	stiff[2] = 1000
+	v, err := Update(context.Background(), base, r, stiff, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Bias != base.Bias || v.Bias != base.Bias {
+		t.Error("the bias has moved")
+	}
+	if was, is := math.Abs(w.W[2]-base.W[2]), math.Abs(v.W[2]-base.W[2]); is > was/100 || v.Score(r.Row(0)) <= 0 {
+		t.Errorf("a weight moves by %v, by %v where it is stiff", was, is)
 	}
 }
 
