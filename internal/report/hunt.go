@@ -149,16 +149,16 @@ func clip(s, covered hunt.Span) hunt.Span {
 type funnelRow struct {
 	Name, Undo                       string
 	Removed, Left, Clients, Contents string
-	Share, Bar, Lost                 string // what is left and what this step took, of all that is suspicious
+	Share, Bar                       string // what is left of all that is suspicious; Bar is a width
 }
 
 func funnelRows(r *hunt.Result) []funnelRow {
 	var out []funnelRow
 	all := float64(max(1, r.Suspicious))
-	width := func(n int) string { return fmt.Sprintf("%.2f%%", 100*float64(n)/all) }
 	for i, s := range r.Funnel {
 		row := funnelRow{Name: term.Clean(s.Name), Left: term.Count(s.Left.Events), Clients: term.Count(s.Left.Clients),
-			Contents: term.Count(s.Left.Contents), Share: percent(float64(s.Left.Events) / all), Bar: width(s.Left.Events)}
+			Contents: term.Count(s.Left.Contents), Share: percent(float64(s.Left.Events) / all),
+			Bar: inPercent(float64(s.Left.Events) / all)}
 		switch {
 		case i == 0:
 			row.Undo = "what happened in the window"
@@ -172,7 +172,7 @@ func funnelRows(r *hunt.Result) []funnelRow {
 			row.Undo = "leave out --" + term.Clean(flag)
 		}
 		if i > 0 {
-			row.Removed, row.Lost = term.Count(s.Removed.Events), width(s.Removed.Events)
+			row.Removed = term.Count(s.Removed.Events)
 		}
 		out = append(out, row)
 	}

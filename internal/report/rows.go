@@ -160,7 +160,7 @@ func newRow(r *hunt.Result, f *hunt.Fold, n int, number func(file string) int) (
 	}
 	x := &row{N: n, Rank: int64(n), First: f.First / 1e6, Size: int64(len(f.Members)), Level: fmt.Sprintf("%.4f", s.Score),
 		Verdict: string(s.Verdict), Mark: marks[s.Verdict], Score: strings.Replace(fmt.Sprintf("%.1f", s.Score), "-", "−", 1),
-		Chance: percent(s.Probability), Head: shown(string(s.Raw), maxHead), Strip: strip(r, f)}
+		Chance: chance(s.Probability), Head: shown(string(s.Raw), maxHead), Strip: strip(r, f)}
 	if s.Calibrated {
 		x.Basis = "by the filter"
 	}

@@ -96,6 +96,9 @@ func percent(share float64) string {
 	}
 }
 
+// chance writes a probability, which is never certain.
+func chance(p float64) string { return percent(min(p, .9999)) }
+
 // shareOf writes how much of one class a clue is in, so that something never reads as nothing.
 func shareOf(share float64, n uint32) string {
 	switch {

@@ -37,7 +37,7 @@ function colour(name) {
 }
 
 const count = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
+const share = { format: (x) => count.format(100 * x) + " %" };
 let zone = island.zone;
 try { new Intl.DateTimeFormat("en", { timeZone: zone }); } catch { zone = "UTC"; }
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
