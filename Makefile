@@ -16,8 +16,8 @@ help: ## this list
 build: ## bin/weir
 	$(GO) build -trimpath -o bin/weir ./cmd/weir
 
-demo: ## a generated break-in, found
-	$(GO) run ./cmd/weir demo
+demo: ## a generated break-in, found; demo.html is its report
+	$(GO) run ./cmd/weir demo --report demo.html
 
 # go test shows what a skipped test says only with -v, so what will be skipped is said here.
 test: ## every test
