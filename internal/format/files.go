@@ -21,7 +21,7 @@ const MaxFile = 1 << 20
 // FileFields names the fields that a file gives as one record, for `weir formats`.
 var FileFields = []string{
 	"email.subject", "email.from.address", "email.from.name", "email.to.address", "email.cc.address", "email.reply_to.address",
-	"email.content_type", "email.charset", "email.header_names", "email.header.*", "email.body", "email.attachments.file.name",
+	"email.content_type", "email.charset", "email.header_names", "email.header.*", "email.relations", "email.route", "email.route.first", "email.body", "email.attachments.file.name",
 	"email.attachments.file.extension", "email.attachments.file.mime_type", "url.full", "file.extension", "file.content",
 }
 

@@ -98,6 +98,7 @@ type mailDecoder struct {
 	keys *event.Keys
 
 	subject, fromAddress, fromName, to, cc, replyTo     *event.Key
+	relations, route, routeFirst                        *event.Key
 	contentType, charset, names, body, url              *event.Key
 	attachmentName, attachmentType, attachmentExtension *event.Key
 
@@ -114,6 +115,7 @@ func newMailDecoder(o Options, keys *event.Keys) mailDecoder {
 		fromName: keys.Get("email.from.name"), to: keys.Get("email.to.address"), cc: keys.Get("email.cc.address"),
 		replyTo: keys.Get("email.reply_to.address"), contentType: keys.Get("email.content_type"),
 		charset: keys.Get("email.charset"), names: keys.Get("email.header_names"), body: keys.Get("email.body"),
+		relations: keys.Get("email.relations"), route: keys.Get("email.route"), routeFirst: keys.Get("email.route.first"),
 		url: keys.Get("url.full"), attachmentName: keys.Get("email.attachments.file.name"),
 		attachmentType:      keys.Get("email.attachments.file.mime_type"),
 		attachmentExtension: keys.Get("email.attachments.file.extension"), links: make(map[string]bool),
@@ -128,6 +130,10 @@ func (d *mailDecoder) mail(data []byte, e *event.Event) {
 	h := headerReader{rest: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))}
 	var part mailPart
 	var names, value []byte
+	var way route
+	var id string
+	first := len(e.Fields)
+	hops := 0
 	for n := 0; h.next(); n++ {
 		if n >= maxHeaders {
 			continue // to the body
@@ -138,8 +144,17 @@ func (d *mailDecoder) mail(data []byte, e *event.Event) {
 		value = unfold(value[:0], h.value[:min(len(h.value), maxHeaderValue)])
 		d.setTime(e, name, value)
 		d.header(e, name, value)
+		if name == "received" && hops < maxHops {
+			hops++
+			way.note(value)
+		} else if name == "message-id" {
+			id = lowerASCII(string(value))
+		}
 	}
 	d.add(e, d.names, bytes.TrimSpace(names))
+	d.add(e, d.relations, []byte(strings.Join(d.relate(e.Fields[first:], id), " ")))
+	d.add(e, d.route, []byte(strings.Join(way.all, " ")))
+	d.add(e, d.routeFirst, []byte(strings.Join(way.first, " ")))
 	d.add(e, d.contentType, []byte(part.mediaType()))
 	d.walk(&part, h.rest, 0, e)
 	for _, c := range d.charsets {
@@ -151,6 +166,26 @@ func (d *mailDecoder) mail(data []byte, e *event.Event) {
 		e.Add(d.body, text)
 		d.urls(text, e)
 	}
+}
+
+// relate tells how the addresses among fields relate.
+func (d *mailDecoder) relate(fields []event.Field, id string) []string {
+	var from, replyTo string
+	var to []string
+	copies := 0
+	for _, f := range fields {
+		switch f.Key {
+		case d.fromAddress:
+			from = string(f.Value)
+		case d.replyTo:
+			replyTo = string(f.Value)
+		case d.to:
+			to = append(to, string(f.Value))
+		case d.cc:
+			copies++
+		}
+	}
+	return relations(from, replyTo, id, to, copies)
 }
 
 // add adds a copy of value, unless it is empty.
