@@ -239,15 +239,25 @@ func (c *Codifier) add(f *Field, v []byte) {
 		mark := len(c.buf)
 		c.buf = appendTemplate(c.buf, v[:min(len(v), maxSplit)])
 		whole = c.buf[mark:]
+	case document, mailText:
+		mark := len(c.buf)
+		c.buf = appendDigest(c.buf, v)
+		whole = c.buf[mark:]
+	case names:
+		mark := len(c.buf)
+		c.buf = appendMeaning(c.buf, v)
+		if whole = c.buf[mark:]; len(whole) == 0 {
+			return
+		}
 	}
 	h := f.Hash(whole)
 	for i := len(c.out) - 1; i >= 0 && c.out[i].Field == f; i-- {
-		if c.out[i].Hash == h {
+		if c.out[i].Hash == h && (!kind.long() || bytes.Equal(c.out[i].Raw, v)) {
 			return // a list that names a member twice
 		}
 	}
 	x := Feature{Field: f, Hash: h, Value: whole, Kind: kind}
-	if kind == text {
+	if kind == text || kind.long() {
 		x.Raw = v
 	}
 	c.out = append(c.out, x)
@@ -334,7 +344,7 @@ func (c *Codifier) Parts(f *Feature, dst []uint64) []uint64 {
 		return dst
 	}
 	from := len(dst)
-	c.split.split(f.Kind, f.Value, func(k Kind, text []byte) {
+	c.split.split(f.Kind, f.divisible(), func(k Kind, text []byte) {
 		dst = append(dst, partHash(f.Field, k, text))
 	})
 	part := dst[from:]
@@ -354,9 +364,9 @@ func (c *Codifier) KindedParts(f *Feature, dst []Part) []Part {
 		return dst
 	}
 	from := len(dst)
-	c.split.split(f.Kind, f.Value, func(k Kind, text []byte) {
+	c.split.split(f.Kind, f.divisible(), func(k Kind, text []byte) {
 		p := Part{k, partHash(f.Field, k, text)}
-		if !slices.Contains(dst[from:], p) {
+		if f.Kind.long() || !slices.Contains(dst[from:], p) { // a document's come once
 			dst = append(dst, p)
 		}
 	})
@@ -378,7 +388,7 @@ func (c *Codifier) Tokens(f *Feature) []Token {
 		return out
 	}
 	seen := map[uint64]bool{}
-	c.split.split(f.Kind, f.Value, func(k Kind, text []byte) {
+	c.split.split(f.Kind, f.divisible(), func(k Kind, text []byte) {
 		if h := partHash(f.Field, k, text); !seen[h] {
 			seen[h] = true
 			out = append(out, Token{k, string(text), h})

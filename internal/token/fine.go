@@ -48,7 +48,7 @@ func (c *Codifier) fine(f *Feature, emit emitFunc) {
 		c.split.link(f.Value, ungrammed(emit))
 		c.split.fine(f.Value, emit)
 	default:
-		c.split.split(f.Kind, f.Value, emit)
+		c.split.split(f.Kind, f.divisible(), emit)
 	}
 }
 

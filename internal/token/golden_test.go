@@ -46,6 +46,12 @@ var samples = []struct {
 	{"JSON of an application", []string{"@dataset=json", "@time=2026-03-04T12:00:00Z", "user=lena", "action=refund", "amount=-12.50",
 		"items.0.sku=AB-1234", "callback=http://10.0.0.9:8080/hook?id=7", "ok=true", "client=fe80::1", "note=paid twice, see #41"}},
 	{"plain text", []string{"@dataset=text", "message=backup of /srv/data finished in 12m (exit 0)"}},
+	{"a mail", []string{"@dataset=mail", "@time=2026-03-04T12:00:00Z", "email.header.date=Wed, 4 Mar 2026 12:00:00 +0000",
+		"email.header.x-mailer=Mailer 5.50.4133", "email.header.x-spam-score=9", "email.from.address=win@prizes.example.com", "email.from.name=The Bank",
+		"email.to.address=lena@example.org", "email.subject=You WON $1,000,000!!!", "email.header_names=Received X-Spam-Score Date From To Subject X-Mailer",
+		"email.relations=to:1 cc:0 reply:none id:other", "email.route=helo:address name:none with:smtp", "email.content_type=text/html",
+		"email.body=<html><b>Cl<!-- x -->ick</b> <a href=\"http://203.0.113.9/win?id=1\">here</a> " + strings.Repeat("won't wait. ", 10), "url.full=http://203.0.113.9/win?id=1"}},
+	{"a script", []string{"@dataset=file", "file.extension=php", "file.content=<?php @eval(base64_decode($_POST['cmd'])); ?>\n<b>404</b>"}},
 	{"a hostile one", []string{"@dataset=text", "user.name=\x1b[31mroot\x00", "url.path=/\xff\xfe/%00", "url.query=\xe2\x80\xae=%e2%80%ae",
 		"x=\xf0\x9f\x98\x80 <script>", "user_agent.original=() { :;}; /bin/id"}},
 }

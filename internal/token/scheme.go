@@ -1,6 +1,9 @@
 package token
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ValueKind is how a value is taken apart.
 type ValueKind uint8
@@ -17,7 +20,11 @@ const (
 	link
 	agent
 	text
-	code // a number that is a name: port, status code
+	code     // a number that is a name: port, status code
+	document // any file
+	mailText // a text that somebody wrote to somebody
+	names    // separated by blanks
+	mailbox  // an address of a mail
 )
 
 // A role is a place that a value takes in the declared pairs.
@@ -89,6 +96,25 @@ var schemes = []Scheme{
 	{Name: "process.command_line", kind: text},
 	{Name: "rule.name", kind: text, role: ruleName},
 	{Name: "message", kind: text},
+	// Files and mails as a whole. Other header fields of mails: schemeOf.
+	{Name: "file.content", kind: document},
+	{Name: "file.extension", kind: code},
+	{Name: "email.body", kind: mailText},
+	{Name: "email.subject", kind: mailText},
+	{Name: "email.from.address", kind: mailbox},
+	{Name: "email.from.name", kind: mailText},
+	{Name: "email.to.address", kind: mailbox},
+	{Name: "email.cc.address", kind: mailbox},
+	{Name: "email.reply_to.address", kind: mailbox},
+	{Name: "email.content_type", kind: code},
+	{Name: "email.charset", kind: code},
+	{Name: "email.header_names", kind: names},
+	{Name: "email.relations", kind: names},
+	{Name: "email.route", kind: names},
+	{Name: "email.route.first", kind: names},
+	{Name: "email.attachments.file.name", kind: keyword},
+	{Name: "email.attachments.file.extension", kind: code},
+	{Name: "email.attachments.file.mime_type", kind: code},
 	// Identifiers of a record, a connection or a process.
 	{Name: "source.port", kind: skip},
 	{Name: "process.pid", kind: skip},
@@ -119,6 +145,11 @@ func schemeOf(name string) Scheme {
 	if strings.HasPrefix(name, "zeek.") && (strings.HasSuffix(name, "_fuids") || strings.HasSuffix(name, "_fuid") ||
 		strings.HasSuffix(name, ".fuids") || strings.HasSuffix(name, "_uids")) {
 		s.kind = skip
+	}
+	if header, found := strings.CutPrefix(name, "email.header."); found {
+		if s.kind = mailText; skippedHeader(header) || slices.Contains(unreadHeaders, header) {
+			s.kind = skip
+		}
 	}
 	return s
 }

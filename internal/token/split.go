@@ -22,6 +22,8 @@ const (
 type splitter struct {
 	buf, lower        []byte
 	rest, shape, pair []byte
+	seen              map[uint64]uint32 // tokens of documents, with the turn that had them last
+	turn              uint32            // counts documents
 	enrich            *Enrichment
 }
 
@@ -29,10 +31,18 @@ type emitFunc func(k Kind, text []byte)
 
 // split calls emit for every part of value. A part may be emitted more than once. The text is valid during the call.
 func (s *splitter) split(kind ValueKind, value []byte, emit emitFunc) {
+	if kind.long() {
+		s.document(value, kind == document, emit)
+		return
+	}
 	if len(value) > maxSplit {
 		value = value[:maxSplit]
 	}
 	switch kind {
+	case names:
+		s.names(value, emit)
+	case mailbox:
+		s.mailbox(value, emit)
 	case address:
 		s.address(value, emit)
 	case domain:

@@ -98,8 +98,8 @@ func TestBounds(t *testing.T) {
 	}
 	for _, v := range []string{value.String(), strings.Repeat("a", 1<<20), strings.Repeat("a b ", 1<<18), strings.Repeat("/a'b", 1<<18),
 		strings.Repeat("%25", 1<<18), strings.Repeat("\x00", 1<<16), "http://" + value.String()} {
-		for kind := auto; kind <= code; kind++ {
-			f := Feature{Field: c.Field("x"), Value: []byte(v), Kind: kind}
+		for kind := auto; kind <= mailbox; kind++ {
+			f := Feature{Field: c.Field("x"), Value: []byte(v), Raw: []byte(v), Kind: kind}
 			f.Hash = f.Field.Hash(f.Value)
 			tokens := c.Tokens(&f)
 			// The most there can be: for each parameter its name, its shape, words and grams; for each segment grams.

@@ -21,7 +21,7 @@ import (
 )
 
 // Version is the version of the token scheme.
-const Version = 1
+const Version = 2
 
 // Kind tells how a token was taken from its value.
 type Kind uint8
@@ -44,11 +44,12 @@ const (
 	Run                   // characters of one class in a row of a decoded value, with their number
 	OddCount              // an odd character with how often it stands in a decoded value, up to four
 	WordPair              // two words, numbers or marks that follow each other
+	Tag                   // a tag of a document, alone or with an attribute
 	numKinds
 )
 
 var kindNames = [numKinds]string{"", "segment", "extension", "parameter", "shape", "word", "gram", "char", "range",
-	"network", "domain", "product", "host", "run", "chars", "words"}
+	"network", "domain", "product", "host", "run", "chars", "words", "tag"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -83,7 +84,7 @@ type Feature struct {
 	Left  uint64 // for a pair, the hash of the left side's feature; else 0
 	// Value is the text of the value as a whole, for a pair that of its left side; Other is the right side of a pair.
 	Value, Other []byte
-	// Raw is the value as it stood in the log, where Value is a text's template.
+	// Raw is the value as it stood in the log, where Value is a text's template or stands for a document.
 	Raw  []byte
 	Kind ValueKind
 }
@@ -120,6 +121,14 @@ func (f *Feature) Near(buf []byte) (uint64, []byte) {
 		buf = append(buf, c)
 	}
 	return xxh3.HashSeed(buf, f.Field.seed), buf
+}
+
+// divisible returns what the feature's parts are parts of.
+func (f *Feature) divisible() []byte {
+	if f.Kind.long() {
+		return f.Raw
+	}
+	return f.Value
 }
 
 // Text returns the value as people see it.
