@@ -74,7 +74,7 @@ func runEvaluate(ctx context.Context, s *streams, f *evaluateFlags, args []strin
 		samples = append(samples, w.samples...)
 	}
 	if len(samples) == 0 {
-		return hintf(errors.New("no record has a label"), "The truth names files and lines; lines count from 1 in the uncompressed file.")
+		return hintf(errors.New("no record has a label"), "--truth names a list of files and lines with their labels; lines count from 1 in the uncompressed file.")
 	}
 	e, err := eval.Evaluate(samples, eval.Options{Seed: 1})
 	if err != nil {

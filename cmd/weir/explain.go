@@ -143,7 +143,7 @@ func (h *explainer) print(s *streams, fl *filter.Filter, file string, limit int)
 	p := newPage(s.out)
 	g := &h.judgement
 	p.heading(fmt.Sprintf("%s:%d", term.Clean(file), h.line), fmt.Sprintf("%s, probability of bad %.4g %%", g.Verdict, 100*g.Probability))
-	for _, l := range rawLines(string(h.raw), p.width-2, 3) {
+	for _, l := range rawLines(term.Clean(string(h.raw)), p.width-2, 3) {
 		fmt.Fprintf(p.w, "  %s\n", p.Dim(l))
 	}
 	p.text(0, "")

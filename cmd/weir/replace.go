@@ -72,3 +72,15 @@ func writeInto(path string, write func(io.Writer) error) error {
 	}
 	return errors.Join(write(file), file.Close())
 }
+
+// checkWritable finds a file that cannot be written before the work is done.
+func checkWritable(flag, path string) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no directory %q to write %q into", flag, dir, filepath.Base(path))
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: %q is a directory; name a file in it", flag, path)
+	}
+	return nil
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,14 +17,7 @@ func checkReport(path string) error {
 	if path == "" {
 		return nil
 	}
-	dir := filepath.Dir(path)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("--report: there is no directory %q to write %q into", dir, filepath.Base(path))
-	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("--report: %q is a directory; name a file in it, as %s", path, filepath.Join(path, "report.html"))
-	}
-	return nil
+	return checkWritable("--report", path)
 }
 
 // reportHunt writes the page of a hunt, if one is wanted, and says where it is.

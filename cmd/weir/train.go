@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -209,6 +210,9 @@ func (f *trainFlags) options() (*filter.TrainOptions, format.RecordUnit, error) 
 	if f.filter == "" {
 		return nil, unit, usagef("no filter: say where to write it, as --filter web.weir")
 	}
+	if err := checkWritable("--filter", f.filter); err != nil {
+		return nil, unit, usageError{err}
+	}
 	return o, unit, nil
 }
 
@@ -284,6 +288,9 @@ func readFilter(name string) (*filter.Filter, error) {
 		return nil, usagef("no filter: name one that 'weir train' has written, as --filter web.weir")
 	}
 	file, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hintf(fmt.Errorf("there is no filter %q", name), "'weir train' makes one.")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the filter: %w", err)
 	}

@@ -69,7 +69,7 @@ func (p *page) calibration(f *filter.Filter) {
 	p.heading("Probabilities", fmt.Sprintf("calibration error %.1f %%; for a share of bad of %.2g %%", 100*d.ECE, 100*f.Prior))
 	for _, b := range d.Bins {
 		if b.Count > 0 {
-			fmt.Fprintf(p.w, "  %3.0f-%3.0f %%  %20s, %5.1f %% bad (%.1f-%.1f)\n", 100*b.From, 100*b.To, plural(b.Count, "content"), 100*b.Rate, 100*b.Low,
+			fmt.Fprintf(p.w, "  %3.0f-%3.0f %%  %20s, %5.1f %% bad (%.1f-%.1f)\n", 100*b.From, 100*b.To, plural(b.Count, "record"), 100*b.Rate, 100*b.Low,
 				100*b.High)
 		}
 	}

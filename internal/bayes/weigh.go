@@ -73,3 +73,30 @@ func (s Spread) Standardize(w float64) float64 {
 	}
 	return (w - s.Mean) / max(s.SD, minSD)
 }
+
+// Robinson's constants, as SpamBayes has them: how much a token that was never seen is believed to say nothing.
+const (
+	robinsonStrength = .45
+	robinsonUnseen   = .5
+)
+
+// LogOdds returns the weight of evidence of a token in bits as Robinson weighs it ("A statistical approach to the spam
+// problem", Linux Journal 107, 2003): log2 f/(1−f), where
+//
+//	p = (b/B) / (b/B + g/G),   n = b + g,   f = (S·x + n·p) / (S + n)
+//
+// with S = .45, x = .5, for a token in b of B bad and g of G good records. Positive speaks for bad; a token that all records
+// have, or none, says nothing, however unequal the classes. Requires B, G > 0, 0 ≤ b ≤ B and 0 ≤ g ≤ G.
+//
+// Where classes are labelled, and may be of very different sizes, this is the weight to use; [Weight], which is by odds,
+// takes a token that all of 1,000 good and 6 bad records have for a sign of good.
+func LogOdds(b, bad, g, good float64) float64 {
+	n := b + g
+	if n == 0 {
+		return 0
+	}
+	sb, sg := b/bad, g/good
+	p := sb / (sb + sg)
+	f := (float64(robinsonStrength*robinsonUnseen) + float64(n*p)) / (robinsonStrength + n)
+	return Log2(f) - Log2(1-f)
+}

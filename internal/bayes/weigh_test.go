@@ -122,3 +122,20 @@ func TestStandardize(t *testing.T) {
 		}
 	}
 }
+
+// The values of f are those of METHODS, computed from Robinson's formula.
+func TestLogOdds(t *testing.T) {
+	for _, c := range []struct{ b, bad, g, good, f float64 }{
+		{1, 10, 0, 100, 0.8448275862},
+		{10, 10, 0, 100, 0.9784688995},
+		{0, 10, 50, 100, 0.0044598612},
+		{3, 10, 30, 100, 0.5},
+		{6, 6, 1152, 1152, 0.5},
+		{0, 6, 0, 1152, 0.5},
+	} {
+		want := math.Log2(c.f / (1 - c.f))
+		if got := LogOdds(c.b, c.bad, c.g, c.good); math.Abs(got-want) > 1e-6 {
+			t.Errorf("LogOdds(%v of %v bad, %v of %v good) = %v, want %v", c.b, c.bad, c.g, c.good, got, want)
+		}
+	}
+}

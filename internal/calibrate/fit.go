@@ -263,7 +263,11 @@ func (s *surveyed) cells(p []Point) []cell {
 		c.high = x.Score
 		c.sum += float64(w * x.Score)
 		held[class(x.Bad)] += w
-		if f := fold(x.Group, i); x.Bad {
+		group := x.Group
+		if min(s.groups[0], s.groups[1]) < fewGroups {
+			group = 0 // all of a class could be in one fold, and what is left would know nothing of it
+		}
+		if f := fold(group, i); x.Bad {
 			c.bad[f] += w
 		} else {
 			c.good[f] += w

@@ -102,17 +102,23 @@ func (f *Filter) reprior(prior float64) error {
 	return nil
 }
 
+// mostStanding bounds the records by which probabilities are compared with what was bad.
+const mostStanding = 2e6
+
 func (t *trial) summarise(f *Filter, held []*heldPart) error {
 	var points []calibrate.ProbabilityPoint
+	var stand []int32 // the points, each as often as records that it stands for
 	var known []float64
 	latest, before := []calibrate.Point{}, []calibrate.Point{}
+	fewer := max(1, float64(f.Good+f.Bad)/mostStanding)
 	for k, h := range held {
 		part := t.points([]*heldPart{h}, f.Learner)
-		for _, p := range part {
-			x := calibrate.ProbabilityPoint{Probability: f.Calibration.Probability(p.Score), Bad: p.Bad, Group: p.Group}
-			for range int(1 / t.shares[index(p.Bad)]) { // the contents that it stands for
-				points = append(points, x)
+		for n, p := range part {
+			records := float64(t.examples[h.index[n]].Count) / t.shares[index(p.Bad)]
+			for range max(1, int(records/fewer)) {
+				stand = append(stand, int32(len(points)))
 			}
+			points = append(points, calibrate.ProbabilityPoint{Probability: f.Calibration.Probability(p.Score), Bad: p.Bad, Group: p.Group})
 		}
 		known = append(known, h.known...)
 		if k == len(held)-1 {
@@ -121,7 +127,7 @@ func (t *trial) summarise(f *Filter, held []*heldPart) error {
 			before = append(before, part...)
 		}
 	}
-	d, err := calibrate.Reliability(points, 10)
+	d, err := calibrate.ReliabilityOf(len(stand), func(i int) calibrate.ProbabilityPoint { return points[stand[i]] }, 10)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (f *Filter) clue(n namedItem) Clue {
 	}
 	c.GoodShare, c.BadShare = float64(c.Good)/float64(f.Good), float64(c.Bad)/float64(f.Bad)
 	if c.Seen() {
-		c.Weight = bayes.Weight(min(float64(c.Bad), float64(f.Bad)), float64(f.Bad), min(float64(c.Good), float64(f.Good)), float64(f.Good))
+		c.Weight = bayes.LogOdds(min(float64(c.Bad), float64(f.Bad)), float64(f.Bad), min(float64(c.Good), float64(f.Good)), float64(f.Good))
 	}
 	return c
 }

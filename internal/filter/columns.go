@@ -17,10 +17,17 @@ import (
 type columns struct {
 	names   map[uint16]string // fields by the group of their whole values
 	numbers map[item]float64  // of whole values that are numbers, by their item
+	full    bool              // there were too many: no forest
 }
 
-// maxNumbers bounds the numbers that are remembered. Values above 65,535 are ranges, so only an attacker gets there.
+// maxNumbers bounds the numbers that are remembered. Values above 65,535 are ranges, so that only very many fields get there.
 const maxNumbers = 1 << 20
+
+func (c *columns) check() {
+	if c.full || len(c.numbers) > maxNumbers {
+		c.full, c.numbers = true, nil
+	}
+}
 
 func newColumns() *columns { return &columns{names: map[uint16]string{}, numbers: map[item]float64{}} }
 
@@ -34,8 +41,9 @@ func (c *columns) note(f *token.Feature, whole item) {
 	if old, found := c.names[g]; !found || f.Field.Name < old {
 		c.names[g] = strings.Clone(f.Field.Name)
 	}
-	if number && len(c.numbers) < maxNumbers {
+	if number && !c.full {
 		c.numbers[whole] = x
+		c.check()
 	}
 }
 
@@ -45,9 +53,11 @@ func (c *columns) merge(o *columns) {
 			c.names[g] = name
 		}
 	}
+	c.full = c.full || o.full
 	for it, x := range o.numbers {
 		c.numbers[it] = x
 	}
+	c.check()
 }
 
 // What it takes to grow a forest.
@@ -93,7 +103,7 @@ func (c *columns) rows(examples []linear.Example) (r *forest.Rows, use []int32) 
 			numbers++
 		}
 	}
-	if numbers < fewestNumbers || len(kept) > mostColumns {
+	if c.full || numbers < fewestNumbers || len(kept) > mostColumns {
 		return nil, nil
 	}
 	slices.SortFunc(kept, func(a, b *stat) int { return cmp.Compare(c.names[a.group], c.names[b.group]) })
@@ -138,6 +148,7 @@ type cellReader struct {
 	columns []forest.Column
 	byField []int // by Field.ID: the column plus one, 0 is not looked up yet, −1 none
 	cells   []float64
+	chosen  []uint32 // of the values of a field, the one whose key is the largest, as in training
 }
 
 func (c *cellReader) read(features []token.Feature) []float64 {
@@ -151,12 +162,13 @@ func (c *cellReader) read(features []token.Feature) []float64 {
 			continue
 		}
 		x, number, ok := f.Cell()
+		key := uint32(f.Hash >> 32)
 		switch {
-		case !ok:
+		case !ok, !math.IsNaN(c.cells[k]) && key < c.chosen[k]:
 		case c.columns[k].Category:
-			c.cells[k] = float64(uint32(f.Hash >> 32))
+			c.cells[k], c.chosen[k] = float64(key), key
 		case number:
-			c.cells[k] = x
+			c.cells[k], c.chosen[k] = x, key
 		}
 	}
 	return c.cells

@@ -23,7 +23,7 @@
 //	weights.bin     where the learner is linear or a forest: one weight a token in 1/2048 nats (zigzag varints)
 //	base.bin        the same as training left them, if records were learned since
 //	forest.bin      where the learner is one: package forest
-//	seen.bin        keys of learned records: 48-bit hashes as differences, then 2·count+bad (unsigned varints)
+//	seen.bin        keys of learned records: 48-bit hashes as differences, how often learned as good and as bad (unsigned varints)
 //	journal.bin     records learned since training, for the linear learner
 //
 // The directory of a zip archive stands at its end, so a file cut short is noticed at once.
@@ -113,7 +113,7 @@ type Held struct {
 	// Of the learner that was kept, after calibration.
 	Contents         int     `json:"contents"`
 	AveragePrecision float64 `json:"average_precision"`
-	// Reliability, by content: how far the probabilities of held-back contents can be taken at their word.
+	// Reliability: how far the probabilities of held-back records can be taken at their word.
 	Reliability *calibrate.Diagram `json:"reliability,omitempty"`
 	// Drift, where data were held back by time: average precision on the latest part less that on the parts before.
 	Drift *float64 `json:"drift,omitempty"`

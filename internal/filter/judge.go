@@ -52,7 +52,7 @@ func (f *Filter) NewJudge(e *token.Enrichment) *Judge {
 	j := &Judge{f: f, x: newExtractor(hashSeed, e), cache: make([]opinion, 1<<opinionBits)}
 	if f.forest != nil {
 		c := f.forest.Columns()
-		j.cells = &cellReader{columns: c, cells: make([]float64, len(c))}
+		j.cells = &cellReader{columns: c, cells: make([]float64, len(c)), chosen: make([]uint32, len(c))}
 	}
 	return j
 }

@@ -17,7 +17,7 @@ func (c *classCounts) weights() []float64 {
 	w := make([]float64, len(c.good))
 	for i := range w {
 		if c.good[i]|c.bad[i] != 0 {
-			w[i] = bayes.Weight(min(float64(c.bad[i]), c.badTotal), c.badTotal, min(float64(c.good[i]), c.goodTotal), c.goodTotal)
+			w[i] = bayes.LogOdds(min(float64(c.bad[i]), c.badTotal), c.badTotal, min(float64(c.good[i]), c.goodTotal), c.goodTotal)
 		}
 	}
 	return w

@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -179,6 +180,7 @@ func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
 	for i := range examples {
 		c.tally(examples[i].Items, examples[i].Bad, examples[i].Count)
 	}
+	c.seen.limit = math.MaxInt // see decodeSeen
 	f := &Filter{table: newTable(c.words), seen: c.seen, journal: &journal{}}
 	f.Manifest = Manifest{Format: FormatVersion, Scheme: token.Version, Reading: *o.Choice, Zone: o.Zone.String(),
 		Good: c.records[0], Bad: c.records[1], Contents: len(examples), ShareGood: shares[0], ShareBad: shares[1], Bits: f.table.bits,
@@ -210,7 +212,7 @@ func (f *Filter) warn() {
 		less, name, ratio = f.Bad, "bad", float64(f.Good)/float64(f.Bad)
 	}
 	if less < 50 {
-		add("only %d %s records: probabilities are rough; a few hundred of each would do", less, name)
+		add("few %s records (%d): probabilities are rough; a few hundred of each would do", name, less)
 	}
 	if ratio > 20 {
 		add("%.0f times as many records of one class as of the other: probabilities are for that share of bad (%.2g %%); say --prior where it differs in use", ratio, 100*float64(f.Bad)/float64(f.Bad+f.Good))

@@ -25,7 +25,7 @@ type trial struct {
 	cells    *forest.Rows // the examples as a table; nil where they make none
 	growers  []int32      // examples that forests learn from at most
 	workers  int
-	clocked  bool // records' times are those of who wrote the log, not of who is judged
+	clocked  bool    // records' times are those of who wrote the log, not of who is judged
 	part     []uint8 // of each example
 	by       string
 	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
