@@ -92,6 +92,37 @@ func TestReportIsDrawn(t *testing.T) {
 	x.quiet()
 }
 
+// The pointer is told the figures of the bin that it is on; dragging zooms in, and there is a way back.
+func TestChartsTellAndZoom(t *testing.T) {
+	x := companyPage(t, look{})
+	x.do(chromedp.WaitVisible(chromedp.CSS("#chart-times canvas")))
+	x.settle()
+	const over, tip = `document.querySelector("#chart-times .u-over")`, `document.querySelector("#chart-times .tip")`
+	left, top := js[float64](x, over+".getBoundingClientRect().left"), js[float64](x, over+".getBoundingClientRect().top")
+	width := js[float64](x, over+".getBoundingClientRect().width")
+	for _, at := range []float64{.05, .313, .67, .95} {
+		x.pointer("mouseMoved", left+at*width, top+60, 0)
+		x.settle()
+		expect(x, tip+".checkVisibility()", true)
+		want := js[string](x, fmt.Sprintf(`(() => { const c = JSON.parse(document.getElementById("data").textContent).charts[0];
+			return c.series[0].y[Math.floor((c.from + %v * (c.to - c.from) - c.x[0]) / c.width)].toLocaleString("en") + " all events" })()`, at))
+		if got := js[string](x, tip+".textContent"); !strings.Contains(got, want) {
+			t.Errorf("at %v of the chart it says %q, want %q", at, got, want)
+		}
+	}
+	const back = `document.querySelector("#chart-times .unzoom").checkVisibility()`
+	expect(x, back, false)
+	x.pointer("mousePressed", left+.3*width, top+60, 1)
+	x.pointer("mouseMoved", left+.4*width, top+60, 1)
+	x.pointer("mouseMoved", left+.6*width, top+60, 1)
+	x.pointer("mouseReleased", left+.6*width, top+60, 0)
+	x.settle()
+	expect(x, back, true)
+	x.click("#chart-times .unzoom")
+	expect(x, back, false)
+	x.quiet()
+}
+
 func TestFilterNarrows(t *testing.T) {
 	x := companyPage(t, look{})
 	all := js[int](x, shown+".length")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -195,6 +196,16 @@ func (x *tab) keys(keys string) {
 	x.t.Helper()
 	x.do(chromedp.KeyEvent(keys))
 	x.settle()
+}
+
+// pointer moves the mouse, presses its left button or lets go of it.
+func (x *tab) pointer(what input.DispatchMouseEventType, left, top float64, buttons int64) {
+	x.t.Helper()
+	_, err := chromedp.Call(x.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: what, X: left, Y: top,
+		Button: input.MouseButtonLeft, Buttons: buttons, ClickCount: 1})
+	if err != nil {
+		x.t.Fatal(err)
+	}
 }
 
 func (x *tab) click(selector string) {

@@ -201,7 +201,11 @@ function line(ctx, x0, y0, x1, y1) {
 // point tells the figures under the pointer.
 function point(u, c, tip) {
   if (!tip) return;
-  const i = u.cursor.idx;
+  let i = u.cursor.idx;
+  if (c.width) { // the bin under the pointer, not the one that starts nearest to it
+    i = Math.floor((u.posToVal(u.cursor.left, "x") - c.x[0]) / c.width);
+    if (!(i >= 0 && i < c.x.length)) i = null;
+  }
   tip.hidden = i == null || u.cursor.left < 0;
   if (tip.hidden) return;
   const head = document.createElement("b"), x = c.x[i];
