@@ -122,7 +122,11 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 		runs = append(runs, [2]int{i, k})
 		i = k
 	}
-	unit := f.unit(len(runs))
+	norm := 0.
+	for _, r := range runs {
+		norm += voice(r[1] - r[0])
+	}
+	unit := f.unit(norm)
 	weight := func(i int) float64 {
 		if k := f.table.find(keyOf(named[i].item)); k >= 0 {
 			return f.weights[k]
@@ -143,7 +147,7 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 			switch {
 			case f.Learner.weighted():
 				missing := 1 - (clues[n].GoodShare+clues[n].BadShare)/2
-				clues[n].Vote = float64(float64(weight(n)*scale(r[1]-r[0])) * float64(unit*max(0, missing)))
+				clues[n].Vote = float64(float64(weight(n)*math.Sqrt(voice(r[1]-r[0])/float64(r[1]-r[0]))) * float64(unit*max(0, missing)))
 			case f.Learner == NaiveSum:
 				clues[n].Vote = float64(weight(n) * scale(max(1, known)))
 			case n == best:

@@ -132,13 +132,12 @@ func (x *extractor) appendItems(dst []item, f *token.Feature) []item {
 	return dst[:from+len(slices.Compact(own))]
 }
 
-// appendValues appends the values of items, which are in order: in a record with G groups, each of k items of a group counts
-// 1/√(k·G), so that every group speaks as loudly and long values do not drown short ones.
+// appendValues appends the values of items, which stand by group: a group's squares add up to its voice, as a share of all.
 func appendValues(dst []float32, items []item) []float32 {
-	groups := 0
-	eachGroup(items, func(int, int) { groups++ })
+	norm := 0.
+	eachGroup(items, func(from, to int) { norm += voice(to - from) })
 	eachGroup(items, func(from, to int) {
-		v := float32(scale((to - from) * groups))
+		v := float32(math.Sqrt(voice(to-from) / (norm * float64(to-from))))
 		for range to - from {
 			dst = append(dst, v)
 		}
@@ -157,6 +156,12 @@ func eachGroup(items []item, f func(from, to int)) {
 		i = k
 	}
 }
+
+// voice is how loudly a group of n tokens speaks: √n, between one voice for each token, with which a long value drowns all
+// else, and one for each group, with which a mail's text says no more than its character set. Held-back log loss in bits
+// with 1, √n and n, of csic2010, mails (three seeds) and an invented access log: .0756 .0666 .0482 .0640 .0015, .0719 .0509 .0351
+// .0469 .0011, .0735 .0500 .0341 .0487 .0007 (n makes eight times as many false alarms of csic2010's test lines).
+func voice(n int) float64 { return math.Sqrt(float64(n)) }
 
 // scale is 1/√n, 0 for 0.
 func scale(n int) float64 {

@@ -42,7 +42,7 @@ type opinion struct {
 	bad   float64 // the part that speaks for bad
 	n     int32   // tokens
 	known int32
-	group int32 // groups of tokens
+	norm  float64 // voices of its groups of tokens
 }
 
 const opinionBits = 15
@@ -70,7 +70,7 @@ func (j *Judge) Judge(e *event.Event) Judgement {
 			all.bad += o.bad
 			all.n += o.n
 			all.known += o.known
-			all.group += o.group
+			all.norm += o.norm
 		}
 	}
 	grown := 0.
@@ -114,7 +114,7 @@ func (j *Judge) opinionOn(items []item) (o opinion) {
 	o.n = int32(len(items))
 	form := j.f.Learner.form()
 	eachGroup(items, func(from, to int) {
-		o.group++
+		o.norm += voice(to - from)
 		if !j.f.Learner.weighted() {
 			v := groupVote(form, j.row[from:to], j.f.weights)
 			o.sum += v
@@ -129,7 +129,7 @@ func (j *Judge) opinionOn(items []item) (o opinion) {
 				bad += max(w, 0)
 			}
 		}
-		v := scale(to - from)
+		v := math.Sqrt(voice(to-from) / float64(to-from))
 		o.sum += float64(sum * v)
 		o.bad += float64(bad * v)
 	})
@@ -144,9 +144,12 @@ func (l Learner) form() naiveForm {
 }
 
 // unit is what an opinion of the learner counts, in bits, in a record with so many groups of tokens.
-func (f *Filter) unit(groups int) float64 {
+func (f *Filter) unit(norm float64) float64 {
 	if f.Learner.weighted() {
-		return scale(groups) / math.Ln2
+		if norm == 0 {
+			return 0
+		}
+		return 1 / (math.Sqrt(norm) * math.Ln2)
 	}
 	return 1
 }
@@ -159,7 +162,7 @@ const (
 
 // judgement makes an answer of an opinion on the tokens, and of what the forest says, in nats.
 func (f *Filter) judgement(o *opinion, grown float64) Judgement {
-	unit := f.unit(int(o.group))
+	unit := f.unit(o.norm)
 	g := Judgement{Score: toBits(f.Bias+grown) + float64(o.sum*unit), Known: 1}
 	g.Score = rounded(g.Score)
 	if o.n > 0 {
