@@ -24,6 +24,8 @@ test: ## every test
 	@if [ ! -d "$${WEIR_SHARED:-../shared}/data/incidents" ]; then \
 	  echo "*** NOT TESTED: the quality of rankings, for want of $${WEIR_SHARED:-../shared}/data/incidents"; fi
 	@command -v jq >/dev/null || echo "*** NOT TESTED: the examples of docs/json.md that need jq"
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	  echo "*** NOT TESTED: reports in a browser, for want of Chromium"
 	$(GO) test ./...
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test

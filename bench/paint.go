@@ -62,7 +62,7 @@ func firstPaints(ctx context.Context, page string, times int) (paints []float64,
 		}
 	}
 	if program == "" {
-		return nil, "", fmt.Errorf("Chromium is %w", incident.ErrMissing)
+		return nil, "", fmt.Errorf("the browser Chromium is %w", incident.ErrMissing)
 	}
 	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()

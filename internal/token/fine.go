@@ -256,7 +256,7 @@ func isWordByte(c byte) bool {
 
 // appendWordShape appends a word, or its classes where it holds a digit.
 func appendWordShape(dst, w []byte) []byte {
-	if bytes.IndexAny(w, "0123456789") < 0 {
+	if !bytes.ContainsAny(w, "0123456789") {
 		return append(dst, w...)
 	}
 	last := byte(0)
