@@ -47,7 +47,7 @@ type Options struct {
 	Cost float64
 	// Epochs is how often every row is visited at most; 0 is [DefaultEpochs].
 	Epochs int
-	// Tolerance ends fitting where no multiplier moved by more than this share of its bound in the last epoch; 0 is
+	// Tolerance ends fitting where no row moved its own score by more than this, in nats, in the last epoch; 0 is
 	// [DefaultTolerance].
 	Tolerance float64
 }
@@ -55,7 +55,7 @@ type Options struct {
 // Defaults of [Options].
 const (
 	DefaultCost      = 200
-	DefaultEpochs    = 20
+	DefaultEpochs    = 12
 	DefaultTolerance = .01
 )
 
@@ -169,21 +169,42 @@ func (s *solver) run(ctx context.Context) error {
 		turn[i] = int32(i)
 	}
 	state := uint64(1)
+	quiet, rest := make([]uint8, len(s.order)), make([]uint8, len(s.order))
 	for range s.epochs {
 		shuffle(turn, &state)
-		moved := 0.
+		moved, resting := 0., false
 		for n, k := range turn {
 			if n&0xfff == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			moved = max(moved, s.step(int(k), int(s.order[k])))
+			if rest[k] > 0 {
+				rest[k]--
+				resting = true
+				continue
+			}
+			d := s.step(int(k), int(s.order[k]))
+			moved = max(moved, d)
+			quiet[k] = min(quiet[k]+1, mostRest)
+			if d > s.moved/2 {
+				quiet[k] = 0
+			}
+			rest[k] = quiet[k]
 		}
-		if moved < s.moved {
+		if moved >= s.moved {
+			continue
+		}
+		if !resting {
 			break
 		}
+		clear(rest) // all have a look before it is over
+		clear(quiet)
 	}
 	return nil
 }
+
+// A row whose own score its multiplier hardly moved, by less than half of the tolerance, rests: for one epoch, then two, up to
+// this many. Most rows are settled soon.
+const mostRest = 5
 
 // shuffle puts turns into an order that looks like chance and is the same every time (splitmix64 of Steele, Lea and Flood,
 // 2014): visiting rows in ever the same order converges slower.
@@ -198,7 +219,8 @@ func shuffle(turn []int32, state *uint64) {
 	}
 }
 
-// step moves the multiplier of one row to its optimum with all others fixed, and returns by how much of its bound.
+// step moves the multiplier of one row to its optimum with all others fixed, and returns by how much that moves the row's
+// own score, in nats: multipliers of rows that are easily told apart are a small part of their bounds.
 func (s *solver) step(k, i int) float64 {
 	features, values := s.rows.Row(i)
 	bound := s.cost * s.rows.weight(i)
@@ -230,8 +252,11 @@ func (s *solver) step(k, i int) float64 {
 			s.model.Bias += delta
 		}
 	}
-	return math.Abs(d) / bound
+	return math.Abs(d) * norm
 }
+
+// precise is how near to its optimum a multiplier is brought, as a share of its bound.
+const precise = 1e-6
 
 // multiplier solves z = bound/(1 + e^{margin + norm·(z − old)}) for z by Newton's method, kept inside an interval that holds
 // the root: the left side rises with z and the right side falls. Where a step of Newton's would not halve the last one,
@@ -246,7 +271,7 @@ func multiplier(old, margin, norm, bound float64) float64 {
 	for range 40 {
 		p := bayes.Logistic(-(margin + float64(norm*(z-old))))
 		gap := z - float64(bound*p)
-		if math.Abs(gap) < 1e-6*bound {
+		if math.Abs(gap) < precise*bound {
 			break
 		}
 		if gap > 0 {
