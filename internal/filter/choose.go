@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -36,15 +37,21 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 	}
 	var best *calibrate.Calibration
 	least := math.Inf(1)
-	for _, l := range t.learners() {
-		points := t.points(held, l)
-		c, err := calibrate.Fit(points)
-		if err != nil {
-			return err
+	tried := t.learners()
+	f.Held.Trials = make([]Trial, len(tried))
+	curves, errs := make([]*calibrate.Calibration, len(tried)), make([]error, len(tried))
+	sideBySide(len(tried), o.Workers, func(i int) {
+		points := t.points(held, tried[i])
+		if curves[i], errs[i] = calibrate.Fit(points); errs[i] == nil {
+			f.Held.Trials[i] = Trial{Learner: tried[i], LogLoss: toBits(lossOf(curves[i])), AveragePrecision: averagePrecision(points)}
 		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for i, l := range tried {
+		c := curves[i]
 		loss := lossOf(c)
-		tr := Trial{Learner: l, LogLoss: toBits(loss), AveragePrecision: averagePrecision(points)}
-		f.Held.Trials = append(f.Held.Trials, tr)
 		if o.Learner == "" && (best == nil || loss < least) || o.Learner == l {
 			best, least, f.Learner = c, loss, l
 		}
@@ -184,14 +191,10 @@ func (t *trial) final(ctx context.Context, f *Filter) error {
 		f.setNaive()
 		return nil
 	}
-	w := &linear.Weights{W: make([]float64, t.rows.Width)}
+	w := t.whole
 	var err error
-	if f.Learner != Forest {
-		if w, err = linear.Fit(ctx, t.rows, nil, linear.Options{}); err != nil {
-			return err
-		}
-	}
 	if f.Learner == Forest {
+		w = &linear.Weights{W: make([]float64, t.rows.Width)}
 		if f.forest, err = t.grow(ctx, t.workers, func(int) bool { return true }); err != nil {
 			return err
 		}

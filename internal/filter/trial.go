@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"weir/internal/calibrate"
 	"weir/internal/forest"
@@ -25,6 +26,7 @@ type trial struct {
 	cells    *forest.Rows // the examples as a table; nil where they make none
 	growers  []int32      // examples that forests learn from at most
 	workers  int
+	whole    *linear.Weights // fitted to everything, by hold
 	clocked  bool    // records' times are those of who wrote the log, not of who is judged
 	part     []uint8 // of each example
 	by       string
@@ -121,11 +123,11 @@ func (t *trial) byTime() bool {
 			return false
 		}
 	}
-	return sideBySide(held[:])
+	return mixed(held[:])
 }
 
-// sideBySide reports whether most parts hold both classes: else time alone would tell them apart.
-func sideBySide(held [][2]int) bool {
+// mixed reports whether most parts hold both classes: else time alone would tell them apart.
+func mixed(held [][2]int) bool {
 	n := 0
 	for _, h := range held {
 		if min(h[0], h[1]) > 0 {
@@ -256,30 +258,43 @@ func (c *classCounts) add(x *linear.Example, row []uint32) {
 	}
 }
 
-// hold judges all parts that can be judged, side by side.
+// hold judges all parts that can be judged, side by side, and fits the linear learner to everything meanwhile: it will be
+// wanted, mostly.
 func (t *trial) hold(ctx context.Context, workers int) ([]*heldPart, error) {
 	first := 0
 	if t.ordered {
 		first = 1
 	}
 	out := make([]*heldPart, parts)
-	errs := make([]error, parts)
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, max(1, workers))
-	for p := first; p < parts; p++ {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			out[p], errs[p] = t.judge(ctx, p)
-		})
-	}
-	wg.Wait()
+	errs := make([]error, parts+1)
+	sideBySide(parts+1-first, workers, func(i int) {
+		if i == 0 {
+			t.whole, errs[parts] = linear.Fit(ctx, t.rows, nil, linear.Options{})
+			return
+		}
+		p := first + i - 1
+		out[p], errs[p] = t.judge(ctx, p)
+	})
 	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
 	}
 	return out[first:], nil
+}
+
+// sideBySide does n things, so many at a time.
+func sideBySide(n, workers int, do func(i int)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, max(1, workers)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // points are held-back scores of one learner with their labels. As for learning, copies of a content count by their root: a

@@ -236,6 +236,7 @@ func (s *solver) step(k, i int) float64 {
 	if s.rows.Offset != nil {
 		sum += s.rows.Offset[i]
 	}
+	values = values[:len(features)]
 	for n, f := range features {
 		x := float64(values[n])
 		sum += float64(w[f] * x)
@@ -256,7 +257,7 @@ func (s *solver) step(k, i int) float64 {
 }
 
 // precise is how near to its optimum a multiplier is brought, as a share of its bound.
-const precise = 1e-6
+const precise = 1e-5
 
 // multiplier solves z = bound/(1 + e^{margin + norm·(z − old)}) for z by Newton's method, kept inside an interval that holds
 // the root: the left side rises with z and the right side falls. Where a step of Newton's would not halve the last one,
