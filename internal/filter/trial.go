@@ -27,8 +27,8 @@ type trial struct {
 	growers  []int32      // examples that forests learn from at most
 	workers  int
 	whole    *linear.Weights // fitted to everything, by hold
-	clocked  bool    // records' times are those of who wrote the log, not of who is judged
-	part     []uint8 // of each example
+	clocked  bool            // records' times are those of who wrote the log, not of who is judged
+	part     []uint8         // of each example
 	by       string
 	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
 }
