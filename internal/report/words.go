@@ -138,7 +138,7 @@ func shown(s string, limit int) string {
 		return term.Clean(s)
 	}
 	cut := limit
-	for cut > limit-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+	for cut > max(0, limit-utf8.UTFMax) && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
 	return term.Clean(s[:cut]) + fmt.Sprintf(" … and %s more", plural(len(s)-cut, "byte"))
