@@ -67,7 +67,7 @@ All files are read in one way, which the filter remembers. With --record file ea
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none, and of local hours")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.Float64Var(&f.prior, "prior", 0, "`SHARE` of bad records where the filter will be used (default: as in the examples)")
-	p.StringVar(&f.learner, "learner", "auto", "linear, forest, bayes-votes, bayes-sum, or auto: the `ONE` that does best on held-back data")
+	p.StringVar(&f.learner, "learner", "auto", "linear, blend, forest, bayes-votes, bayes-sum, or auto: the `ONE` that does best on held-back data")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	p.BoolVar(&f.json, "json", false, "write what was learned as JSON: the filter's manifest")
 	return cmd
@@ -199,10 +199,10 @@ func (f *trainFlags) options() (*filter.TrainOptions, format.RecordUnit, error) 
 	o := &filter.TrainOptions{Zone: zone, Enrich: enrichment, Workers: f.workers, Prior: f.prior}
 	switch f.learner {
 	case "auto", "":
-	case string(filter.Linear), string(filter.NaiveVotes), string(filter.NaiveSum), string(filter.Forest):
+	case string(filter.Linear), string(filter.NaiveVotes), string(filter.NaiveSum), string(filter.Blend), string(filter.Forest):
 		o.Learner = filter.Learner(f.learner)
 	default:
-		return nil, unit, usagef("--learner: there is no learner %q; write linear, forest, bayes-votes, bayes-sum or auto", f.learner)
+		return nil, unit, usagef("--learner: there is no learner %q; write linear, blend, forest, bayes-votes, bayes-sum or auto", f.learner)
 	}
 	if f.prior < 0 || f.prior >= 1 {
 		return nil, unit, usagef("--prior: %v is no share; write .02 for two bad records in a hundred", f.prior)

@@ -20,6 +20,7 @@ var learnerText = map[filter.Learner]string{
 	filter.Linear:     "logistic regression on all tokens",
 	filter.NaiveVotes: "naive Bayes, one vote for each kind of token",
 	filter.NaiveSum:   "naive Bayes, all tokens, damped",
+	filter.Blend:      "linear, with a share of bayes-sum",
 	filter.Forest:     "decision trees on the fields",
 }
 

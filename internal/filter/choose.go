@@ -39,6 +39,7 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 	least := math.Inf(1)
 	tried := t.learners()
 	f.Held.Trials = make([]Trial, len(tried))
+	t.share = blend(t.points(held, Linear), t.points(held, NaiveSum))
 	curves, errs := make([]*calibrate.Calibration, len(tried)), make([]error, len(tried))
 	sideBySide(len(tried), o.Workers, func(i int) {
 		points := t.points(held, tried[i])
@@ -57,6 +58,9 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 		}
 	}
 	f.Calibration = best.WithPrior(f.Prior)
+	if f.Learner == Blend {
+		f.Share = t.share
+	}
 	if err := t.summarise(f, held); err != nil {
 		return err
 	}
@@ -200,12 +204,15 @@ func (t *trial) final(ctx context.Context, f *Filter) error {
 		}
 	}
 	f.setLinear(w)
+	if f.Learner == Blend {
+		f.setNaive()
+	}
 	f.Start = t.middle(f)
 	return nil
 }
 
 // weighted reports whether a learner has weights for tokens that records move (journal).
-func (l Learner) weighted() bool { return l == Linear || l == Forest }
+func (l Learner) weighted() bool { return l == Linear || l == Blend || l == Forest }
 
 // grown is what the forest adds to the score of a record, in nats.
 func (f *Filter) grown(cells []float64) float64 {
@@ -221,7 +228,8 @@ func (t *trial) middle(f *Filter) float64 {
 	var sum, n [2]float64
 	for i := range t.examples {
 		c := index(t.examples[i].Bad)
-		sum[c] += w.Score(t.rows.Row(i))
+		row, values := t.rows.Row(i)
+		sum[c] += w.Score(row, values) + float64(f.counted(row, t.examples[i].Items)*math.Ln2)
 		if f.forest != nil {
 			sum[c] += f.grown(t.cells.Row(i))
 		}
@@ -251,8 +259,13 @@ func (f *Filter) setWeights(w *linear.Weights) {
 
 func roundWeight(w float64) float64 { return math.Round(w/weightUnit) * weightUnit }
 
+// setNaive takes weights from counts: those to score with, or those that a blend adds.
 func (f *Filter) setNaive() {
 	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
+	if f.Learner == Blend {
+		f.naive = c.weights()
+		return
+	}
 	f.weights = c.weights()
 }
 

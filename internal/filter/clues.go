@@ -147,7 +147,10 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 			switch {
 			case f.Learner.weighted():
 				missing := 1 - (clues[n].GoodShare+clues[n].BadShare)/2
-				clues[n].Vote = float64(float64(weight(n)*math.Sqrt(voice(r[1]-r[0])/float64(r[1]-r[0]))) * float64(unit*max(0, missing)))
+				if k := f.table.find(keyOf(named[n].item)); k >= 0 && f.naive != nil {
+					clues[n].Vote = float64(f.Share * float64(f.naive[k]*scale(max(1, known))))
+				}
+				clues[n].Vote += float64(float64(weight(n)*math.Sqrt(voice(r[1]-r[0])/float64(r[1]-r[0]))) * float64(unit*max(0, missing)))
 			case f.Learner == NaiveSum:
 				clues[n].Vote = float64(weight(n) * scale(max(1, known)))
 			case n == best:

@@ -37,6 +37,7 @@ const (
 	maxTokens   = 1 << 24
 	maxRecords  = 1 << 24 // remembered as seen
 	maxNats     = 1 << 20 // of a weight, either sign
+	maxShare    = 1e6     // of naive Bayes in a blend
 )
 
 // errFull says that Read would refuse what is to be written.
@@ -189,6 +190,9 @@ func (f *Filter) fill(z *zip.Reader) error {
 		f.setNaive()
 		return nil
 	}
+	if f.Learner == Blend {
+		f.setNaive()
+	}
 	var err error
 	if f.Learner == Forest {
 		if f.forest, err = forest.Parse(bodies[forestName]); err != nil {
@@ -219,10 +223,12 @@ func (f *Filter) validate() error {
 		return fmt.Errorf("%d tokens of %d bits", f.Tokens, f.Bits)
 	case f.Good <= 0 || f.Bad <= 0:
 		return fmt.Errorf("%d good and %d bad records", f.Good, f.Bad)
-	case !slices.Contains([]Learner{Linear, NaiveVotes, NaiveSum, Forest}, f.Learner):
+	case !slices.Contains([]Learner{Linear, NaiveVotes, NaiveSum, Blend, Forest}, f.Learner):
 		return fmt.Errorf("there is no learner %q", f.Learner)
 	case !(f.Prior > 0 && f.Prior < 1):
 		return fmt.Errorf("a prior of %v", f.Prior)
+	case !(f.Share >= 0 && f.Share <= maxShare) || f.Share > 0 && f.Learner != Blend:
+		return fmt.Errorf("a share of naive Bayes of %v", f.Share)
 	case !plausible(f.Bias):
 		return fmt.Errorf("a bias of %v", f.Bias)
 	case !plausible(f.Start):

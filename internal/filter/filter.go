@@ -61,6 +61,7 @@ const (
 	Linear     Learner = "linear"      // logistic regression on all tokens
 	NaiveVotes Learner = "bayes-votes" // naive Bayes, one vote for each kind of token of a value
 	NaiveSum   Learner = "bayes-sum"   // naive Bayes, all tokens of a value, damped by how many they are
+	Blend      Learner = "blend"       // linear, and bayes-sum for a share
 	Forest     Learner = "forest"      // decision trees on the fields of a table
 )
 
@@ -78,8 +79,9 @@ type Manifest struct {
 	Bits      uint          `json:"vocabulary_bits"` // leading bits of a hash that tell tokens apart
 	Tokens    int           `json:"tokens"`
 	Learner   Learner       `json:"learner"`
-	Bias      float64       `json:"bias,omitempty"` // of the linear learner, nats
-	Start     float64       `json:"start"`          // bits: the score where clues start to add; of the average record, for the linear learner
+	Bias      float64       `json:"bias,omitempty"`        // of the linear learner, nats
+	Share     float64       `json:"bayes_share,omitempty"` // of a blend: bits of the score that one bit of bayes-sum counts
+	Start     float64       `json:"start"`                 // bits: the score where clues start to add; of the average record, for the linear learner
 	Held      Held          `json:"held_back"`
 	Prior     float64       `json:"prior"` // share of bad that probabilities are for
 
@@ -131,6 +133,7 @@ type Filter struct {
 	Manifest
 	table   *table
 	weights []float64       // by token, of the learner; nats for linear, else bits
+	naive   []float64       // by token, of naive Bayes in a blend, bits
 	base    *linear.Weights // of training; all zero where the learner is Forest
 	forest  *forest.Forest  // nil without one
 	seen    *seen

@@ -42,6 +42,8 @@ type opinion struct {
 	bad   float64 // the part that speaks for bad
 	n     int32   // tokens
 	known int32
+	naive float64 // of naive Bayes in a blend, and the part that speaks for bad
+	nbad  float64
 	norm  float64 // voices of its groups of tokens
 }
 
@@ -71,6 +73,8 @@ func (j *Judge) Judge(e *event.Event) Judgement {
 			all.n += o.n
 			all.known += o.known
 			all.norm += o.norm
+			all.naive += o.naive
+			all.nbad += o.nbad
 		}
 	}
 	grown := 0.
@@ -130,6 +134,11 @@ func (j *Judge) opinionOn(items []item) (o opinion) {
 			}
 		}
 		v := math.Sqrt(voice(to-from) / float64(to-from))
+		if j.f.naive != nil {
+			n := groupVote(naiveSum, j.row[from:to], j.f.naive)
+			o.naive += n
+			o.nbad += max(n, 0)
+		}
 		o.sum += float64(sum * v)
 		o.bad += float64(bad * v)
 	})
@@ -163,13 +172,14 @@ const (
 // judgement makes an answer of an opinion on the tokens, and of what the forest says, in nats.
 func (f *Filter) judgement(o *opinion, grown float64) Judgement {
 	unit := f.unit(o.norm)
-	g := Judgement{Score: toBits(f.Bias+grown) + float64(o.sum*unit), Known: 1}
+	g := Judgement{Score: toBits(f.Bias+grown) + float64(o.sum*unit) + float64(f.Share*o.naive), Known: 1}
 	g.Score = rounded(g.Score)
 	if o.n > 0 {
 		g.Known = float64(o.known) / float64(o.n)
 	}
 	g.Probability = f.Calibration.Probability(g.Score)
-	bad, good := float64(o.bad*unit), float64((o.bad-o.sum)*unit)
+	bad := float64(o.bad*unit) + float64(f.Share*o.nbad)
+	good := float64((o.bad-o.sum)*unit) + float64(f.Share*(o.nbad-o.naive))
 	switch {
 	case g.Known < f.KnownLow/2 || o.n == 0:
 		g.Verdict = VerdictNovel

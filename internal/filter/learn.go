@@ -332,22 +332,28 @@ func (f *Filter) update(ctx context.Context, old *table) error {
 		}
 	}
 	f.base, f.weights, f.Bias = base, base.W, base.Bias
+	if f.Learner == Blend {
+		f.setNaive()
+	}
 	if len(f.journal.entries) == 0 {
 		return nil
 	}
 	rows := &linear.Rows{Start: []int32{0}, Width: len(f.table.keys)}
 	for _, r := range f.journal.entries {
 		values := appendValues(nil, r.items)
+		places := make([]uint32, len(r.items))
 		for k, x := range r.items {
 			// A token may be gone: records that never had it can be taken back where the filter cannot tell (seen), and a
 			// journal may be made up.
+			places[k] = unknown
 			if n := f.table.find(keyOf(x)); n >= 0 {
+				places[k] = uint32(n)
 				rows.Features, rows.Values = append(rows.Features, uint32(n)), append(rows.Values, values[k])
 			}
 		}
 		rows.Start = append(rows.Start, int32(len(rows.Features)))
 		rows.Bad = append(rows.Bad, r.bad)
-		rows.Offset = append(rows.Offset, r.grown)
+		rows.Offset = append(rows.Offset, r.grown+float64(f.counted(places, r.items)*math.Ln2))
 	}
 	// What many records have taught is not for a few to turn: with all weights as easy to move, one missed record named bad
 	// made a tenth of ten thousand good ones bad, and thirty made all. Of thirty, √n finds 29 again and takes six good ones

@@ -27,6 +27,7 @@ type trial struct {
 	growers  []int32      // examples that forests learn from at most
 	workers  int
 	whole    *linear.Weights // fitted to everything, by hold
+	share    float64         // of naive Bayes in a blend
 	clocked  bool            // records' times are those of who wrote the log, not of who is judged
 	part     []uint8         // of each example
 	by       string
@@ -123,11 +124,11 @@ func (t *trial) byTime() bool {
 			return false
 		}
 	}
-	return mixed(held[:])
+	return bothIn(held[:])
 }
 
-// mixed reports whether most parts hold both classes: else time alone would tell them apart.
-func mixed(held [][2]int) bool {
+// bothIn reports whether most parts hold both classes: else time alone would tell them apart.
+func bothIn(held [][2]int) bool {
 	n := 0
 	for _, h := range held {
 		if min(h[0], h[1]) > 0 {
@@ -178,7 +179,7 @@ type heldPart struct {
 
 // learners are those that are tried, the first of equally good ones is kept.
 func (t *trial) learners() []Learner {
-	l := []Learner{Linear, NaiveVotes, NaiveSum}
+	l := []Learner{Linear, NaiveVotes, NaiveSum, Blend}
 	if t.cells != nil {
 		l = append(l, Forest)
 	}
@@ -300,6 +301,9 @@ func sideBySide(n, workers int, do func(i int)) {
 // points are held-back scores of one learner with their labels. As for learning, copies of a content count by their root: a
 // flood is a witness, not a crowd. That moves the share of bad, which is put right afterwards (see choose).
 func (t *trial) points(held []*heldPart, l Learner) []calibrate.Point {
+	if l == Blend {
+		return mixed(t.points(held, Linear), t.points(held, NaiveSum), t.share)
+	}
 	var out []calibrate.Point
 	for _, h := range held {
 		for k, i := range h.index {
