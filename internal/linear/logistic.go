@@ -54,7 +54,7 @@ type Options struct {
 
 // Defaults of [Options].
 const (
-	DefaultCost      = 200
+	DefaultCost      = 500
 	DefaultEpochs    = 12
 	DefaultTolerance = .01
 )
