@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"weir/internal/bayes"
 )
 
 const (
@@ -87,8 +89,7 @@ func together(a, b []float64) float64 {
 		}
 		d := math.Abs(b[k] - t)
 		for _, s := range scales {
-			r := d / s
-			sum += 1 / (1 + float64(r*r))
+			sum += bayes.Exp2(-d / s)
 		}
 	}
 	return sum / float64(len(a)*len(scales))

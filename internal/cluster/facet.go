@@ -22,21 +22,24 @@ const (
 	path
 	session
 	fingerprint
+	program // of a client or host, in a pair
 	numFacets
 )
 
 // Facet names, as JSON and people see them.
-var facetNames = [numFacets]string{"", "client", "network", "user agent", "user", "host", "destination", "name", "path", "session", "fingerprint"}
+var facetNames = [numFacets]string{"", "client", "network", "user agent", "user", "host", "destination", "name", "path", "session", "fingerprint", "program of"}
 
 // linkWeight is how far a shared entity joins steps, if nobody else has it: one machine, user or file does; a network or a
 // program may be shared.
 var linkWeight = [numFacets]float64{client: 1, network: .7, agent: .8, user: .9, host: .9, destination: 1, name: 1, path: .9,
-	session: 1, fingerprint: .9}
+	session: 1, fingerprint: .9, program: .9}
 
 // facetOf returns what a token says. Names are those of ECS; of others the last part decides.
 func facetOf(x *hunt.Trait) facet {
 	f := x.Field
 	switch {
+	case f.Name == "source.ip×user_agent.name", f.Name == "host.name×user_agent.name":
+		return program
 	case f.Left != "":
 		return noFacet
 	case x.Kind == token.Network && f.Identity:

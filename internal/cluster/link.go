@@ -27,10 +27,13 @@ type mark struct {
 	weight  float64 // 0 for what known good shares widely, 1 for what it hardly has
 }
 
-// rarityWeight says how far an entity of this rarity links.
-func rarityWeight(rarity, known float64) float64 {
+// linking says how far an entity links: in full if known good hardly has it, not at all if known good shares it widely, and
+// no further than the part of its events that lie in the window. A proxy, a login page, a host in its daily work do not join
+// what else they have to do with.
+func linking(x *hunt.Trait, known float64) float64 {
 	full := min(rare, float64(rareOf*bayes.Rarity(0, known)))
-	return min(1, max(0, 2*rarity/full-1))
+	own := float64(x.Bad) / float64(x.Bad+x.Good)
+	return float64(min(1, max(0, 2*x.Rarity/full-1)) * own)
 }
 
 // A variant is a content as one client sent it, with its events.
@@ -70,7 +73,7 @@ func (s *study) marks(variants []variant, of []int32) []mark {
 			if f == noFacet || slices.ContainsFunc(out[from:], func(m mark) bool { return m.token == x.ID }) {
 				return
 			}
-			out = append(out, mark{step, f, x.ID, x.Feature, v.events, x.Good, rarityWeight(x.Rarity, known)})
+			out = append(out, mark{step, f, x.ID, x.Feature, v.events, x.Good, linking(&x, known)})
 		})
 	}
 	slices.SortFunc(out, func(a, b mark) int {

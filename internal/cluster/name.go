@@ -30,10 +30,21 @@ func wording(f *token.Field, k token.Kind) float64 {
 	if f.Left != "" {
 		return .2 * w
 	}
+	if dull(f.Name) {
+		return .05 * w
+	}
 	switch f.Name {
 	case "message", "rule.name", "name", "event.action", "process.command_line":
 		return 1.6 * w
-	case "url.path", "user_agent.original", "file.path":
+	case "url.path", "file.path":
+		return 1.3 * w
+	case "user_agent.original":
+		if k == token.Whole { // its product says the same in one word
+			return .5
+		}
+		if k == token.Word {
+			return .3
+		}
 		return 1.3 * w
 	case "user.name", "url.domain", "dns.question.name", "tls.client.server_name", "destination.ip", "url.query":
 		return 1.1 * w
@@ -43,6 +54,17 @@ func wording(f *token.Field, k token.Kind) float64 {
 		return .3 * w
 	}
 	return .6 * w
+}
+
+// dull reports whether a field holds sizes and the like, which tell people little.
+func dull(field string) bool {
+	last := field[strings.LastIndexByte(field, '.')+1:]
+	for _, s := range []string{"bytes", "packets", "pkts", "duration", "length", "size", "depth", "history", "local_orig", "local_resp", "version", "fps", "country_iso_code"} {
+		if strings.HasSuffix(last, s) {
+			return true
+		}
+	}
+	return false
 }
 
 const (
@@ -58,38 +80,43 @@ func nameSteps(steps []Step) {
 }
 
 func stepName(p *Step) string {
+	for _, least := range []float64{.5, .2} {
+		if name := join(p.Tokens, least); name != "" {
+			return name
+		}
+	}
+	switch {
+	case p.DestinationCount > 0:
+		return "traffic to " + some(p.Destinations, p.DestinationCount, "address")
+	case p.PathCount > 0:
+		return "requests of " + some(p.Paths, p.PathCount, "path")
+	case p.UserCount > 0:
+		return "events of " + some(p.Users, p.UserCount, "user")
+	case p.HostCount > 0:
+		return "events on " + some(p.Hosts, p.HostCount, "host")
+	}
+	return "events like the example"
+}
+
+// join says the foremost tokens that at least a share of events has, one of each field.
+func join(tokens []Token, least float64) string {
 	var parts []string
-	fields := map[string]bool{}
-	for _, t := range p.Tokens {
-		field, rest := split(t.Text)
+	fields, values := map[string]bool{}, map[string]bool{}
+	for _, t := range tokens {
+		field, rest, _ := strings.Cut(t.Text, "=")
 		family, _, _ := strings.Cut(field, ":")
-		if fields[family] || len(parts) == phrases || t.Share < .5 {
+		if fields[family] || len(parts) == phrases || t.Share < least {
 			continue
 		}
-		if w := phrase(field, rest); w != "" {
-			fields[family] = true
+		if family == "ip" && fields["host.name"] || family == "host.name" && fields["ip"] { // the same machine
+			continue
+		}
+		if w := phrase(field, rest); w != "" && !values[rest] {
+			fields[family], values[rest] = true, true
 			parts = append(parts, w)
 		}
 	}
-	if len(parts) == 0 {
-		switch {
-		case len(p.Paths) == 1:
-			parts = append(parts, value(p.Paths[0].Value))
-		case len(p.Destinations) > 0:
-			parts = append(parts, "traffic to "+some(p.Destinations, p.DestinationCount, "address"))
-		case len(p.Paths) > 0:
-			parts = append(parts, fmt.Sprintf("%s paths", term.Count(p.PathCount)))
-		default:
-			parts = append(parts, "events like "+"the example")
-		}
-	}
 	return strings.Join(parts, ", ")
-}
-
-// split cuts a token into its field, with the kind, and its text.
-func split(t string) (field, text string) {
-	field, text, _ = strings.Cut(t, "=")
-	return field, text
 }
 
 // value makes a text that an attacker may have written fit for a name.
@@ -102,7 +129,7 @@ func phrase(field, text string) string {
 	}
 	v := value(text)
 	name, kind, _ := strings.Cut(field, ":")
-	if strings.Contains(name, "×") {
+	if strings.Contains(name, "×") || dull(name) || name == token.Dataset {
 		return ""
 	}
 	switch kind {
@@ -136,11 +163,13 @@ func phrase(field, text string) string {
 		return "to " + v
 	case "user.name":
 		return "user " + v
+	case "user_agent.original":
+		return "“" + v + "”"
 	case "host.name":
 		return "on " + v
 	case "message", "rule.name", "name":
 		return "“" + v + "”"
-	case "url.path", "http.request.method", "user_agent.original", "url.domain", "dns.question.name", "tls.client.server_name",
+	case "url.path", "http.request.method", "url.domain", "dns.question.name", "tls.client.server_name",
 		"event.action", "process.name", "process.command_line", "file.path":
 		return v
 	}
@@ -172,7 +201,7 @@ func some(list []Count, n int, noun string) string {
 		return value(list[0].Value)
 	}
 	if strings.HasSuffix(noun, "s") {
-		return fmt.Sprintf("%s %ses", term.Count(n), noun)
+		noun += "e"
 	}
 	return fmt.Sprintf("%s %ss", term.Count(n), noun)
 }
