@@ -52,7 +52,10 @@ func runCampaigns(ctx context.Context, s *streams, f *huntFlags, args []string) 
 	if err := reportHunt(s, f.report, "", r); err != nil {
 		return err
 	}
-	list := cluster.Campaigns(r, cluster.Options{})
+	list, err := cluster.Campaigns(r, cluster.Options{})
+	if err != nil {
+		return err
+	}
 	if f.json {
 		return writeCampaigns(s.out, r, shown(list, f.limitOr(len(list))), f.all)
 	}

@@ -86,14 +86,14 @@ type Link struct {
 }
 
 // Campaigns groups the suspects that the funnel left, best campaign first; noise, if any, is the last. Every suspect is in
-// exactly one step.
-func Campaigns(r *hunt.Result, o Options) []Campaign {
+// exactly one step. An error is one of reading the examples' lines back.
+func Campaigns(r *hunt.Result, o Options) ([]Campaign, error) {
 	if o.Leaders <= 0 {
 		o.Leaders = 1000
 	}
 	s := survey(r)
 	if len(s.suspects) == 0 {
-		return nil
+		return nil, nil
 	}
 	of := s.steps(o)
 	return s.tell(of)

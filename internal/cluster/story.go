@@ -17,7 +17,7 @@ const (
 )
 
 // tell makes campaigns of the steps of items.
-func (s *study) tell(of []int32) []Campaign {
+func (s *study) tell(of []int32) ([]Campaign, error) {
 	n := int32(0)
 	for _, k := range of {
 		n = max(n, k+1)
@@ -68,7 +68,6 @@ func (s *study) tell(of []int32) []Campaign {
 
 	byRoot := map[int32]int{}
 	var out []Campaign
-	news := s.news()
 	for k := range n {
 		if camp[k] < 0 {
 			continue
@@ -77,16 +76,16 @@ func (s *study) tell(of []int32) []Campaign {
 		if !ok {
 			c = len(out)
 			byRoot[camp[k]] = c
-			out = append(out, Campaign{Best: math.MaxInt, Score: math.Inf(-1)})
+			out = append(out, Campaign{Best: math.MaxInt})
 		}
 		out[c].Steps = append(out[c].Steps, steps[k])
 	}
 	for c := range out {
-		s.sum(&out[c], news)
+		sum(&out[c])
 	}
-	slices.SortStableFunc(out, func(a, b Campaign) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Best, b.Best))
-	})
+	if err := s.readingOrder(out); err != nil {
+		return nil, err
+	}
 	number := map[int]int{} // of a step's best suspect: the campaign
 	for c := range out {
 		out[c].Number = c + 1
@@ -108,20 +107,64 @@ func (s *study) tell(of []int32) []Campaign {
 	if len(leftOver) > 0 {
 		out = append(out, s.noise(leftOver))
 	}
-	return out
+	return out, nil
 }
 
-// news returns what each suspect that stands for a row of the hunt adds to the rows before it.
-func (s *study) news() map[int]float64 {
-	out := map[int]float64{}
-	for _, f := range s.r.Folds() {
-		out[f.Best] = f.News
+// readingOrder scores campaigns and orders them so that each says something new: the score of one is that of its best suspect,
+// where clues that campaigns before it have shown count for less, as in the rows of a hunt.
+func (s *study) readingOrder(out []Campaign) error {
+	pro := make([][]hunt.Evidence, len(out))
+	for c := range out {
+		x, err := s.r.Suspect(out[c].Best)
+		if err != nil {
+			return err
+		}
+		for _, e := range x.Evidence {
+			if e.Vote > 0 {
+				pro[c] = append(pro[c], e)
+			}
+		}
+		out[c].Score = x.Score
 	}
-	return out
+	shown := map[string]int{}
+	news := func(c int) float64 {
+		sum := s.r.Score(out[c].Best)
+		for _, e := range pro[c] {
+			sum -= e.Vote - min(e.Vote, loudVote)/float64(1+shown[e.Token])
+		}
+		return math.Round(1e6*sum) / 1e6
+	}
+	for c := range out {
+		out[c].Score = news(c)
+	}
+	for at := range out {
+		best := at
+		for { // news only ever falls, so the best stale one is the best if it is still what it was
+			for c := at; c < len(out); c++ {
+				if d := cmp.Or(cmp.Compare(out[c].Score, out[best].Score), cmp.Compare(out[best].Best, out[c].Best)); d > 0 {
+					best = c
+				}
+			}
+			now := news(best)
+			if now == out[best].Score {
+				break
+			}
+			out[best].Score = now
+		}
+		out[at], out[best] = out[best], out[at]
+		pro[at], pro[best] = pro[best], pro[at]
+		for _, e := range pro[at] {
+			shown[e.Token]++
+		}
+	}
+	return nil
 }
+
+// loudVote is the most that one clue's vote counts for news.
+const loudVote = 6
 
 // sum fills a campaign in from its steps.
-func (s *study) sum(c *Campaign, news map[int]float64) {
+func sum(c *Campaign) {
 	slices.SortStableFunc(c.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last), cmp.Compare(a.Best, b.Best))
 	})
@@ -132,16 +175,7 @@ func (s *study) sum(c *Campaign, news map[int]float64) {
 		c.Events += len(p.Members)
 		c.Contents += p.Contents
 		c.First, c.Last = min(c.First, p.First), max(c.Last, p.Last)
-		for _, m := range p.Members {
-			if x, ok := news[m]; ok {
-				c.Score = max(c.Score, x)
-			}
-		}
 	}
-	if math.IsInf(c.Score, -1) { // none of its suspects stands for a row of the hunt
-		c.Score = 0
-	}
-	c.Score = min(c.Score, s.r.Score(c.Best))
 	c.Facts = sumFacts(c.Steps)
 }
 
