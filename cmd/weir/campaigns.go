@@ -97,6 +97,7 @@ type stepJSON struct {
 	Contents int     `json:"contents"`
 	factsJSON
 	Tokens  []tokenJSON `json:"tokens"`
+	Pattern patternJSON `json:"pattern"`
 	Example exampleJSON `json:"example"`
 	Lines   []placeJSON `json:"lines,omitempty"`
 }
@@ -143,6 +144,12 @@ type exampleJSON struct {
 	RawBase64 string `json:"raw_base64,omitempty"`
 }
 
+type patternJSON struct {
+	Text  string `json:"text"`
+	Lines int    `json:"lines"`
+	Of    int    `json:"of"`
+}
+
 type placeJSON struct {
 	File string `json:"file"`
 	Line int64  `json:"line"`
@@ -184,6 +191,11 @@ func stepOfJSON(r *hunt.Result, p *cluster.Step, all bool) (stepJSON, error) {
 	if !utf8.Valid(x.Raw) {
 		j.Example.RawBase64 = base64.StdEncoding.EncodeToString(x.Raw)
 	}
+	pattern, of, err := cluster.Pattern(r, p)
+	if err != nil {
+		return j, err
+	}
+	j.Pattern = patternJSON{validUTF8(pattern.Text), pattern.Lines, of}
 	for _, t := range p.Tokens {
 		j.Tokens = append(j.Tokens, tokenJSON{validUTF8(t.Text), t.Share, t.Weight, t.Good})
 	}

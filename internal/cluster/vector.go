@@ -149,7 +149,6 @@ func (t *table) vector(item int) vector {
 		t.norm[g] += float64(w * w)
 		t.raw = append(t.raw, rawEntry{x.ID, g, w})
 	})
-	t.stamp[0] = 0 // an item may be asked for twice in a row
 	v := vector{entries: make([]entry, 0, len(t.raw)), voices: make([]voice, 0, len(t.used))}
 	slices.Sort(t.used)
 	for _, g := range t.used {
