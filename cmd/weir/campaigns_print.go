@@ -93,14 +93,24 @@ func (p *page) campaign(r *hunt.Result, c *cluster.Campaign, all bool) error {
 	}
 	if len(c.Links) > 0 {
 		var by []string
-		for _, l := range c.Links[:min(len(c.Links), 3)] {
+		for i, l := range c.Links {
+			if len(by) == 3 {
+				break
+			}
+			if i > 0 && l.Kind == "network" && l.Steps == c.Links[i-1].Steps && l.Events == c.Links[i-1].Events {
+				continue // that of the client above, and nobody else's
+			}
 			by = append(by, fmt.Sprintf("%s %s in %d", l.Kind, term.CutMiddle(term.Clean(l.Value), 40), l.Steps))
 		}
 		p.fact("joined", "by "+strings.Join(by, ", ")+" of the steps")
 	}
+	layout := "15:04"
+	if c.Last-c.First > int64(20*time.Hour) {
+		layout = "01-02"
+	}
 	steps := pick(c.Steps, all)
 	for _, k := range steps {
-		if err := p.step(r, &c.Steps[k]); err != nil {
+		if err := p.step(r, &c.Steps[k], layout); err != nil {
 			return err
 		}
 	}
@@ -127,19 +137,23 @@ func pick(steps []cluster.Step, all bool) []int {
 	return out
 }
 
-// step writes what was done, when, how often, with an example.
-func (p *page) step(r *hunt.Result, x *cluster.Step) error {
+// step writes what was done, when, how often, with an example. layout is how its end is written: as a day, in campaigns that run
+// over days.
+func (p *page) step(r *hunt.Result, x *cluster.Step, layout string) error {
 	s, err := r.Suspect(x.Best)
 	if err != nil {
 		return err
 	}
 	when := time.Unix(0, x.First).In(r.Zone).Format("15:04:05")
+	if layout != "15:04" {
+		when = time.Unix(0, x.First).In(r.Zone).Format("01-02 15h")
+	}
 	count := term.Count(len(x.Members)) + " ×"
 	name := fmt.Sprintf("%8s  %s", count, p.Bold(term.Cut(term.Clean(x.Name), p.width-25)))
 	fmt.Fprintf(p.w, "     %s %s\n", p.Cyan(when), name)
 	place := term.CutMiddle(fmt.Sprintf("%s:%d", term.Clean(s.File), s.Line), p.width-24)
 	if x.Last/1e9 > x.First/1e9 {
-		fmt.Fprintf(p.w, "     %s %9s %s\n", p.Dim(term.Pad("to "+time.Unix(0, x.Last).In(r.Zone).Format("15:04"), 8)), "", p.Cyan(place))
+		fmt.Fprintf(p.w, "     %s %9s %s\n", p.Dim(term.Pad("to "+time.Unix(0, x.Last).In(r.Zone).Format(layout), 8)), "", p.Cyan(place))
 	} else {
 		fmt.Fprintf(p.w, "     %18s %s\n", "", p.Cyan(place))
 	}
