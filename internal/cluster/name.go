@@ -135,6 +135,9 @@ func phrase(field, text string) string {
 	switch kind {
 	case "":
 	case "word":
+		if utf8.RuneCountInString(text) < 3 { // the “w” of a rule's number says nothing
+			return ""
+		}
 		return fmt.Sprintf("“%s” in the %s", v, plain(name))
 	case "segment":
 		return fmt.Sprintf("paths with “%s”", v)
