@@ -118,9 +118,15 @@ func Open(shared string) (*Set, error) {
 
 func (s *Set) judge() string { return filepath.Join(s.shared, "bench", "score_ranking.py") }
 
+// Dir is where the incident lies.
+func (in *Incident) Dir() string { return in.dir }
+
 // Args returns the command line of the hunt that a person would type for the incident.
-func (in *Incident) Args(more ...string) []string {
-	args := []string{"hunt", "--window", in.text()}
+func (in *Incident) Args(more ...string) []string { return in.ArgsOf("hunt", more...) }
+
+// ArgsOf returns the same command line for another command that takes the flags of a hunt.
+func (in *Incident) ArgsOf(command string, more ...string) []string {
+	args := []string{command, "--window", in.text()}
 	for _, h := range in.Hosts {
 		args = append(args, "--host", h)
 	}

@@ -55,7 +55,7 @@ const defaultRows = 20
 // printHunt writes the answer of a hunt for people.
 func printHunt(s *streams, r *hunt.Result, f *huntFlags) error {
 	p := newPage(s.out)
-	p.question(r)
+	p.question(r, "weir hunt")
 	p.read(r.Summary)
 	p.leftOut(r)
 	p.funnel(r)
@@ -67,8 +67,8 @@ func printHunt(s *streams, r *hunt.Result, f *huntFlags) error {
 	return p.w.Flush()
 }
 
-func (p *page) question(r *hunt.Result) {
-	fmt.Fprintln(p.w, p.Bold("weir hunt"))
+func (p *page) question(r *hunt.Result, command string) {
+	fmt.Fprintln(p.w, p.Bold(command))
 	for _, w := range r.Windows {
 		p.entry("window", spanText(w, r.Zone))
 	}

@@ -51,6 +51,7 @@ var rules = []struct {
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
+	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
 	{"report", rule{inside: []string{"format", "eval", "hunt", "term"}, core: true}},
 	{"architecture", rule{}},
 }

@@ -128,7 +128,7 @@ func (r *Result) values(row int, match func(*token.Field) bool, f func(value str
 }
 
 func (r *Result) inCountries(row int, countries []string) bool {
-	return r.values(row, func(f *token.Field) bool { return f.Name == "source.geo.country_iso_code" },
+	return r.values(row, func(f *token.Field) bool { return f.Name == countryField },
 		func(v string) bool {
 			return slices.ContainsFunc(countries, func(c string) bool { return strings.EqualFold(c, v) })
 		})
