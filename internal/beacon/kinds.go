@@ -1,0 +1,143 @@
+package beacon
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Bounds of what is a tunnel.
+const (
+	minSubDomains = 50
+	minQuestions  = 50
+)
+
+// tunnels scores the pairs of a source and a registered domain by how many different sub-domains it asked for, and how
+// much these can carry.
+func (j *judge) tunnels() []Pair {
+	var out []Pair
+	type asked struct {
+		domainKey
+		*domainState
+	}
+	var all []asked
+	askers := map[[2]uint32]int{}
+	for k, d := range j.domain {
+		askers[[2]uint32{k.network, k.domain}]++
+		if d.subs.count() >= minSubDomains && d.questions >= minQuestions {
+			all = append(all, asked{k, d})
+		}
+	}
+	slices.SortFunc(all, func(a, b asked) int {
+		return cmp.Or(cmp.Compare(a.network, b.network), bytes.Compare(j.texts.get(a.src), j.texts.get(b.src)),
+			bytes.Compare(j.texts.get(a.domain), j.texts.get(b.domain)))
+	})
+	for _, d := range all {
+		subs := d.subs.count()
+		bits, length := float64(d.bits)/1000/float64(d.questions), float64(d.length)/float64(d.questions)
+		p := Pair{Kind: KindTunnel, Source: string(j.texts.get(d.src)), Names: []string{string(j.texts.get(d.domain))}, P: 1, Q: 1,
+			Count: d.questions, Sent: d.bytes, First: d.first, Last: d.last, SubDomains: subs}
+		if int(d.network) < len(j.o.Names) {
+			p.Network = j.o.Names[d.network]
+		}
+		p.clue(2*math.Log2(float64(subs)/100), "%d different sub-domains in %d questions", subs, d.questions)
+		p.clue(min(3, max(-3, (length-20)/8)), "they are %.0f characters long on average", length)
+		p.clue(min(2, max(-2, (bits-3.2)*2.5)), "their characters carry %.1f bits each", bits)
+		share := float64(d.odd) / float64(d.questions)
+		p.clue(3*share-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
+		volume := bits * length * float64(subs) / 8
+		p.clue(min(2, max(-2, math.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
+		if n := askers[[2]uint32{d.network, d.domain}]; n > 2 {
+			p.clue(-1.5*math.Log2(float64(n)/2), "%d sources ask for the domain", n)
+		}
+		points := -3.
+		for _, c := range p.Clues {
+			points += c.Points
+		}
+		p.order = points
+		// RITA's scale of sub-domains is the ceiling: none of the signs makes a tunnel of a hundred questions
+		p.Score = roundScore(bucketed(float64(subs), minSubDomains, 250, 500, 1000) / .8 * .9 / (1 + math.Exp2(-points)))
+		if p.Score >= .1 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+const minGenerated = 3
+
+// generated scores sources by how many different domains they asked for that look generated, most of them in vain.
+func (j *judge) generated() []Pair {
+	type names struct {
+		series []*series
+		weight float64
+		failed int64
+		asked  int64
+	}
+	bySource := map[[2]uint32]*names{}
+	for i := range j.all {
+		x := &j.all[i]
+		if x.kind != kindDNS || x.extra == 0 {
+			continue
+		}
+		d := j.registeredOf(x.dst)
+		g := 0.
+		if d != "" {
+			g = looksGenerated(d)
+		}
+		if g < .5 || j.common.domain[domainPlace(x.network, j.class(x.src), d)] > 2 {
+			continue
+		}
+		k := [2]uint32{x.network, x.src}
+		n := bySource[k]
+		if n == nil {
+			n = &names{}
+			bySource[k] = n
+		}
+		e := &j.extras[x.extra]
+		n.series = append(n.series, x)
+		n.asked += int64(e.failed) + int64(e.answered)
+		n.failed += int64(e.failed)
+	}
+	var out []Pair
+	for k, n := range bySource {
+		slices.SortFunc(n.series, func(a, b *series) int { return bytes.Compare(j.texts.get(a.dst), j.texts.get(b.dst)) })
+		domains := map[string]bool{}
+		p := Pair{Kind: KindDGA, Source: string(j.texts.get(k[1])), P: 1, Q: 1}
+		if int(k[0]) < len(j.o.Names) {
+			p.Network = j.o.Names[k[0]]
+		}
+		for i, x := range n.series {
+			d := j.registeredOf(x.dst)
+			if !domains[d] {
+				domains[d] = true
+				n.weight += looksGenerated(d)
+				if len(p.Names) < maxNames {
+					p.Names = append(p.Names, d)
+				}
+			}
+			if i == 0 {
+				p.First, p.Last = x.first, x.last
+			}
+			p.First, p.Last = min(p.First, x.first), max(p.Last, x.last)
+			p.Count += x.count
+			p.Sent += x.sent
+		}
+		if len(domains) < minGenerated {
+			continue
+		}
+		p.GeneratedNames = int64(len(domains))
+		fail := float64(n.failed) / float64(max(n.asked, 1))
+		p.clue(2*math.Log2(n.weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
+		p.clue(4*fail-2.5, "%.0f %% of these questions had no answer", 100*fail)
+		points := -1.
+		for _, c := range p.Clues {
+			points += c.Points
+		}
+		p.order = points
+		p.Score = roundScore(.85 / (1 + math.Exp2(-points)))
+		out = append(out, p)
+	}
+	return out
+}

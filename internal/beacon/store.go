@@ -1,0 +1,604 @@
+package beacon
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+)
+
+// A kind says what a series of times is of.
+type kind uint8
+
+const (
+	kindConn kind = iota // connections of a source with an address
+	kindApp              // requests and handshakes of a source with an address
+	kindName             // the same with a host name
+	kindDNS              // questions for a name
+)
+
+// A series is what is known of one source and one destination: totals, and when connections were made. It holds no
+// pointers, and is about 150 bytes.
+type series struct {
+	key      uint64 // hash of network, kind, source and destination
+	src, dst uint32 // texts
+	network  uint32
+	kind     kind
+	ports    [3]uint16 // the three smallest
+	nports   uint8     // 4 stands for more
+	extra    uint32    // index into extras, 0 is none
+
+	count          int64
+	sent, received int64
+	nanos, longest int64 // durations
+	first, last    int64 // nanoseconds
+
+	// The newest connections: the first inline, others in the arena as pairs of varints, zigzag of the difference to the
+	// one before in milliseconds, and the bytes sent.
+	stored     uint32
+	at         int64
+	atSent     int64
+	prev       int64 // milliseconds of the last one appended
+	head, tail uint32
+	used, size uint16 // of the tail chunk
+}
+
+// An extra is what requests, handshakes and questions say of a pair.
+type extra struct {
+	peers    few // addresses of a name
+	agents   few // user agents
+	noHost   uint32
+	noName   uint32 // handshakes without a server name
+	requests uint32 // HTTP
+	failed   uint32 // DNS questions without an answer
+	answered uint32
+}
+
+// few holds the counts of at most four texts, those whose hashes are smallest, so that what it holds depends on what was
+// added and not on the order. A text that was once held and is not any more never comes back: counts are exact.
+type few struct {
+	text [4]uint32
+	n    [4]uint32
+	more bool
+}
+
+func (f *few) add(t *texts, text, n uint32) {
+	if text == 0 || n == 0 {
+		return
+	}
+	h := t.hashes[text]
+	at := 0
+	for ; at < len(f.text) && f.text[at] != 0; at++ {
+		if f.text[at] == text {
+			f.n[at] += n
+			return
+		}
+		if h < t.hashes[f.text[at]] {
+			break
+		}
+	}
+	if at == len(f.text) {
+		f.more = true
+		return
+	}
+	f.more = f.more || f.text[len(f.text)-1] != 0
+	copy(f.text[at+1:], f.text[at:])
+	copy(f.n[at+1:], f.n[at:])
+	f.text[at], f.n[at] = text, n
+}
+
+// texts interns addresses and names. Text 0 is empty.
+type texts struct {
+	bytes  []byte
+	ends   []uint32
+	hashes []uint64
+	slots  []uint32
+}
+
+func newTexts() *texts {
+	return &texts{ends: []uint32{0}, hashes: []uint64{0}, slots: make([]uint32, 1024)}
+}
+
+func (t *texts) get(id uint32) []byte {
+	if id == 0 {
+		return nil
+	}
+	return t.bytes[t.ends[id-1]:t.ends[id]]
+}
+
+const maxText = 255
+
+// add interns text with its hash.
+func (t *texts) add(b []byte, h uint64) uint32 {
+	if len(b) == 0 || len(t.bytes) > 1<<32-1-2*maxText {
+		return 0
+	}
+	mask := uint64(len(t.slots) - 1)
+	i := h & mask
+	for ; t.slots[i] != 0; i = (i + 1) & mask {
+		if t.hashes[t.slots[i]] == h {
+			return t.slots[i]
+		}
+	}
+	id := uint32(len(t.ends))
+	t.bytes = append(t.bytes, b[:min(len(b), maxText)]...)
+	t.ends = append(t.ends, uint32(len(t.bytes)))
+	t.hashes = append(t.hashes, h)
+	t.slots[i] = id
+	if len(t.ends) > len(t.slots)/2 {
+		t.grow()
+	}
+	return id
+}
+
+func (t *texts) grow() {
+	t.slots = make([]uint32, 2*len(t.slots))
+	mask := uint64(len(t.slots) - 1)
+	for id := 1; id < len(t.ends); id++ {
+		i := t.hashes[id] & mask
+		for t.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = uint32(id)
+	}
+}
+
+// A ref ties a connection to its id, to tell which name it went to.
+type ref struct {
+	id     uint64
+	series uint64 // key of the name's series; 0 for the connection itself
+	at     int64  // milliseconds
+	sent   int64
+	both   int64
+	nanos  int64
+}
+
+// A store is the state of one worker. Stores merge, in any order, to the same store.
+type store struct {
+	o      *Options
+	texts  *texts
+	all    []series
+	slots  []uint32 // index+1 into all
+	extras []extra
+	arena  []byte
+	free   [8]uint32 // chunks given back, by size
+	level  uint      // series are kept whose keys start with so many zero bits (spread)
+	refs   []ref
+	conns  []ref
+	joined uint // ids are kept that start with so many zero bits
+	domain map[domainKey]*domainState
+	cut    uint // for domains
+	thin   map[uint64]bool
+	span   map[uint32]span // by network
+	events int64
+	names  map[addrKey]*few // names that resolved to an address
+	named  uint             // addresses are kept in names whose hashes start with so many zero bits
+}
+
+type span struct{ first, last int64 }
+
+type addrKey struct {
+	network uint32
+	addr    uint32
+}
+
+func newStore(o *Options) *store {
+	return &store{o: o, texts: newTexts(), slots: make([]uint32, 1024), extras: make([]extra, 1), arena: make([]byte, chunkUnit),
+		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, names: map[addrKey]*few{}}
+}
+
+// spread makes the bits of a hash depend on each other anew, for deciding what is kept.
+func spread(h uint64) uint64 {
+	h ^= h >> 31
+	h *= 0x9E3779B97F4A7C15
+	return h ^ h>>29
+}
+
+func keeps(h uint64, level uint) bool { return level == 0 || spread(h)>>(64-level) == 0 }
+
+// seriesKey is the identity of a series.
+func seriesKey(network uint32, k kind, src, dst uint64) uint64 {
+	h := src*0x9E3779B97F4A7C15 ^ (dst<<32|dst>>32)*0xC2B2AE3D27D4EB4F ^ uint64(network)<<3 ^ uint64(k)
+	h ^= h >> 32
+	h *= 0xD6E8FEB86659FD93
+	h ^= h >> 32
+	return max(h, 1)
+}
+
+func (s *store) hash(b []byte) uint64 {
+	return max(xxh3.HashSeed(b[:min(len(b), maxText)], hashSeed), 1)
+}
+
+// hashSeed is fixed: what is kept where there is too much must be the same in every run.
+const hashSeed = 0x77656972
+
+// find returns the series of a key, or nil.
+func (s *store) find(key uint64) *series {
+	mask := uint64(len(s.slots) - 1)
+	for i := key & mask; s.slots[i] != 0; i = (i + 1) & mask {
+		if x := &s.all[s.slots[i]-1]; x.key == key {
+			return x
+		}
+	}
+	return nil
+}
+
+// get returns the series of a key, made on first use, or nil where the store is too full for it.
+func (s *store) get(key uint64, network uint32, k kind, src, dst []byte, hsrc, hdst uint64) *series {
+	if x := s.find(key); x != nil {
+		return x
+	}
+	if !keeps(key, s.level) {
+		return nil
+	}
+	for len(s.all) >= s.o.maxSeries() {
+		s.narrow()
+		if !keeps(key, s.level) {
+			return nil
+		}
+	}
+	return s.insert(series{key: key, network: network, kind: k, src: s.texts.add(src, hsrc), dst: s.texts.add(dst, hdst)})
+}
+
+func (s *store) insert(x series) *series {
+	if len(s.all)+1 > len(s.slots)/2 {
+		s.slots = make([]uint32, 2*len(s.slots))
+		for i := range s.all {
+			s.place(i)
+		}
+	}
+	s.all = append(s.all, x)
+	s.place(len(s.all) - 1)
+	return &s.all[len(s.all)-1]
+}
+
+func (s *store) place(i int) {
+	mask := uint64(len(s.slots) - 1)
+	at := s.all[i].key & mask
+	for s.slots[at] != 0 {
+		at = (at + 1) & mask
+	}
+	s.slots[at] = uint32(i) + 1
+}
+
+// narrow keeps the half of the series with the smaller hashes.
+func (s *store) narrow() {
+	old := *s
+	*s = *newStore(old.o)
+	s.level = old.level + 1
+	s.merge(&old)
+}
+
+// extraOf returns what requests say of a series, made on first use.
+func (s *store) extraOf(x *series) *extra {
+	if x.extra == 0 {
+		x.extra = uint32(len(s.extras))
+		s.extras = append(s.extras, extra{})
+	}
+	return &s.extras[x.extra]
+}
+
+// add adds a connection to a series.
+func (s *store) add(x *series, ns, sent, received, nanos int64) {
+	if x.count == 0 {
+		x.first, x.last = ns, ns
+	}
+	x.count++
+	x.first, x.last = min(x.first, ns), max(x.last, ns)
+	x.sent += sent
+	x.received += received
+	x.nanos += nanos
+	x.longest = max(x.longest, nanos)
+	s.note(x, floorDiv(ns, 1e6), sent)
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+func (x *series) port(p uint16) {
+	if p == 0 {
+		return
+	}
+	at := 0
+	for ; at < int(min(x.nports, 3)); at++ {
+		if x.ports[at] == p {
+			return
+		}
+		if x.ports[at] > p {
+			break
+		}
+	}
+	if at == 3 {
+		x.nports = 4
+		return
+	}
+	copy(x.ports[at+1:], x.ports[at:])
+	x.ports[at] = p
+	x.nports = min(x.nports+1, 4)
+}
+
+// Chunks of the arena: their first four bytes are the index of the next one, in units.
+const (
+	chunkUnit = 16
+	maxChunk  = 1024
+)
+
+func (s *store) chunk(size int) uint32 {
+	class := 0
+	for chunkUnit<<class < size {
+		class++
+	}
+	if at := s.free[class]; at != 0 {
+		s.free[class] = binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
+		clear(s.arena[int(at)*chunkUnit : int(at)*chunkUnit+size])
+		return at
+	}
+	at := len(s.arena)
+	if at+size > cap(s.arena) {
+		s.arena = slices.Grow(s.arena, max(size, len(s.arena)/4))
+	}
+	s.arena = s.arena[:at+size]
+	clear(s.arena[at:])
+	return uint32(at / chunkUnit)
+}
+
+// note stores when a connection was made and what it sent.
+func (s *store) note(x *series, ms, sent int64) {
+	if x.stored == 0 {
+		x.stored, x.at, x.atSent, x.prev = 1, ms, sent, ms
+		return
+	}
+	var buf [2 * binary.MaxVarintLen64]byte
+	b := binary.AppendUvarint(binary.AppendVarint(buf[:0], ms-x.prev), uint64(max(sent, 0)))
+	x.prev = ms
+	x.stored++
+	for {
+		if x.tail != 0 {
+			at := int(x.tail)*chunkUnit + int(x.used)
+			n := copy(s.arena[at:at+int(x.size-x.used)], b)
+			x.used += uint16(n)
+			if b = b[n:]; len(b) == 0 {
+				break
+			}
+		}
+		size := min(max(chunkUnit, 2*int(x.size)), maxChunk)
+		next := s.chunk(size)
+		if x.tail == 0 {
+			x.head = next
+		} else {
+			binary.LittleEndian.PutUint32(s.arena[int(x.tail)*chunkUnit:], next)
+		}
+		x.tail, x.used, x.size = next, 4, uint16(size)
+	}
+	if int(x.stored) >= 2*s.o.maxTimes() {
+		s.trim(x)
+	}
+}
+
+// A moment is one connection of a series.
+type moment struct{ ms, sent int64 }
+
+// moments appends those stored of a series, in the order they came.
+func (s *store) moments(dst []moment, x *series) []moment {
+	if x.stored == 0 {
+		return dst
+	}
+	dst = append(dst, moment{x.at, x.atSent})
+	var bytes []byte
+	size := chunkUnit
+	for at := x.head; at != 0; {
+		end := size
+		if at == x.tail {
+			end = int(x.used)
+		}
+		bytes = append(bytes, s.arena[int(at)*chunkUnit+4:int(at)*chunkUnit+end]...)
+		at = binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
+		size = min(2*size, maxChunk)
+	}
+	ms := x.at
+	for range x.stored - 1 {
+		d, n := binary.Varint(bytes)
+		sent, m := binary.Uvarint(bytes[max(n, 0):])
+		if n <= 0 || m <= 0 {
+			panic("BUG: the times of a series are cut off")
+		}
+		ms += d
+		bytes = bytes[n+m:]
+		dst = append(dst, moment{ms, int64(sent)})
+	}
+	return dst
+}
+
+func compareMoments(a, b moment) int {
+	switch {
+	case a.ms != b.ms:
+		if a.ms < b.ms {
+			return -1
+		}
+		return 1
+	case a.sent < b.sent:
+		return -1
+	case a.sent > b.sent:
+		return 1
+	}
+	return 0
+}
+
+// trim keeps the newest moments of a series, as many as may be.
+func (s *store) trim(x *series) {
+	all := s.moments(nil, x)
+	slices.SortFunc(all, compareMoments)
+	all = all[max(0, len(all)-s.o.maxTimes()):]
+	size := chunkUnit
+	for at, class := x.head, 0; at != 0; {
+		next := binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
+		binary.LittleEndian.PutUint32(s.arena[int(at)*chunkUnit:], s.free[class])
+		s.free[class] = at
+		at = next
+		if size < maxChunk {
+			size *= 2
+			class++
+		}
+	}
+	x.stored, x.head, x.tail, x.used, x.size = 0, 0, 0, 0, 0
+	s.thin[x.key] = true
+	for _, m := range all {
+		s.note(x, m.ms, m.sent)
+	}
+}
+
+// merge adds what another store holds.
+func (s *store) merge(o *store) {
+	for s.level < o.level {
+		s.narrow()
+	}
+	ids := make([]uint32, len(o.texts.ends))
+	text := func(id uint32) uint32 {
+		if id != 0 && ids[id] == 0 {
+			ids[id] = s.texts.add(o.texts.get(id), o.texts.hashes[id])
+		}
+		return ids[id]
+	}
+	var all []moment
+	for i := range o.all {
+		x := &o.all[i]
+		y := s.find(x.key)
+		if y == nil {
+			if !keeps(x.key, s.level) {
+				continue
+			}
+			if len(s.all) >= s.o.maxSeries() {
+				s.narrow()
+				clear(ids)
+				if !keeps(x.key, s.level) {
+					continue
+				}
+			}
+			y = s.insert(series{key: x.key, network: x.network, kind: x.kind, src: text(x.src), dst: text(x.dst), first: x.first, last: x.last})
+		}
+		y.count += x.count
+		y.sent += x.sent
+		y.received += x.received
+		y.nanos += x.nanos
+		y.longest = max(y.longest, x.longest)
+		y.first, y.last = min(y.first, x.first), max(y.last, x.last)
+		for _, p := range x.ports[:min(x.nports, 3)] {
+			y.port(p)
+		}
+		y.nports = max(y.nports, x.nports/4*4)
+		all = o.moments(all[:0], x)
+		for _, m := range all {
+			s.note(y, m.ms, m.sent)
+		}
+		if o.thin[x.key] {
+			s.thin[x.key] = true
+		}
+		if x.extra != 0 {
+			e, f := s.extraOf(y), &o.extras[x.extra]
+			for i, t := range f.peers.text {
+				e.peers.add(s.texts, text(t), f.peers.n[i])
+			}
+			for i, t := range f.agents.text {
+				e.agents.add(s.texts, text(t), f.agents.n[i])
+			}
+			e.peers.more, e.agents.more = e.peers.more || f.peers.more, e.agents.more || f.agents.more
+			e.noHost += f.noHost
+			e.noName += f.noName
+			e.requests += f.requests
+			e.failed += f.failed
+			e.answered += f.answered
+		}
+	}
+	s.named = max(s.named, o.named)
+	for k, f := range o.names {
+		k.addr = text(k.addr)
+		if !keeps(s.texts.hashes[k.addr], s.named) {
+			continue
+		}
+		g := s.nameOf(k)
+		for i, t := range f.text {
+			g.add(s.texts, text(t), f.n[i])
+		}
+		g.more = g.more || f.more
+	}
+	for k := range s.names {
+		if !keeps(s.texts.hashes[k.addr], s.named) {
+			delete(s.names, k)
+		}
+	}
+	s.trimNames()
+	for k, d := range o.domain {
+		k.src, k.domain = text(k.src), text(k.domain)
+		s.domainOf(k, 0).merge(d)
+	}
+	s.cut = max(s.cut, o.cut)
+	s.trimDomains()
+	for n, x := range o.span {
+		s.cover(n, x.first)
+		s.cover(n, x.last)
+	}
+	s.events += o.events
+	s.joined = max(s.joined, o.joined)
+	s.refs, s.conns = append(s.refs, o.refs...), append(s.conns, o.conns...)
+	s.trimRefs()
+}
+
+// nameOf returns the names of an address, made on first use.
+func (s *store) nameOf(k addrKey) *few {
+	f := s.names[k]
+	if f == nil {
+		f = &few{}
+		s.names[k] = f
+	}
+	return f
+}
+
+// resolved notes that a name has an address.
+func (s *store) resolved(k addrKey, name, n uint32) {
+	if keeps(s.texts.hashes[k.addr], s.named) {
+		s.nameOf(k).add(s.texts, name, n)
+		s.trimNames()
+	}
+}
+
+// trimNames drops addresses by hash until there is room.
+func (s *store) trimNames() {
+	for len(s.names) > s.o.maxDomains() {
+		s.named++
+		for k := range s.names {
+			if !keeps(s.texts.hashes[k.addr], s.named) {
+				delete(s.names, k)
+			}
+		}
+	}
+}
+
+// cover notes that a network's logs reach to a time.
+func (s *store) cover(network uint32, ns int64) {
+	x, ok := s.span[network]
+	if !ok {
+		x = span{ns, ns}
+	} else if ns >= x.first && ns <= x.last {
+		return
+	}
+	s.span[network] = span{min(x.first, ns), max(x.last, ns)}
+}
+
+// trimRefs drops ids by hash until there is room.
+func (s *store) trimRefs() {
+	for {
+		drop := func(r ref) bool { return !keeps(r.id, s.joined) }
+		if s.joined > 0 {
+			s.refs, s.conns = slices.DeleteFunc(s.refs, drop), slices.DeleteFunc(s.conns, drop)
+		}
+		if len(s.conns) < s.o.maxJoined() && len(s.refs) < s.o.maxJoined() {
+			return
+		}
+		s.joined++
+	}
+}
