@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"weir/internal/enrich"
 )
 
 // Bounds of what is a tunnel.
@@ -76,18 +78,13 @@ func (j *judge) generated() []Pair {
 		asked  int64
 	}
 	bySource := map[[2]uint32]*names{}
-	for i := range j.all {
-		x := &j.all[i]
+	j.all.each(func(x *series) {
 		if x.kind != kindDNS || x.extra == 0 {
-			continue
+			return
 		}
-		d := j.registeredOf(x.dst)
-		g := 0.
-		if d != "" {
-			g = looksGenerated(d)
-		}
-		if g < .5 || j.common.domain[domainPlace(x.network, j.class(x.src), d)] > 2 {
-			continue
+		d := j.registered(x.dst)
+		if d == "" || looksGenerated(d) < .5 || j.common.domain.count(j.domainAt(x.network, j.class(x.src), d)) > 2 {
+			return
 		}
 		k := [2]uint32{x.network, x.src}
 		n := bySource[k]
@@ -95,11 +92,11 @@ func (j *judge) generated() []Pair {
 			n = &names{}
 			bySource[k] = n
 		}
-		e := &j.extras[x.extra]
+		e := j.extras.at(x.extra)
 		n.series = append(n.series, x)
 		n.asked += int64(e.failed) + int64(e.answered)
 		n.failed += int64(e.failed)
-	}
+	})
 	var out []Pair
 	for k, n := range bySource {
 		slices.SortFunc(n.series, func(a, b *series) int { return bytes.Compare(j.texts.get(a.dst), j.texts.get(b.dst)) })
@@ -109,7 +106,7 @@ func (j *judge) generated() []Pair {
 			p.Network = j.o.Names[k[0]]
 		}
 		for i, x := range n.series {
-			d := j.registeredOf(x.dst)
+			d := j.registered(x.dst)
 			if !domains[d] {
 				domains[d] = true
 				n.weight += looksGenerated(d)
@@ -140,4 +137,8 @@ func (j *judge) generated() []Pair {
 		out = append(out, p)
 	}
 	return out
+}
+
+func (j *judge) registered(name uint32) string {
+	return enrich.RegisteredDomain(string(j.texts.get(name)))
 }

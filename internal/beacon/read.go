@@ -208,7 +208,7 @@ func (r *reader) connection(network uint32, ns int64, dataset string) {
 	if id := r.v[roleID]; len(id) > 0 && dataset == "zeek.conn" && carriesNames(r.v[roleService]) {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
-			r.conns = append(r.conns, ref{h, 0, floorDiv(ns, 1e6), sent, sent + received, nanos})
+			r.conns = append(r.conns, conn{h, floorDiv(ns, 1e6), sent, sent + received, nanos})
 			if len(r.conns) >= r.o.maxJoined() {
 				r.trimRefs()
 			}
@@ -262,7 +262,7 @@ func (r *reader) request(network uint32, ns int64, what dataset) {
 	if id := r.v[roleID]; len(id) > 0 {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
-			r.refs = append(r.refs, ref{id: h, series: key})
+			r.refs = append(r.refs, ref{h, key})
 			if len(r.refs) >= r.o.maxJoined() {
 				r.trimRefs()
 			}

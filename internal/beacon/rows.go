@@ -5,12 +5,9 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"weir/internal/enrich"
 )
 
 // Result merges what the handlers hold and judges it. The Detector is of no use afterwards.
@@ -24,7 +21,7 @@ func (d *Detector) Result() *Result {
 		}
 	}
 	j := newJudge(s)
-	r := &Result{Events: s.events, Series: len(s.all)}
+	r := &Result{Events: s.events, Series: s.all.n}
 	j.judgeSeries()
 	rows := j.rows()
 	j.weigh(rows)
@@ -57,7 +54,7 @@ func sortPairs(p []Pair) {
 type judge struct {
 	*store
 	rhythms map[uint64]*verdict // by key of the series
-	joins   map[uint64][]ref    // connections of a name
+	joins   map[uint64][]conn   // connections of a name
 	common  common
 }
 
@@ -70,42 +67,35 @@ type verdict struct {
 func newJudge(s *store) *judge {
 	j := &judge{store: s, rhythms: map[uint64]*verdict{}}
 	j.join()
-	j.common = newCommon(j)
+	j.countCommon()
 	return j
 }
 
-// join finds the connections of names.
+// join finds the connections of names, of those that have enough to become a row.
 func (j *judge) join() {
-	slices.SortFunc(j.refs, func(a, b ref) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.series, b.series)) })
-	j.refs = slices.CompactFunc(j.refs, func(a, b ref) bool { return a.id == b.id && a.series == b.series })
-	slices.SortFunc(j.conns, func(a, b ref) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at), cmp.Compare(a.sent, b.sent), cmp.Compare(a.both, b.both), cmp.Compare(a.nanos, b.nanos))
+	j.refs = slices.DeleteFunc(j.refs, func(r ref) bool {
+		x := j.find(r.series)
+		return x == nil || x.stored < ritaMinTimes
 	})
-	j.conns = slices.CompactFunc(j.conns, func(a, b ref) bool { return a.id == b.id })
-	var hits []ref
+	slices.SortFunc(j.refs, func(a, b ref) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.series, b.series)) })
+	j.refs = slices.Compact(j.refs)
+	slices.SortFunc(j.conns, func(a, b conn) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent), cmp.Compare(a.both, b.both), cmp.Compare(a.nanos, b.nanos))
+	})
+	j.conns = slices.CompactFunc(j.conns, func(a, b conn) bool { return a.id == b.id })
+	j.joins = map[uint64][]conn{}
 	at := 0
 	for _, r := range j.refs {
 		for at < len(j.conns) && j.conns[at].id < r.id {
 			at++
 		}
 		if at < len(j.conns) && j.conns[at].id == r.id {
-			c := j.conns[at]
-			c.series = r.series
-			hits = append(hits, c)
+			j.joins[r.series] = append(j.joins[r.series], j.conns[at])
 		}
 	}
 	j.refs, j.conns = nil, nil
-	slices.SortFunc(hits, func(a, b ref) int {
-		return cmp.Or(cmp.Compare(a.series, b.series), cmp.Compare(a.at, b.at), cmp.Compare(a.sent, b.sent))
-	})
-	j.joins = map[uint64][]ref{}
-	for i := 0; i < len(hits); {
-		to := i
-		for to < len(hits) && hits[to].series == hits[i].series {
-			to++
-		}
-		j.joins[hits[i].series] = hits[i:to]
-		i = to
+	for _, c := range j.joins {
+		slices.SortFunc(c, func(a, b conn) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent)) })
 	}
 }
 
@@ -121,12 +111,12 @@ func (j *judge) worthwhile(x *series) bool {
 
 // judgeSeries tests every series that has enough times, by as many goroutines as there are workers.
 func (j *judge) judgeSeries() {
-	var todo []int
-	for i := range j.all {
-		if j.worthwhile(&j.all[i]) {
-			todo = append(todo, i)
+	var todo []*series
+	j.all.each(func(x *series) {
+		if j.worthwhile(x) {
+			todo = append(todo, x)
 		}
-	}
+	})
 	out := make([]verdict, len(todo))
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -139,13 +129,13 @@ func (j *judge) judgeSeries() {
 				if i >= len(todo) {
 					return
 				}
-				all, times = j.judgeOne(&j.all[todo[i]], &out[i], all, times)
+				all, times = j.judgeOne(todo[i], &out[i], all, times)
 			}
 		})
 	}
 	wait.Wait()
-	for i, at := range todo {
-		j.rhythms[j.all[at].key] = &out[i]
+	for i, x := range todo {
+		j.rhythms[x.key] = &out[i]
 	}
 }
 
@@ -167,7 +157,7 @@ func (j *judge) judgeOne(x *series, v *verdict, all []moment, times []float64) (
 	var nanos, both int64
 	if hits := j.joins[x.key]; x.kind == kindName && len(hits) > 0 {
 		for _, h := range hits {
-			if s := floorDiv(h.at, 1000); s >= w.from() {
+			if s := floorDiv(h.ms, 1000); s >= w.from() {
 				secs, sent = append(secs, s), append(sent, h.sent)
 				nanos, both = nanos+h.nanos, both+h.both
 			}
@@ -201,11 +191,11 @@ type row struct {
 // rows makes one row of the series that are the same traffic.
 func (j *judge) rows() []Pair {
 	var main []*series
-	for i := range j.all {
-		if j.rhythms[j.all[i].key] != nil {
-			main = append(main, &j.all[i])
+	j.all.each(func(x *series) {
+		if j.rhythms[x.key] != nil {
+			main = append(main, x)
 		}
-	}
+	})
 	slices.SortFunc(main, func(a, b *series) int {
 		return cmp.Or(cmp.Compare(a.network, b.network), bytes.Compare(j.texts.get(a.src), j.texts.get(b.src)), cmp.Compare(a.kind, b.kind),
 			bytes.Compare(j.texts.get(a.dst), j.texts.get(b.dst)))
@@ -354,129 +344,6 @@ func (j *judge) pair(w *row) Pair {
 	j.weighOne(&p, w)
 	return p
 }
-
-// A common is what is common in each network.
-type common struct {
-	sources map[uint64]int // by network and class of source
-	dest    map[uint64]int // sources, by network and class, destination text
-	domain  map[string]int // sources, by network, class and registered domain
-	agents  map[uint64]int // sources, by network and user agent
-	targets map[[2]uint64]int
-	ports   map[uint64]int // pairs, by network and port
-	country map[string]int // pairs, by network and country
-	pairs   map[uint32]int // with a public destination, by network
-	named   map[uint32]bool
-	reg     map[uint32]string
-}
-
-// class tells sources inside from those outside: what is rare is told among their like.
-func (j *judge) class(src uint32) uint64 {
-	a, err := netip.ParseAddr(string(j.texts.get(src)))
-	if err == nil && inside(a) {
-		return 0
-	}
-	return 1
-}
-
-func inside(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast()
-}
-
-func (j *judge) registeredOf(t uint32) string {
-	d, ok := j.common.reg[t]
-	if !ok {
-		d = enrich.RegisteredDomain(string(j.texts.get(t)))
-		j.common.reg[t] = d
-	}
-	return d
-}
-
-func place(network uint32, class uint64, text uint32) uint64 {
-	return uint64(network)<<33 | class<<32 | uint64(text)
-}
-
-func newCommon(j *judge) common {
-	c := common{sources: map[uint64]int{}, dest: map[uint64]int{}, domain: map[string]int{}, agents: map[uint64]int{}, targets: map[[2]uint64]int{},
-		ports: map[uint64]int{}, country: map[string]int{}, pairs: map[uint32]int{}, named: map[uint32]bool{}, reg: map[uint32]string{}}
-	j.common = c
-	classes := map[uint32]uint64{}
-	seen := map[uint64]bool{}
-	type pair struct{ a, b uint64 }
-	domains, agents := map[pair]bool{}, map[pair]bool{}
-	domainIDs := map[string]uint64{}
-	countries := map[uint32]string{}
-	for i := range j.all {
-		x := &j.all[i]
-		class, ok := classes[x.src]
-		if !ok {
-			class = j.class(x.src)
-			classes[x.src] = class
-		}
-		if k := place(x.network, class, x.src); !seen[k] {
-			seen[k] = true
-			c.sources[place(x.network, class, 0)]++
-		}
-		switch x.kind {
-		case kindName, kindDNS:
-			c.named[x.network] = true
-			if x.kind == kindName || j.twin(x, kindName) == nil {
-				c.dest[place(x.network, class, x.dst)]++
-			}
-			if d := j.registeredOf(x.dst); d != "" {
-				id, ok := domainIDs[d]
-				if !ok {
-					id = uint64(len(domainIDs))
-					domainIDs[d] = id
-				}
-				if k := (pair{place(x.network, class, x.src), id}); !domains[k] {
-					domains[k] = true
-					c.domain[domainPlace(x.network, class, d)]++
-				}
-			}
-		default:
-			if x.kind == kindApp && j.twin(x, kindConn) != nil {
-				break
-			}
-			c.dest[place(x.network, class, x.dst)]++
-			for _, p := range x.ports[:min(x.nports, 3)] {
-				c.ports[uint64(x.network)<<16|uint64(p)]++
-			}
-			where, ok := countries[x.dst]
-			if !ok {
-				if a, err := netip.ParseAddr(string(j.texts.get(x.dst))); err == nil {
-					where = j.o.Country(a)
-				}
-				countries[x.dst] = where
-			}
-			if where != "" && where != enrich.Private {
-				c.country[countryPlace(x.network, where)]++
-				c.pairs[x.network]++
-			}
-		}
-		if x.extra != 0 && x.kind != kindDNS {
-			for _, t := range j.extras[x.extra].agents.text {
-				if t == 0 {
-					continue
-				}
-				src := place(x.network, 0, x.src)
-				if k := (pair{src, uint64(t)}); !agents[k] {
-					agents[k] = true
-					c.agents[place(x.network, 0, t)]++
-				}
-				if x.kind == kindName || x.kind == kindApp {
-					c.targets[[2]uint64{src, uint64(t)}]++
-				}
-			}
-		}
-	}
-	return c
-}
-
-func domainPlace(network uint32, class uint64, d string) string {
-	return fmt.Sprint(network, " ", class, " ", d)
-}
-func countryPlace(network uint32, country string) string { return fmt.Sprint(network, " ", country) }
 
 func (j *judge) warnings() (out []string) {
 	if j.level > 0 {

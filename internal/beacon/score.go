@@ -34,14 +34,14 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	k := 1
 	what := p.Destination
 	if w.dst != 0 && x.kind != kindName && x.kind != kindDNS {
-		k = c.dest[place(x.network, class, w.dst)]
+		k = c.talkTo(place(x.network, class, uint64(w.dst)))
 	}
 	for _, name := range p.Names {
-		if m := c.dest[place(x.network, class, j.texts.add([]byte(name), j.hash([]byte(name))))]; m > k {
+		if m := c.talkTo(place(x.network, class, uint64(j.texts.add([]byte(name), j.hash([]byte(name)))))); m > k {
 			k, what = m, name
 		}
 		if d := enrich.RegisteredDomain(name); d != "" {
-			if m := c.domain[domainPlace(x.network, class, d)]; m > k {
+			if m := c.domain.count(j.domainAt(x.network, class, d)); m > k {
 				k, what = m, d
 			}
 		}
@@ -56,6 +56,9 @@ func (j *judge) weighOne(p *Pair, w *row) {
 		// a few sources may all have caught the same thing; many make it ordinary
 		points = max(1.6*points, -maxOrdinary) * min(1, float64(k-1)/5)
 	}
+	if k > 3 { // few of many are still many
+		points = min(points, -math.Log2(float64(k)/3))
+	}
 	points = min(points, maxRare)
 	switch {
 	case k == 1 && n > 1:
@@ -65,12 +68,21 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	case points < 0:
 		p.clue(points, "%d of %d sources talk to %s", k, n, what)
 	default:
-		p.clue(points, "only %d of %d sources talk to %s", k, n, what)
+		p.clue(points/float64(k), "only %d of %d sources talk to %s", k, n, what)
 	}
 	j.weighAddress(p, w, x)
 	j.weighRequests(p, w, x)
-	if s, ok := j.span[x.network<<1]; ok && s.last-s.first >= 2*86400e9 && x.first-s.first > (s.last-s.first)/4 {
-		p.clue(.5, "first seen %s after the logs begin", shortSeconds(float64(x.first-s.first)/1e9))
+	p.weighAge(j.span[x.network<<1])
+}
+
+// weighAge tells what is new from what was always there.
+func (p *Pair) weighAge(s span) {
+	all, before := float64(s.last-s.first)/86400e9, float64(p.First-s.first)/86400e9
+	switch {
+	case all >= 2 && before > .5*all:
+		p.clue(1.5, "first seen %s after the logs begin", shortSeconds(before*86400))
+	case all >= 14 && before < .07*all:
+		p.clue(-1.5, "it was there in the logs' first days already, %.0f days ago", all-before)
 	}
 }
 
@@ -102,15 +114,15 @@ func (j *judge) weighAddress(p *Pair, w *row, x *series) {
 	switch {
 	case x.kind == kindDNS && quiet == "DNS":
 	case quiet != "" && len(p.Ports) == 1:
-		p.clue(-2.5, "port %d is for %s, which is periodic by itself", p.Ports[0], quiet)
+		p.clue(-3, "port %d is for %s, which is periodic by itself", p.Ports[0], quiet)
 	case len(p.Ports) == 1 && p.Ports[0] > 1023 && c.ports[uint64(x.network)<<16|uint64(p.Ports[0])] <= 1:
 		p.clue(1, "no other pair uses port %d", p.Ports[0])
 	}
 	if err == nil && !inside(a) {
-		if where := j.o.Country(a); where != "" && where != enrich.Private {
-			here, all := c.country[countryPlace(x.network, where)], c.pairs[x.network]
-			if all >= 50 && 50*here <= all {
-				p.clue(.5, "few pairs lead to the country %s: %d of %d", where, here, all)
+		if country := j.o.Country(a); country != "" && country != enrich.Private {
+			here, all := c.country[where{x.network, country}], c.pairs[x.network]
+			if all >= 50 && 200*here <= all && here <= 20 {
+				p.clue(.5, "few pairs lead to the country %s: %d of %d", country, here, all)
 			}
 		}
 	}
@@ -146,7 +158,7 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 			}
 		}
 		if f.extra != 0 && f.kind != kindDNS {
-			g := j.extras[f.extra]
+			g := *j.extras.at(f.extra)
 			if e.agents.text[0] == 0 {
 				e.agents = g.agents
 			}
@@ -173,8 +185,8 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 		}
 	}
 	if a := e.agents; a.text[0] != 0 && a.text[1] == 0 {
-		n, k := c.sources[place(x.network, 0, 0)]+c.sources[place(x.network, 1, 0)], c.agents[place(x.network, 0, a.text[0])]
-		targets := c.targets[[2]uint64{place(x.network, 0, x.src), uint64(a.text[0])}]
+		n, k := c.sources[place(x.network, 0, 0)]+c.sources[place(x.network, 1, 0)], c.agents.count(place(x.network, 0, uint64(a.text[0])))
+		targets := c.targets.count(agentOf(x, a.text[0]))
 		agent := cut(string(j.texts.get(a.text[0])), 60)
 		switch {
 		case k == 1 && targets <= 2 && n > 1:
@@ -222,15 +234,18 @@ func (j *judge) weigh(rows []Pair) {
 func (p *Pair) weighRhythm() {
 	r := &p.Rhythm
 	if !r.Tested {
-		p.clue(0, "fewer than %d beats: too few to tell a rhythm from chance", minBeats)
+		p.clue(-3, "fewer than %d beats: too few to tell a rhythm from chance", minBeats)
 		return
 	}
 	sure := min(1, max(0, (-math.Log10(max(p.Q, 1e-300))-1)/5))
 	if sure == 0 {
-		p.clue(0, "its times may well be chance (p %.2g, q %.2g)", p.P, p.Q)
+		p.clue(-3, "its times may well be chance (p %.2g, q %.2g)", p.P, p.Q)
 		return
 	}
 	p.clue(rhythmPoints*sure*(.5+float64(.5*r.Regular)), "%s; by chance once in %s (q %.1g)", r.words(), odds(p.P), p.Q)
+	if math.Abs(r.Interval-86400) < 600 {
+		p.clue(-1.5, "it comes once a day, as timetables have it")
+	}
 	if d := float64(p.Last-p.First) / 1e9; d < 600 {
 		p.clue(-1.5, "it lasted no longer than %s", shortSeconds(math.Max(d, .001)))
 	}

@@ -33,11 +33,9 @@ type series struct {
 	nanos, longest int64 // durations
 	first, last    int64 // nanoseconds
 
-	// The newest connections: the first inline, others in the arena as pairs of varints, zigzag of the difference to the
-	// one before in milliseconds, and the bytes sent.
+	// The newest connections, in the arena, as pairs of varints: zigzag of the difference to the one before in milliseconds
+	// (of the first one: to 1970), and the bytes sent. One alone is not written: first and sent are all there is to it.
 	stored     uint32
-	at         int64
-	atSent     int64
 	prev       int64 // milliseconds of the last one appended
 	head, tail uint32
 	used, size uint16 // of the tail chunk
@@ -143,28 +141,62 @@ func (t *texts) grow() {
 	}
 }
 
-// A ref ties a connection to its id, to tell which name it went to.
+// A ref says that the connection with an id went to a name.
 type ref struct {
 	id     uint64
-	series uint64 // key of the name's series; 0 for the connection itself
-	at     int64  // milliseconds
-	sent   int64
-	both   int64
-	nanos  int64
+	series uint64 // key of the name's series
+}
+
+// A conn is a connection that may have gone to a name.
+type conn struct {
+	id    uint64
+	ms    int64
+	sent  int64
+	both  int64
+	nanos int64
+}
+
+// Pages hold what there are millions of: they grow without copying, and what is in them stays where it is.
+type pages[T any] struct {
+	page [][]T
+	n    int
+}
+
+const pageSize = 4096
+
+func (p *pages[T]) at(i uint32) *T { return &p.page[i/pageSize][i%pageSize] }
+
+func (p *pages[T]) add(x T) uint32 {
+	if p.n%pageSize == 0 {
+		p.page = append(p.page, make([]T, 0, pageSize))
+	}
+	last := &p.page[len(p.page)-1]
+	*last = append(*last, x)
+	p.n++
+	return uint32(p.n - 1)
+}
+
+// each calls f for each in order.
+func (p *pages[T]) each(f func(x *T)) {
+	for _, page := range p.page {
+		for i := range page {
+			f(&page[i])
+		}
+	}
 }
 
 // A store is the state of one worker. Stores merge, in any order, to the same store.
 type store struct {
 	o      *Options
 	texts  *texts
-	all    []series
-	slots  []uint32 // index+1 into all
-	extras []extra
+	all    pages[series]
+	slots  []uint32     // index+1 into all
+	extras pages[extra] // the first is none
 	arena  []byte
 	free   [8]uint32 // chunks given back, by size
 	level  uint      // series are kept whose keys start with so many zero bits (spread)
 	refs   []ref
-	conns  []ref
+	conns  []conn
 	joined uint // ids are kept that start with so many zero bits
 	domain map[domainKey]*domainState
 	cut    uint // for domains
@@ -183,8 +215,10 @@ type addrKey struct {
 }
 
 func newStore(o *Options) *store {
-	return &store{o: o, texts: newTexts(), slots: make([]uint32, 1024), extras: make([]extra, 1), arena: make([]byte, chunkUnit),
+	s := &store{o: o, texts: newTexts(), slots: make([]uint32, 1024), arena: make([]byte, chunkUnit),
 		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, names: map[addrKey]*few{}}
+	s.extras.add(extra{})
+	return s
 }
 
 // spread makes the bits of a hash depend on each other anew, for deciding what is kept.
@@ -216,7 +250,7 @@ const hashSeed = 0x77656972
 func (s *store) find(key uint64) *series {
 	mask := uint64(len(s.slots) - 1)
 	for i := key & mask; s.slots[i] != 0; i = (i + 1) & mask {
-		if x := &s.all[s.slots[i]-1]; x.key == key {
+		if x := s.all.at(s.slots[i] - 1); x.key == key {
 			return x
 		}
 	}
@@ -231,7 +265,7 @@ func (s *store) get(key uint64, network uint32, k kind, src, dst []byte, hsrc, h
 	if !keeps(key, s.level) {
 		return nil
 	}
-	for len(s.all) >= s.o.maxSeries() {
+	for s.all.n >= s.o.maxSeries() {
 		s.narrow()
 		if !keeps(key, s.level) {
 			return nil
@@ -241,24 +275,24 @@ func (s *store) get(key uint64, network uint32, k kind, src, dst []byte, hsrc, h
 }
 
 func (s *store) insert(x series) *series {
-	if len(s.all)+1 > len(s.slots)/2 {
+	if s.all.n+1 > len(s.slots)/4*3 {
 		s.slots = make([]uint32, 2*len(s.slots))
-		for i := range s.all {
-			s.place(i)
+		for i := range s.all.n {
+			s.place(uint32(i))
 		}
 	}
-	s.all = append(s.all, x)
-	s.place(len(s.all) - 1)
-	return &s.all[len(s.all)-1]
+	i := s.all.add(x)
+	s.place(i)
+	return s.all.at(i)
 }
 
-func (s *store) place(i int) {
+func (s *store) place(i uint32) {
 	mask := uint64(len(s.slots) - 1)
-	at := s.all[i].key & mask
+	at := s.all.at(i).key & mask
 	for s.slots[at] != 0 {
 		at = (at + 1) & mask
 	}
-	s.slots[at] = uint32(i) + 1
+	s.slots[at] = i + 1
 }
 
 // narrow keeps the half of the series with the smaller hashes.
@@ -272,14 +306,20 @@ func (s *store) narrow() {
 // extraOf returns what requests say of a series, made on first use.
 func (s *store) extraOf(x *series) *extra {
 	if x.extra == 0 {
-		x.extra = uint32(len(s.extras))
-		s.extras = append(s.extras, extra{})
+		x.extra = s.extras.add(extra{})
 	}
-	return &s.extras[x.extra]
+	return s.extras.at(x.extra)
 }
 
 // add adds a connection to a series.
 func (s *store) add(x *series, ns, sent, received, nanos int64) {
+	sent, received = max(sent, 0), max(received, 0)
+	if x.count == 0 {
+		x.stored = 1
+	} else {
+		s.unfold(x)
+		s.note(x, floorDiv(ns, 1e6), sent)
+	}
 	if x.count == 0 {
 		x.first, x.last = ns, ns
 	}
@@ -289,7 +329,14 @@ func (s *store) add(x *series, ns, sent, received, nanos int64) {
 	x.received += received
 	x.nanos += nanos
 	x.longest = max(x.longest, nanos)
-	s.note(x, floorDiv(ns, 1e6), sent)
+}
+
+// unfold writes the one connection that a series is made of.
+func (s *store) unfold(x *series) {
+	if x.stored == 1 && x.head == 0 {
+		x.stored = 0
+		s.note(x, floorDiv(x.first, 1e6), x.sent)
+	}
 }
 
 func floorDiv(a, b int64) int64 {
@@ -347,12 +394,8 @@ func (s *store) chunk(size int) uint32 {
 	return uint32(at / chunkUnit)
 }
 
-// note stores when a connection was made and what it sent.
+// note writes when a connection was made and what it sent.
 func (s *store) note(x *series, ms, sent int64) {
-	if x.stored == 0 {
-		x.stored, x.at, x.atSent, x.prev = 1, ms, sent, ms
-		return
-	}
 	var buf [2 * binary.MaxVarintLen64]byte
 	b := binary.AppendUvarint(binary.AppendVarint(buf[:0], ms-x.prev), uint64(max(sent, 0)))
 	x.prev = ms
@@ -388,7 +431,9 @@ func (s *store) moments(dst []moment, x *series) []moment {
 	if x.stored == 0 {
 		return dst
 	}
-	dst = append(dst, moment{x.at, x.atSent})
+	if x.head == 0 {
+		return append(dst, moment{floorDiv(x.first, 1e6), x.sent})
+	}
 	var bytes []byte
 	size := chunkUnit
 	for at := x.head; at != 0; {
@@ -400,8 +445,8 @@ func (s *store) moments(dst []moment, x *series) []moment {
 		at = binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
 		size = min(2*size, maxChunk)
 	}
-	ms := x.at
-	for range x.stored - 1 {
+	ms := int64(0)
+	for range x.stored {
 		d, n := binary.Varint(bytes)
 		sent, m := binary.Uvarint(bytes[max(n, 0):])
 		if n <= 0 || m <= 0 {
@@ -445,7 +490,7 @@ func (s *store) trim(x *series) {
 			class++
 		}
 	}
-	x.stored, x.head, x.tail, x.used, x.size = 0, 0, 0, 0, 0
+	x.stored, x.prev, x.head, x.tail, x.used, x.size = 0, 0, 0, 0, 0, 0
 	s.thin[x.key] = true
 	for _, m := range all {
 		s.note(x, m.ms, m.sent)
@@ -465,21 +510,29 @@ func (s *store) merge(o *store) {
 		return ids[id]
 	}
 	var all []moment
-	for i := range o.all {
-		x := &o.all[i]
+	o.all.each(func(x *series) {
 		y := s.find(x.key)
 		if y == nil {
 			if !keeps(x.key, s.level) {
-				continue
+				return
 			}
-			if len(s.all) >= s.o.maxSeries() {
+			if s.all.n >= s.o.maxSeries() {
 				s.narrow()
 				clear(ids)
 				if !keeps(x.key, s.level) {
-					continue
+					return
 				}
 			}
 			y = s.insert(series{key: x.key, network: x.network, kind: x.kind, src: text(x.src), dst: text(x.dst), first: x.first, last: x.last})
+		}
+		if y.count == 0 && x.stored == 1 && x.head == 0 {
+			y.stored = 1
+		} else {
+			s.unfold(y)
+			all = o.moments(all[:0], x)
+			for _, m := range all {
+				s.note(y, m.ms, m.sent)
+			}
 		}
 		y.count += x.count
 		y.sent += x.sent
@@ -491,15 +544,11 @@ func (s *store) merge(o *store) {
 			y.port(p)
 		}
 		y.nports = max(y.nports, x.nports/4*4)
-		all = o.moments(all[:0], x)
-		for _, m := range all {
-			s.note(y, m.ms, m.sent)
-		}
 		if o.thin[x.key] {
 			s.thin[x.key] = true
 		}
 		if x.extra != 0 {
-			e, f := s.extraOf(y), &o.extras[x.extra]
+			e, f := s.extraOf(y), o.extras.at(x.extra)
 			for i, t := range f.peers.text {
 				e.peers.add(s.texts, text(t), f.peers.n[i])
 			}
@@ -513,7 +562,7 @@ func (s *store) merge(o *store) {
 			e.failed += f.failed
 			e.answered += f.answered
 		}
-	}
+	})
 	s.named = max(s.named, o.named)
 	for k, f := range o.names {
 		k.addr = text(k.addr)
@@ -592,9 +641,9 @@ func (s *store) cover(network uint32, ns int64) {
 // trimRefs drops ids by hash until there is room.
 func (s *store) trimRefs() {
 	for {
-		drop := func(r ref) bool { return !keeps(r.id, s.joined) }
 		if s.joined > 0 {
-			s.refs, s.conns = slices.DeleteFunc(s.refs, drop), slices.DeleteFunc(s.conns, drop)
+			s.refs = slices.DeleteFunc(s.refs, func(r ref) bool { return !keeps(r.id, s.joined) })
+			s.conns = slices.DeleteFunc(s.conns, func(c conn) bool { return !keeps(c.id, s.joined) })
 		}
 		if len(s.conns) < s.o.maxJoined() && len(s.refs) < s.o.maxJoined() {
 			return
