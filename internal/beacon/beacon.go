@@ -31,13 +31,13 @@ type Options struct {
 	Country func(netip.Addr) string // nil is enrich.Country
 	Workers int                     // goroutines that judge; at least one. Results do not depend on it
 
-	MaxSeries  int // pairs of each worker, and in all; beyond, those whose hashes are large are not looked at. 0 is 3,000,000
+	MaxSeries  int // pairs of each worker, and in all; beyond, those whose hashes are large are not looked at. 0 is 6,000,000
 	MaxTimes   int // connections of one pair whose times are kept: the newest. 0 is 100,000
 	MaxJoined  int // connections whose names are known from other logs by their ids. 0 is 1,000,000
 	MaxDomains int // pairs of source and registered domain. 0 is 500,000
 }
 
-func (o *Options) maxSeries() int  { return orDefault(o.MaxSeries, 3_000_000) }
+func (o *Options) maxSeries() int  { return orDefault(o.MaxSeries, 6_000_000) }
 func (o *Options) maxTimes() int   { return orDefault(o.MaxTimes, 100_000) }
 func (o *Options) maxJoined() int  { return orDefault(o.MaxJoined, 1_000_000) }
 func (o *Options) maxDomains() int { return orDefault(o.MaxDomains, 500_000) }

@@ -91,7 +91,9 @@ func lineTest(times []float64) (best line) {
 	}
 	best.tested = true
 	best.p = max(-math.Expm1(float64(tried)*math.Log1p(-min(best.p, 1-1e-12))), 1e-300)
-	best.refine(starts, span)
+	if best.p < .01 {
+		best.refine(starts, span)
+	}
 	return best
 }
 
@@ -105,7 +107,9 @@ func (l *line) refine(starts []float64, span float64) {
 		f := f0 + float64(i)*.1/span
 		var sum complex128
 		for _, t := range starts {
-			sum += cmplx.Rect(1, 2*math.Pi*math.Mod((t-starts[0])*f, 1))
+			turn := (t - starts[0]) * f
+			s, c := math.Sincos(2 * math.Pi * (turn - math.Floor(turn)))
+			sum += complex(c, s)
 		}
 		if r := cmplx.Abs(sum) / float64(len(starts)); r > top {
 			top, l.period = r, 1/f
@@ -117,7 +121,17 @@ func (l *line) refine(starts []float64, span float64) {
 	}
 }
 
-// fft transforms x in place; its length is a power of two.
+// turns are the roots of unity of the longest transform; shorter ones step over them.
+var turns = func() []complex128 {
+	t := make([]complex128, maxBins/2)
+	for i := range t {
+		s, c := math.Sincos(-2 * math.Pi * float64(i) / maxBins)
+		t[i] = complex(c, s)
+	}
+	return t
+}()
+
+// fft transforms x in place; its length is a power of two, at most maxBins.
 func fft(x []complex128) {
 	n := len(x)
 	shift := 64 - bits.Len(uint(n-1))
@@ -126,13 +140,8 @@ func fft(x []complex128) {
 			x[i], x[j] = x[j], x[i]
 		}
 	}
-	turns := make([]complex128, n/2)
-	for i := range turns {
-		s, c := math.Sincos(-2 * math.Pi * float64(i) / float64(n))
-		turns[i] = complex(c, s)
-	}
 	for size := 2; size <= n; size *= 2 {
-		half, step := size/2, n/size
+		half, step := size/2, maxBins/size
 		for from := 0; from < n; from += size {
 			for k := range half {
 				a, b := x[from+k], x[from+k+half]*turns[k*step]

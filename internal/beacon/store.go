@@ -176,6 +176,17 @@ func (p *pages[T]) add(x T) uint32 {
 	return uint32(p.n - 1)
 }
 
+// drain calls f for each in order and lets go of what was seen.
+func (p *pages[T]) drain(f func(x *T)) {
+	for n, page := range p.page {
+		for i := range page {
+			f(&page[i])
+		}
+		p.page[n] = nil
+	}
+	p.n = 0
+}
+
 // each calls f for each in order.
 func (p *pages[T]) each(f func(x *T)) {
 	for _, page := range p.page {
@@ -190,7 +201,7 @@ type store struct {
 	o      *Options
 	texts  *texts
 	all    pages[series]
-	slots  []uint32     // index+1 into all
+	slots  []uint64     // index+1 into all
 	extras pages[extra] // the first is none
 	arena  []byte
 	free   [8]uint32 // chunks given back, by size
@@ -215,7 +226,7 @@ type addrKey struct {
 }
 
 func newStore(o *Options) *store {
-	s := &store{o: o, texts: newTexts(), slots: make([]uint32, 1024), arena: make([]byte, chunkUnit),
+	s := &store{o: o, texts: newTexts(), slots: make([]uint64, 1024), arena: make([]byte, chunkUnit),
 		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, names: map[addrKey]*few{}}
 	s.extras.add(extra{})
 	return s
@@ -250,8 +261,10 @@ const hashSeed = 0x77656972
 func (s *store) find(key uint64) *series {
 	mask := uint64(len(s.slots) - 1)
 	for i := key & mask; s.slots[i] != 0; i = (i + 1) & mask {
-		if x := s.all.at(s.slots[i] - 1); x.key == key {
-			return x
+		if s.slots[i]>>32 == key>>32 {
+			if x := s.all.at(uint32(s.slots[i]) - 1); x.key == key {
+				return x
+			}
 		}
 	}
 	return nil
@@ -276,7 +289,7 @@ func (s *store) get(key uint64, network uint32, k kind, src, dst []byte, hsrc, h
 
 func (s *store) insert(x series) *series {
 	if s.all.n+1 > len(s.slots)/4*3 {
-		s.slots = make([]uint32, 2*len(s.slots))
+		s.slots = make([]uint64, 2*len(s.slots))
 		for i := range s.all.n {
 			s.place(uint32(i))
 		}
@@ -288,11 +301,12 @@ func (s *store) insert(x series) *series {
 
 func (s *store) place(i uint32) {
 	mask := uint64(len(s.slots) - 1)
-	at := s.all.at(i).key & mask
+	key := s.all.at(i).key
+	at := key & mask
 	for s.slots[at] != 0 {
 		at = (at + 1) & mask
 	}
-	s.slots[at] = i + 1
+	s.slots[at] = key>>32<<32 | uint64(i+1)
 }
 
 // narrow keeps the half of the series with the smaller hashes.
@@ -497,7 +511,7 @@ func (s *store) trim(x *series) {
 	}
 }
 
-// merge adds what another store holds.
+// merge adds what another store holds, which is of no use afterwards.
 func (s *store) merge(o *store) {
 	for s.level < o.level {
 		s.narrow()
@@ -510,7 +524,8 @@ func (s *store) merge(o *store) {
 		return ids[id]
 	}
 	var all []moment
-	o.all.each(func(x *series) {
+	o.slots = nil
+	o.all.drain(func(x *series) {
 		y := s.find(x.key)
 		if y == nil {
 			if !keeps(x.key, s.level) {
