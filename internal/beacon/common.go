@@ -31,11 +31,22 @@ type where struct {
 // A tally counts distinct second elements by the first.
 type tally struct{ pairs [][2]uint64 }
 
-func (t *tally) add(key, x uint64) { t.pairs = append(t.pairs, [2]uint64{key, x}) }
+func (t *tally) add(key, x uint64) {
+	if n := len(t.pairs); n > 0 && t.pairs[n-1] == [2]uint64{key, x} {
+		return
+	}
+	if len(t.pairs) == cap(t.pairs) && len(t.pairs) > 1<<16 {
+		t.sort() // most are there already
+	}
+	t.pairs = append(t.pairs, [2]uint64{key, x})
+}
 
 func (t *tally) sort() {
 	slices.SortFunc(t.pairs, func(a, b [2]uint64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
-	t.pairs = slices.Clone(slices.Compact(t.pairs))
+	t.pairs = slices.Compact(t.pairs)
+	if 2*len(t.pairs) > cap(t.pairs) {
+		t.pairs = slices.Grow(t.pairs, len(t.pairs))
+	}
 }
 
 func (t *tally) count(key uint64) int {
@@ -96,53 +107,65 @@ func (j *judge) countCommon() {
 	var sources tally
 	registered := make([]string, len(j.texts.ends)) // by text; "-" for none
 	countries := make([]string, len(j.texts.ends))
-	j.all.each(func(x *series) {
-		class := j.class(x.src)
-		sources.add(place(x.network, class, 0), uint64(x.src))
-		switch x.kind {
+	count := func(network uint32, k kind, src, dst uint32, ports []uint16, agents []uint32) {
+		class := j.class(src)
+		sources.add(place(network, class, 0), uint64(src))
+		switch k {
 		case kindName, kindDNS:
-			c.named[x.network] = true
-			if x.kind == kindName || j.twin(x, kindName) == nil {
-				c.dest = append(c.dest, place(x.network, class, uint64(x.dst)))
+			c.named[network] = true
+			if k == kindName || !j.has(j.twin(network, src, dst, kindName)) {
+				c.dest = append(c.dest, place(network, class, uint64(dst)))
 			}
-			d := &registered[x.dst]
+			d := &registered[dst]
 			if *d == "" {
-				if *d = enrich.RegisteredDomain(string(j.texts.get(x.dst))); *d == "" {
+				if *d = enrich.RegisteredDomain(string(j.texts.get(dst))); *d == "" {
 					*d = "-"
 				}
 			}
 			if *d != "-" {
-				c.domain.add(j.domainAt(x.network, class, *d), uint64(x.src))
+				c.domain.add(j.domainAt(network, class, *d), uint64(src))
 			}
 		default:
-			if x.kind == kindApp && j.twin(x, kindConn) != nil {
+			if k == kindApp && j.has(j.twin(network, src, dst, kindConn)) {
 				break
 			}
-			c.dest = append(c.dest, place(x.network, class, uint64(x.dst)))
-			for _, p := range x.ports[:min(x.nports, 3)] {
-				c.ports[uint64(x.network)<<16|uint64(p)]++
+			c.dest = append(c.dest, place(network, class, uint64(dst)))
+			for _, p := range ports {
+				c.ports[uint64(network)<<16|uint64(p)]++
 			}
-			country := &countries[x.dst]
+			country := &countries[dst]
 			if *country == "" {
 				*country = "-"
-				if a, err := netip.ParseAddr(string(j.texts.get(x.dst))); err == nil && !inside(a) {
+				if a, err := netip.ParseAddr(string(j.texts.get(dst))); err == nil && !inside(a) {
 					if k := j.o.Country(a); k != "" {
 						*country = k
 					}
 				}
 			}
 			if *country != "-" {
-				c.country[where{x.network, *country}]++
-				c.pairs[x.network]++
+				c.country[where{network, *country}]++
+				c.pairs[network]++
 			}
 		}
-		if x.extra != 0 && x.kind != kindDNS {
-			for _, t := range j.extras.at(x.extra).agents.text {
+		if k != kindDNS {
+			for _, t := range agents {
 				if t != 0 {
-					c.agents.add(place(x.network, 0, uint64(t)), uint64(x.src))
-					c.targets.add(agentOf(x, t), uint64(x.dst))
+					c.agents.add(place(network, 0, uint64(t)), uint64(src))
+					c.targets.add(agentOf(network, src, t), uint64(dst))
 				}
 			}
+		}
+	}
+	j.all.each(func(x *series) {
+		count(x.network, x.kind, x.src, x.dst, x.ports[:min(x.nports, 3)], j.extras.at(x.extra).agents.text[:])
+	})
+	j.once.each(func(x *single) {
+		if x.key != 0 {
+			ports := []uint16{x.port}
+			if x.port == 0 {
+				ports = nil
+			}
+			count(x.network, x.kind, x.src, x.dst, ports, []uint32{x.agent})
 		}
 	})
 	sources.sort()
@@ -156,6 +179,6 @@ func (j *judge) countCommon() {
 }
 
 // agentOf is where the destinations of a source's user agent are counted.
-func agentOf(x *series, agent uint32) uint64 {
-	return spread(uint64(x.network)<<1^uint64(x.src)<<32^uint64(agent)) | 1
+func agentOf(network, src, agent uint32) uint64 {
+	return spread(uint64(network)<<1^uint64(src)<<32^uint64(agent)) | 1
 }

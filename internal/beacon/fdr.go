@@ -2,15 +2,15 @@ package beacon
 
 import "slices"
 
-// falseDiscovery returns the q-values of p-values: the share of false discoveries among all pairs at least as regular, by
-// Benjamini and Yekutieli (2001), which holds however the pairs depend on one another.
+// falseDiscovery returns the q-values of p-values: the expected share of false discoveries among all pairs at least as
+// regular, by Benjamini and Hochberg (1995). It holds for pairs that are independent or lean the same way, as those of
+// one machine do; Yekutieli's factor for any dependence, the logarithm of the pairs, is less than what the p-values
+// are too large by (docs/adr/0009-periodicity.md).
 func falseDiscovery(p []float64) []float64 {
 	n := len(p)
 	order := make([]int, n)
-	harmonic := 0.
 	for i := range order {
 		order[i] = i
-		harmonic += 1 / float64(i+1)
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		switch {
@@ -23,7 +23,7 @@ func falseDiscovery(p []float64) []float64 {
 	})
 	q, least := make([]float64, n), 1.
 	for i := n - 1; i >= 0; i-- {
-		least = min(least, p[order[i]]*harmonic*float64(n)/float64(i+1))
+		least = min(least, p[order[i]]*float64(n)/float64(i+1))
 		q[order[i]] = least
 	}
 	return q

@@ -3,6 +3,7 @@ package beacon
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -72,61 +73,56 @@ const minGenerated = 3
 // generated scores sources by how many different domains they asked for that look generated, most of them in vain.
 func (j *judge) generated() []Pair {
 	type names struct {
-		series []*series
-		weight float64
-		failed int64
-		asked  int64
+		domains             map[string]bool
+		failed, asked, sent int64
+		first, last         int64
 	}
 	bySource := map[[2]uint32]*names{}
-	j.all.each(func(x *series) {
-		if x.kind != kindDNS || x.extra == 0 {
+	count := func(network, src, dst uint32, first, last, questions, sent int64, failed uint32) {
+		d := j.registered(dst)
+		if d == "" || looksGenerated(d) < .5 || j.common.domain.count(j.domainAt(network, j.class(src), d)) > 2 {
 			return
 		}
-		d := j.registered(x.dst)
-		if d == "" || looksGenerated(d) < .5 || j.common.domain.count(j.domainAt(x.network, j.class(x.src), d)) > 2 {
-			return
-		}
-		k := [2]uint32{x.network, x.src}
+		k := [2]uint32{network, src}
 		n := bySource[k]
 		if n == nil {
-			n = &names{}
+			n = &names{domains: map[string]bool{}, first: first, last: last}
 			bySource[k] = n
 		}
-		e := j.extras.at(x.extra)
-		n.series = append(n.series, x)
-		n.asked += int64(e.failed) + int64(e.answered)
-		n.failed += int64(e.failed)
+		n.domains[d] = true
+		n.first, n.last = min(n.first, first), max(n.last, last)
+		n.asked += questions
+		n.failed += int64(failed)
+		n.sent += sent
+	}
+	j.all.each(func(x *series) {
+		if x.kind == kindDNS {
+			count(x.network, x.src, x.dst, x.first, x.last, x.count, x.sent, j.extras.at(x.extra).failed)
+		}
+	})
+	j.once.each(func(x *single) {
+		if x.kind == kindDNS && x.key != 0 {
+			count(x.network, x.src, x.dst, x.ns, x.ns, 1, int64(x.sent), uint32(x.flags&flagFailed/flagFailed))
+		}
 	})
 	var out []Pair
 	for k, n := range bySource {
-		slices.SortFunc(n.series, func(a, b *series) int { return bytes.Compare(j.texts.get(a.dst), j.texts.get(b.dst)) })
-		domains := map[string]bool{}
-		p := Pair{Kind: KindDGA, Source: string(j.texts.get(k[1])), P: 1, Q: 1}
+		domains := slices.Sorted(maps.Keys(n.domains))
+		p := Pair{Kind: KindDGA, Source: string(j.texts.get(k[1])), P: 1, Q: 1, Names: domains[:min(len(domains), maxNames)],
+			Count: n.asked, Sent: n.sent, First: n.first, Last: n.last}
 		if int(k[0]) < len(j.o.Names) {
 			p.Network = j.o.Names[k[0]]
 		}
-		for i, x := range n.series {
-			d := j.registered(x.dst)
-			if !domains[d] {
-				domains[d] = true
-				n.weight += looksGenerated(d)
-				if len(p.Names) < maxNames {
-					p.Names = append(p.Names, d)
-				}
-			}
-			if i == 0 {
-				p.First, p.Last = x.first, x.last
-			}
-			p.First, p.Last = min(p.First, x.first), max(p.Last, x.last)
-			p.Count += x.count
-			p.Sent += x.sent
+		weight := 0.
+		for _, d := range domains {
+			weight += looksGenerated(d)
 		}
 		if len(domains) < minGenerated {
 			continue
 		}
 		p.GeneratedNames = int64(len(domains))
 		fail := float64(n.failed) / float64(max(n.asked, 1))
-		p.clue(2*math.Log2(n.weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
+		p.clue(2*math.Log2(weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
 		p.clue(4*fail-2.5, "%.0f %% of these questions had no answer", 100*fail)
 		points := -1.
 		for _, c := range p.Clues {

@@ -2,7 +2,9 @@ package beacon
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -199,12 +201,8 @@ func (r *reader) connection(network uint32, ns int64, dataset string) {
 	}
 	nanos := seconds(r.v[roleDuration])
 	hs, hd := r.hash(src), r.hash(dst)
-	key := seriesKey(network, kindConn, hs, hd)
-	x := r.get(key, network, kindConn, src, dst, hs, hd)
-	if x != nil {
-		r.add(x, ns, sent, received, nanos)
-		x.port(r.port())
-	}
+	x := sighting{network: network, kind: kindConn, port: r.port(), ns: ns, sent: sent, received: received, nanos: nanos}
+	r.see(seriesKey(network, kindConn, hs, hd), src, dst, hs, hd, &x)
 	if id := r.v[roleID]; len(id) > 0 && dataset == "zeek.conn" && carriesNames(r.v[roleService]) {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
@@ -231,34 +229,24 @@ func (r *reader) request(network uint32, ns int64, what dataset) {
 	name = r.hostName(name)
 	hs := r.hash(src)
 	sent, received := number(r.v[roleSent]), number(r.v[roleReceived])
+	x := sighting{network: network, kind: kindApp, port: r.port(), ns: ns, sent: sent, received: received}
+	r.requestFlags(&x, what, name)
 	var hd uint64
 	if len(dst) > 0 {
 		hd = r.hash(dst)
-		if x := r.get(seriesKey(network, kindApp, hs, hd), network, kindApp, src, dst, hs, hd); x != nil {
-			r.add(x, ns, sent, received, 0)
-			x.port(r.port())
-			e := r.extraOf(x)
-			r.tell(e, what, name)
-		}
+		r.see(seriesKey(network, kindApp, hs, hd), src, dst, hs, hd, &x)
 	}
 	if len(name) == 0 {
 		return
 	}
 	hn := r.hash(name)
 	key := seriesKey(network, kindName, hs, hn)
-	x := r.get(key, network, kindName, src, name, hs, hn)
-	if x == nil {
-		return
-	}
-	r.add(x, ns, sent, received, 0)
-	x.port(r.port())
-	e := r.extraOf(x)
-	r.tell(e, what, name)
+	x.kind = kindName
 	if len(dst) > 0 {
-		addr := r.texts.add(dst, hd)
-		e.peers.add(r.texts, addr, 1)
-		r.resolved(addrKey{network, addr}, x.dst, 1)
+		x.peer = r.texts.add(dst, hd)
+		r.resolved(addrKey{network, x.peer}, r.texts.add(name, hn), 1)
 	}
+	r.see(key, src, name, hs, hn, &x)
 	if id := r.v[roleID]; len(id) > 0 {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
@@ -270,19 +258,19 @@ func (r *reader) request(network uint32, ns int64, what dataset) {
 	}
 }
 
-func (r *reader) tell(e *extra, what dataset, name []byte) {
+func (r *reader) requestFlags(x *sighting, what dataset, name []byte) {
 	switch {
-	case what == requests:
-		e.requests++
-		if len(r.v[roleHost]) == 0 {
-			e.noHost++
+	case what != handshakes:
+		x.flags |= flagRequest
+		if len(r.v[roleHost]) == 0 && what == requests {
+			x.flags |= flagNoHost
 		}
 		if a := r.v[roleAgent]; len(a) > 0 {
 			a = a[:min(len(a), maxText)]
-			e.agents.add(r.texts, r.texts.add(a, r.hash(a)), 1)
+			x.agent = r.texts.add(a, r.hash(a))
 		}
 	case len(name) == 0:
-		e.noName++
+		x.flags |= flagNoName
 	}
 }
 
@@ -297,18 +285,9 @@ func (r *reader) served(network uint32, ns int64) {
 		name = []byte("this-server")
 	}
 	hs, hn := r.hash(src), r.hash(name)
-	x := r.get(seriesKey(network, kindName, hs, hn), network, kindName, src, name, hs, hn)
-	if x == nil {
-		return
-	}
-	r.add(x, ns, number(r.v[roleSent]), number(r.v[roleReceived]), 0)
-	x.port(r.port())
-	e := r.extraOf(x)
-	e.requests++
-	if a := r.v[roleAgent]; len(a) > 0 {
-		a = a[:min(len(a), maxText)]
-		e.agents.add(r.texts, r.texts.add(a, r.hash(a)), 1)
-	}
+	x := sighting{network: network, kind: kindName, port: r.port(), ns: ns, sent: number(r.v[roleSent]), received: number(r.v[roleReceived])}
+	r.requestFlags(&x, served, name)
+	r.see(seriesKey(network, kindName, hs, hn), src, name, hs, hn, &x)
 }
 
 // maxAnswers bounds the addresses that are taken of one reply.
@@ -321,31 +300,26 @@ func (r *reader) question(network uint32, ns int64) {
 	}
 	hs, hn := r.hash(src), r.hash(name)
 	failed := len(r.answers) == 0
-	if x := r.get(seriesKey(network, kindDNS, hs, hn), network, kindDNS, src, name, hs, hn); x != nil {
-		r.add(x, ns, int64(len(name)), 0, 0)
-		x.port(r.port())
-		e := r.extraOf(x)
-		if failed {
-			e.failed++
-		} else {
-			e.answered++
+	q := sighting{network: network, kind: kindDNS, port: r.port(), ns: ns, sent: int64(len(name)), flags: flagAnswered}
+	if failed {
+		q.flags = flagFailed
+	}
+	var addrs [maxAnswers]uint32
+	n := 0
+	for i, a := range r.answers {
+		if i == maxAnswers {
+			break
 		}
-		id := uint32(0)
-		for i, a := range r.answers {
-			if i == maxAnswers {
-				break
-			}
-			if !isAddress(a) {
-				continue
-			}
-			if id == 0 {
-				id = r.texts.add(name, hn)
-			}
-			addr := r.texts.add(a, r.hash(a))
-			e.peers.add(r.texts, addr, 1)
-			r.resolved(addrKey{network, addr}, id, 1)
+		if isAddress(a) {
+			addrs[n] = r.texts.add(a, r.hash(a))
+			r.resolved(addrKey{network, addrs[n]}, r.texts.add(name, hn), 1)
+			n++
 		}
 	}
+	if n > 0 { // one address is enough to know the pair by: the one whose hash is smallest
+		q.peer = slices.MinFunc(addrs[:n], func(a, b uint32) int { return cmp.Compare(r.texts.hashes[a], r.texts.hashes[b]) })
+	}
+	r.see(seriesKey(network, kindDNS, hs, hn), src, name, hs, hn, &q)
 	domain := r.registered(name)
 	if domain == "" || len(domain) >= len(name) {
 		return

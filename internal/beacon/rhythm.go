@@ -18,13 +18,6 @@ type Rhythm struct {
 	Turns    []float64
 	Gap      float64 // seconds: connections that are nearer to each other are one beat
 	Phase    bool    // found by the spectrum, not by intervals
-	Tests    []Test
-}
-
-// A Test is one of the tests that P is made of.
-type Test struct {
-	Name string
-	P    float64
 }
 
 // Bounds of what is tested.
@@ -44,7 +37,8 @@ var burstGaps = [...]float64{.05, 1, 10, 60}
 // of local variation needs no model of days, nights or weekends, and a night's sleep costs it one term of many.
 func judgeRhythm(times []float64) Rhythm {
 	r := Rhythm{P: 1, Every: 1}
-	best := Test{P: 2}
+	best := 2.
+	tests := make([]float64, 0, len(burstGaps)*(maxStride+1)+1)
 	var waits, bestWaits, sums []float64
 	before := -1
 	for _, gap := range burstGaps {
@@ -59,35 +53,32 @@ func judgeRhythm(times []float64) Rhythm {
 		before = n
 		for every := 1; every <= maxStride && n >= (minBeats-1)*every; every++ {
 			p, mean := variationTest(waits, every, &sums)
-			t := Test{testName(gap, every), p}
-			r.Tests = append(r.Tests, t)
-			if p < best.P {
-				best = t
+			tests = append(tests, p)
+			if p < best {
+				best = p
 				r.Beats, r.Gap, r.Every, r.Regular = n+1, gap, every, max(0, 1-mean/evenness.mean)
 				bestWaits = append(bestWaits[:0], waits...)
 			}
 		}
-		if p, _ := shortestTest(waits); true {
-			t := Test{"shortest of four intervals, bursts under " + shortSeconds(gap), p}
-			r.Tests = append(r.Tests, t)
-			if p < best.P {
-				_, mean := variationTest(waits, 1, &sums)
-				best = t
-				r.Beats, r.Gap, r.Every, r.Regular = n+1, gap, 1, max(0, 1-mean/evenness.mean)
-				bestWaits = append(bestWaits[:0], waits...)
-			}
+		p, _ := shortestTest(waits)
+		tests = append(tests, p)
+		if p < best {
+			_, mean := variationTest(waits, 1, &sums)
+			best = p
+			r.Beats, r.Gap, r.Every, r.Regular = n+1, gap, 1, max(0, 1-mean/evenness.mean)
+			bestWaits = append(bestWaits[:0], waits...)
 		}
 	}
-	if len(r.Tests) == 0 {
+	if len(tests) == 0 {
 		return r
 	}
 	r.Tested = true
 	line := lineTest(times)
 	if line.tested {
-		r.Tests = append(r.Tests, Test{"spectrum", line.p})
+		tests = append(tests, line.p)
 	}
-	r.P = combine(r.Tests)
-	if line.tested && line.p < best.P {
+	r.P = combine(tests)
+	if line.tested && line.p < best {
 		r.Phase, r.Every, r.Interval, r.Jitter = true, 1, line.period, line.spread
 		r.Regular = line.strength
 		return r
@@ -97,16 +88,6 @@ func judgeRhythm(times []float64) Rhythm {
 	}
 	r.estimate(bestWaits)
 	return r
-}
-
-func testName(gap float64, every int) string {
-	switch every {
-	case 1:
-		return "intervals, bursts under " + shortSeconds(gap)
-	case 2:
-		return "every second interval, bursts under " + shortSeconds(gap)
-	}
-	return "every third interval, bursts under " + shortSeconds(gap)
 }
 
 // residualWaits appends, for every two beats, how long the second waited beyond the gap after the first had ended.
@@ -272,10 +253,10 @@ func tilt(m float64) float64 {
 
 // combine makes one p-value of those of tests that depend on each other in an unknown way: the Cauchy combination of Liu
 // and Xie (2020), and never less than the least of them.
-func combine(tests []Test) float64 {
+func combine(tests []float64) float64 {
 	sum, least := 0., 1.
 	for _, t := range tests {
-		p := min(max(t.P, 1e-300), 1-1e-6)
+		p := min(max(t, 1e-300), 1-1e-6)
 		least = min(least, p)
 		if p < 1e-8 {
 			sum += 1 / (p * math.Pi)

@@ -21,7 +21,7 @@ func (d *Detector) Result() *Result {
 		}
 	}
 	j := newJudge(s)
-	r := &Result{Events: s.events, Series: s.all.n}
+	r := &Result{Events: s.events, Series: s.pairs()}
 	j.judgeSeries()
 	rows := j.rows()
 	j.weigh(rows)
@@ -99,14 +99,14 @@ func (j *judge) join() {
 	}
 }
 
-// twin returns the series of the same source and destination of another kind.
-func (j *judge) twin(x *series, k kind) *series {
-	return j.find(seriesKey(x.network, k, j.texts.hashes[x.src], j.texts.hashes[x.dst]))
+// twin is the key of the same source and destination of another kind.
+func (j *judge) twin(network uint32, src, dst uint32, k kind) uint64 {
+	return seriesKey(network, k, j.texts.hashes[src], j.texts.hashes[dst])
 }
 
 // worthwhile reports whether a series may become a row.
 func (j *judge) worthwhile(x *series) bool {
-	return (x.stored >= ritaMinTimes || x.longest >= 3600e9) && (x.kind != kindApp || j.twin(x, kindConn) == nil)
+	return (x.stored >= ritaMinTimes || x.longest >= 3600e9) && (x.kind != kindApp || !j.has(j.twin(x.network, x.src, x.dst, kindConn)))
 }
 
 // judgeSeries tests every series that has enough times, by as many goroutines as there are workers.

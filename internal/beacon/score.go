@@ -153,7 +153,7 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 	for _, y := range w.series {
 		f := y
 		if y.kind == kindConn {
-			if f = j.twin(y, kindApp); f == nil {
+			if f = j.find(j.twin(y.network, y.src, y.dst, kindApp)); f == nil {
 				continue
 			}
 		}
@@ -186,7 +186,7 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 	}
 	if a := e.agents; a.text[0] != 0 && a.text[1] == 0 {
 		n, k := c.sources[place(x.network, 0, 0)]+c.sources[place(x.network, 1, 0)], c.agents.count(place(x.network, 0, uint64(a.text[0])))
-		targets := c.targets.count(agentOf(x, a.text[0]))
+		targets := c.targets.count(agentOf(x.network, x.src, a.text[0]))
 		agent := cut(string(j.texts.get(a.text[0])), 60)
 		switch {
 		case k == 1 && targets <= 2 && n > 1:

@@ -201,6 +201,8 @@ type store struct {
 	o      *Options
 	texts  *texts
 	all    pages[series]
+	once   pages[single]
+	holes  []uint32     // in once
 	slots  []uint64     // index+1 into all
 	extras pages[extra] // the first is none
 	arena  []byte
@@ -257,56 +259,191 @@ func (s *store) hash(b []byte) uint64 {
 // hashSeed is fixed: what is kept where there is too much must be the same in every run.
 const hashSeed = 0x77656972
 
-// find returns the series of a key, or nil.
-func (s *store) find(key uint64) *series {
+// A single is a pair that was seen once, as most are: 56 bytes instead of those of a series and an extra.
+type single struct {
+	key            uint64
+	ns             int64
+	src, dst       uint32
+	network        uint32
+	sent, received uint32
+	micros         uint32
+	peer, agent    uint32
+	port           uint16
+	kind           kind
+	flags          flags
+}
+
+// flags are what a request, a handshake or a question was.
+type flags uint8
+
+const (
+	flagRequest flags = 1 << iota
+	flagNoHost
+	flagNoName
+	flagFailed
+	flagAnswered
+)
+
+// A sighting is one connection, request, handshake or question.
+type sighting struct {
+	network               uint32
+	kind                  kind
+	flags                 flags
+	port                  uint16
+	ns                    int64
+	sent, received, nanos int64
+	peer, agent           uint32 // texts
+}
+
+func (x *single) sighting() sighting {
+	return sighting{x.network, x.kind, x.flags, x.port, x.ns, int64(x.sent), int64(x.received), int64(x.micros) * 1000, x.peer, x.agent}
+}
+
+const isOnce = 1 << 31
+
+// slot returns where a key stands, or where it would.
+func (s *store) slot(key uint64) (at uint64, found bool) {
 	mask := uint64(len(s.slots) - 1)
-	for i := key & mask; s.slots[i] != 0; i = (i + 1) & mask {
-		if s.slots[i]>>32 == key>>32 {
-			if x := s.all.at(uint32(s.slots[i]) - 1); x.key == key {
-				return x
+	at = key & mask
+	for ; s.slots[at] != 0; at = (at + 1) & mask {
+		if s.slots[at]>>32 == key>>32 {
+			i := uint32(s.slots[at]) - 1
+			if i&isOnce != 0 && s.once.at(i&^isOnce).key == key || i&isOnce == 0 && s.all.at(i).key == key {
+				return at, true
 			}
+		}
+	}
+	return at, false
+}
+
+// find returns the series of a key, or nil where it was seen once or never.
+func (s *store) find(key uint64) *series {
+	if at, found := s.slot(key); found {
+		if i := uint32(s.slots[at]) - 1; i&isOnce == 0 {
+			return s.all.at(i)
 		}
 	}
 	return nil
 }
 
-// get returns the series of a key, made on first use, or nil where the store is too full for it.
-func (s *store) get(key uint64, network uint32, k kind, src, dst []byte, hsrc, hdst uint64) *series {
-	if x := s.find(key); x != nil {
-		return x
-	}
+// has reports whether a key was ever seen.
+func (s *store) has(key uint64) bool {
+	_, found := s.slot(key)
+	return found
+}
+
+// pairs is how many pairs there are.
+func (s *store) pairs() int { return s.all.n + s.once.n - len(s.holes) }
+
+// see adds a sighting of a source and a destination.
+func (s *store) see(key uint64, src, dst []byte, hsrc, hdst uint64, x *sighting) {
 	if !keeps(key, s.level) {
-		return nil
+		return
 	}
-	for s.all.n >= s.o.maxSeries() {
+	at, found := s.slot(key)
+	if found {
+		s.apply(s.promote(at), x)
+		return
+	}
+	at, ok := s.room(key, at)
+	if !ok {
+		return
+	}
+	s.begin(at, key, s.texts.add(src, hsrc), s.texts.add(dst, hdst), x)
+}
+
+// room makes room for one more pair. It returns where the key is to stand, or false where it is not kept any more.
+func (s *store) room(key, at uint64) (uint64, bool) {
+	for s.pairs() >= s.o.maxSeries() {
 		s.narrow()
 		if !keeps(key, s.level) {
-			return nil
+			return 0, false
 		}
+		at, _ = s.slot(key)
 	}
-	return s.insert(series{key: key, network: network, kind: k, src: s.texts.add(src, hsrc), dst: s.texts.add(dst, hdst)})
+	if s.pairs()+1 > len(s.slots)/4*3 {
+		s.grow()
+		at, _ = s.slot(key)
+	}
+	return at, true
 }
 
-func (s *store) insert(x series) *series {
-	if s.all.n+1 > len(s.slots)/4*3 {
-		s.slots = make([]uint64, 2*len(s.slots))
-		for i := range s.all.n {
-			s.place(uint32(i))
-		}
+// begin keeps the first sighting of a pair at a slot.
+func (s *store) begin(at, key uint64, src, dst uint32, x *sighting) {
+	if x.sent>>32 != 0 || x.received>>32 != 0 || x.nanos >= 3600e9 || x.nanos%1000 != 0 {
+		s.slots[at] = key>>32<<32 | uint64(s.all.add(series{key: key, network: x.network, kind: x.kind, src: src, dst: dst})+1)
+		s.apply(s.all.at(uint32(s.slots[at])-1), x)
+		return
 	}
-	i := s.all.add(x)
-	s.place(i)
-	return s.all.at(i)
+	one := single{key, x.ns, src, dst, x.network, uint32(x.sent), uint32(x.received), uint32(x.nanos / 1000), x.peer, x.agent, x.port, x.kind, x.flags}
+	i := uint32(0)
+	if n := len(s.holes); n > 0 {
+		i = s.holes[n-1]
+		s.holes = s.holes[:n-1]
+		*s.once.at(i) = one
+	} else {
+		i = s.once.add(one)
+	}
+	s.slots[at] = key>>32<<32 | uint64(i|isOnce) + 1
 }
 
-func (s *store) place(i uint32) {
+// promote returns the series at a slot, made of a single if need be.
+func (s *store) promote(at uint64) *series {
+	i := uint32(s.slots[at]) - 1
+	if i&isOnce == 0 {
+		return s.all.at(i)
+	}
+	i &^= isOnce
+	one := *s.once.at(i)
+	s.once.at(i).key = 0
+	s.holes = append(s.holes, i)
+	n := s.all.add(series{key: one.key, network: one.network, kind: one.kind, src: one.src, dst: one.dst})
+	s.slots[at] = one.key>>32<<32 | uint64(n+1)
+	x := one.sighting()
+	s.apply(s.all.at(n), &x)
+	return s.all.at(n)
+}
+
+func (s *store) apply(y *series, x *sighting) {
+	s.add(y, x.ns, x.sent, x.received, x.nanos)
+	y.port(x.port)
+	if x.kind == kindConn {
+		return
+	}
+	s.tell(s.extraOf(y), x)
+}
+
+func (s *store) tell(e *extra, x *sighting) {
+	e.peers.add(s.texts, x.peer, 1)
+	e.agents.add(s.texts, x.agent, 1)
+	for _, f := range [...]struct {
+		flag flags
+		n    *uint32
+	}{{flagRequest, &e.requests}, {flagNoHost, &e.noHost}, {flagNoName, &e.noName}, {flagFailed, &e.failed}, {flagAnswered, &e.answered}} {
+		if x.flags&f.flag != 0 {
+			*f.n++
+		}
+	}
+}
+
+func (s *store) grow() {
+	s.slots = make([]uint64, 2*len(s.slots))
 	mask := uint64(len(s.slots) - 1)
-	key := s.all.at(i).key
-	at := key & mask
-	for s.slots[at] != 0 {
-		at = (at + 1) & mask
+	put := func(key uint64, i uint32) {
+		at := key & mask
+		for s.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		s.slots[at] = key>>32<<32 | uint64(i+1)
 	}
-	s.slots[at] = key>>32<<32 | uint64(i+1)
+	for i := range uint32(s.all.n) {
+		put(s.all.at(i).key, i)
+	}
+	for i := range uint32(s.once.n) {
+		if k := s.once.at(i).key; k != 0 {
+			put(k, i|isOnce)
+		}
+	}
 }
 
 // narrow keeps the half of the series with the smaller hashes.
@@ -523,22 +660,55 @@ func (s *store) merge(o *store) {
 		}
 		return ids[id]
 	}
+	interned := s.texts
+	clearIfNarrowed := func() { // narrowing interns anew
+		if s.texts != interned {
+			interned = s.texts
+			clear(ids)
+		}
+	}
 	var all []moment
 	o.slots = nil
-	o.all.drain(func(x *series) {
-		y := s.find(x.key)
-		if y == nil {
-			if !keeps(x.key, s.level) {
+	o.once.drain(func(one *single) {
+		if one.key == 0 || !keeps(one.key, s.level) {
+			return
+		}
+		x := one.sighting()
+		at, found := s.slot(one.key)
+		if !found {
+			var ok bool
+			if at, ok = s.room(one.key, at); !ok {
+				clearIfNarrowed()
 				return
 			}
-			if s.all.n >= s.o.maxSeries() {
-				s.narrow()
-				clear(ids)
-				if !keeps(x.key, s.level) {
-					return
-				}
+		}
+		clearIfNarrowed()
+		x.peer, x.agent = text(x.peer), text(x.agent)
+		if found {
+			s.apply(s.promote(at), &x)
+			return
+		}
+		s.begin(at, one.key, text(one.src), text(one.dst), &x)
+	})
+	o.holes = nil
+	o.all.drain(func(x *series) {
+		if !keeps(x.key, s.level) {
+			return
+		}
+		at, found := s.slot(x.key)
+		var y *series
+		if found {
+			y = s.promote(at)
+		} else {
+			var ok bool
+			if at, ok = s.room(x.key, at); !ok {
+				clearIfNarrowed()
+				return
 			}
-			y = s.insert(series{key: x.key, network: x.network, kind: x.kind, src: text(x.src), dst: text(x.dst), first: x.first, last: x.last})
+			clearIfNarrowed()
+			i := s.all.add(series{key: x.key, network: x.network, kind: x.kind, src: text(x.src), dst: text(x.dst), first: x.first, last: x.last})
+			s.slots[at] = x.key>>32<<32 | uint64(i+1)
+			y = s.all.at(i)
 		}
 		if y.count == 0 && x.stored == 1 && x.head == 0 {
 			y.stored = 1
@@ -578,6 +748,7 @@ func (s *store) merge(o *store) {
 			e.answered += f.answered
 		}
 	})
+	clearIfNarrowed()
 	s.named = max(s.named, o.named)
 	for k, f := range o.names {
 		k.addr = text(k.addr)
