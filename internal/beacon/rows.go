@@ -24,6 +24,7 @@ func (d *Detector) Result() *Result {
 	r := &Result{Events: s.events, Series: s.pairs()}
 	j.judgeSeries()
 	rows := j.rows()
+	j.rhythms, j.joins = nil, nil
 	j.weigh(rows)
 	rows = append(rows, j.tunnels()...)
 	rows = append(rows, j.generated()...)
@@ -200,7 +201,7 @@ func (j *judge) rows() []Pair {
 		return cmp.Or(cmp.Compare(a.network, b.network), bytes.Compare(j.texts.get(a.src), j.texts.get(b.src)), cmp.Compare(a.kind, b.kind),
 			bytes.Compare(j.texts.get(a.dst), j.texts.get(b.dst)))
 	})
-	var out []Pair
+	out := make([]Pair, 0, len(main))
 	for i := 0; i < len(main); {
 		to := i
 		for to < len(main) && main[to].network == main[i].network && main[to].src == main[i].src {
@@ -341,7 +342,9 @@ func (j *judge) pair(w *row) Pair {
 	}
 	slices.Sort(names)
 	p.Names = names[:min(len(names), maxNames)]
-	j.weighOne(&p, w)
+	if p.Rhythm.Tested || p.Longest >= 3600e9 || p.RITA.StrobeLike { // there is no end of others
+		j.weighOne(&p, w)
+	}
 	return p
 }
 

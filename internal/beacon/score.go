@@ -234,7 +234,7 @@ func (j *judge) weigh(rows []Pair) {
 func (p *Pair) weighRhythm() {
 	r := &p.Rhythm
 	if !r.Tested {
-		p.clue(-3, "fewer than %d beats: too few to tell a rhythm from chance", minBeats)
+		p.clue(-3, "fewer than %d beats: too few to tell a rhythm from chance, whatever the destination", minBeats)
 		return
 	}
 	sure := min(1, max(0, (-math.Log10(max(p.Q, 1e-300))-1)/5))

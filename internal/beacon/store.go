@@ -803,7 +803,7 @@ func (s *store) resolved(k addrKey, name, n uint32) {
 
 // trimNames drops addresses by hash until there is room.
 func (s *store) trimNames() {
-	for len(s.names) > s.o.maxDomains() {
+	for len(s.names) > s.o.maxDomains()/2 {
 		s.named++
 		for k := range s.names {
 			if !keeps(s.texts.hashes[k.addr], s.named) {
