@@ -75,7 +75,7 @@ func run(ctx context.Context, quick bool, only, dir string) error {
 		name string
 		run  func(context.Context) error
 	}
-	parts := []part{{"quality", b.quality}, {"speed", b.speed}, {"scale", b.scale}, {"demo", b.demo}, {"labels", b.labels}}
+	parts := []part{{"quality", b.quality}, {"speed", b.speed}, {"scale", b.scale}, {"demo", b.demo}, {"labels", b.labels}, {"beacons", b.beacons}}
 	if only != "" {
 		parts = slices.DeleteFunc(parts, func(p part) bool { return p.name != only })
 		if len(parts) == 0 {

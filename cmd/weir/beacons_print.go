@@ -29,8 +29,8 @@ var kindWords = map[string]string{
 
 // pairs shows the best rows: those that are called something, and where the user asks for it the others too.
 func (p *page) pairs(r *beacon.Result, zone *time.Location, limit int, others bool) {
-	p.heading("Looked at", fmt.Sprintf("%s of source and destination in %s; %s enough beats to test", plural(r.Series, "pair"),
-		plural(int(r.Events), "record"), havePairs(r.Tested)))
+	p.heading("Looked at", plural(r.Series, "pair")+" of source and destination")
+	p.text(2, fmt.Sprintf("They are in %s. %s enough beats to test.", plural(int(r.Events), "record"), havePairs(r.Tested)))
 	for _, w := range r.Warnings {
 		p.item(p.Yellow("!"), w)
 	}
@@ -54,9 +54,9 @@ func (p *page) pairs(r *beacon.Result, zone *time.Location, limit int, others bo
 
 func havePairs(n int) string {
 	if n == 1 {
-		return "1 has"
+		return "1 row has"
 	}
-	return term.Count(n) + " have"
+	return term.Count(n) + " rows have"
 }
 
 const maxPairClues = 6

@@ -34,7 +34,7 @@ type Options struct {
 	MaxSeries  int // pairs of each worker, and in all; beyond, those whose hashes are large are not looked at. 0 is 6,000,000
 	MaxTimes   int // connections of one pair whose times are kept: the newest. 0 is 100,000
 	MaxJoined  int // connections whose names are known from other logs by their ids. 0 is 1,000,000
-	MaxDomains int // pairs of source and registered domain. 0 is 500,000
+	MaxDomains int // registered domains whose sub-domains are counted; half as many addresses have names. 0 is 500,000
 }
 
 func (o *Options) maxSeries() int  { return orDefault(o.MaxSeries, 6_000_000) }

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// A domainKey is a source and a registered domain that it asked for.
+// A domainKey is a registered domain that was asked for.
 type domainKey struct {
-	network, src, domain uint32
+	network, domain uint32
 }
 
-// A domainState is what a source asked of a domain.
+// A domainState is what was asked of a domain.
 type domainState struct {
+	sources   few
 	questions int64
 	odd       int64 // for records that carry data: TXT, NULL, CNAME, MX, SRV, KEY …
 	failed    int64
@@ -22,7 +23,6 @@ type domainState struct {
 	subs      sketch
 	first     int64
 	last      int64
-	starts    int64
 }
 
 func (d *domainState) merge(o *domainState) {
@@ -67,7 +67,7 @@ func (s *sketch) count() int64 {
 	return int64(math.Round((sketchSize - 1) / (float64(s.hashes[sketchSize-1]) / math.MaxUint64)))
 }
 
-// domainOf returns the state of a source and a domain, made on first use.
+// domainOf returns the state of a domain, made on first use.
 func (s *store) domainOf(k domainKey, ns int64) *domainState {
 	d := s.domain[k]
 	if d == nil {
@@ -78,10 +78,10 @@ func (s *store) domainOf(k domainKey, ns int64) *domainState {
 }
 
 func (s *store) domainHash(k domainKey) uint64 {
-	return seriesKey(k.network, 7, s.texts.hashes[k.src], s.texts.hashes[k.domain])
+	return seriesKey(k.network, 7, 0, s.texts.hashes[k.domain])
 }
 
-// trimDomains drops pairs of sources and domains by hash until there is room.
+// trimDomains drops domains by hash until there is room.
 func (s *store) trimDomains() {
 	for first := true; first && s.cut > 0 || len(s.domain) > s.o.maxDomains(); first = false {
 		if len(s.domain) > s.o.maxDomains() {

@@ -16,8 +16,7 @@ const (
 	minQuestions  = 50
 )
 
-// tunnels scores the pairs of a source and a registered domain by how many different sub-domains it asked for, and how
-// much these can carry.
+// tunnels scores registered domains by how many different sub-domains were asked for, and how much these can carry.
 func (j *judge) tunnels() []Pair {
 	var out []Pair
 	type asked struct {
@@ -25,21 +24,19 @@ func (j *judge) tunnels() []Pair {
 		*domainState
 	}
 	var all []asked
-	askers := map[[2]uint32]int{}
 	for k, d := range j.domain {
-		askers[[2]uint32{k.network, k.domain}]++
 		if d.subs.count() >= minSubDomains && d.questions >= minQuestions {
 			all = append(all, asked{k, d})
 		}
 	}
 	slices.SortFunc(all, func(a, b asked) int {
-		return cmp.Or(cmp.Compare(a.network, b.network), bytes.Compare(j.texts.get(a.src), j.texts.get(b.src)),
-			bytes.Compare(j.texts.get(a.domain), j.texts.get(b.domain)))
+		return cmp.Or(cmp.Compare(a.network, b.network), bytes.Compare(j.texts.get(a.domain), j.texts.get(b.domain)))
 	})
 	for _, d := range all {
 		subs := d.subs.count()
 		bits, length := float64(d.bits)/1000/float64(d.questions), float64(d.length)/float64(d.questions)
-		p := Pair{Kind: KindTunnel, Source: string(j.texts.get(d.src)), Names: []string{string(j.texts.get(d.domain))}, P: 1, Q: 1,
+		src, sources := j.most(&d.sources)
+		p := Pair{Kind: KindTunnel, Source: string(j.texts.get(src)), Names: []string{string(j.texts.get(d.domain))}, P: 1, Q: 1,
 			Count: d.questions, Sent: d.bytes, First: d.first, Last: d.last, SubDomains: subs}
 		if int(d.network) < len(j.o.Names) {
 			p.Network = j.o.Names[d.network]
@@ -51,8 +48,11 @@ func (j *judge) tunnels() []Pair {
 		p.clue(3*share-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
 		volume := bits * length * float64(subs) / 8
 		p.clue(min(2, max(-2, math.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
-		if n := askers[[2]uint32{d.network, d.domain}]; n > 2 {
-			p.clue(-1.5*math.Log2(float64(n)/2), "%d sources ask for the domain", n)
+		switch {
+		case d.sources.more:
+			p.clue(-3, "more than %d sources ask for the domain", sources)
+		case sources > 2:
+			p.clue(-1.5*math.Log2(float64(sources)/2), "%d sources ask for the domain", sources)
 		}
 		points := -3.
 		for _, c := range p.Clues {
@@ -66,6 +66,21 @@ func (j *judge) tunnels() []Pair {
 		}
 	}
 	return out
+}
+
+// most returns the text with the highest count, of equal ones the first in the alphabet, and how many there are.
+func (j *judge) most(f *few) (text uint32, n int) {
+	most := uint32(0)
+	for i, t := range f.text {
+		if t == 0 {
+			break
+		}
+		n++
+		if f.n[i] > most || f.n[i] == most && bytes.Compare(j.texts.get(t), j.texts.get(text)) < 0 {
+			text, most = t, f.n[i]
+		}
+	}
+	return text, n
 }
 
 const minGenerated = 3

@@ -325,13 +325,14 @@ func (r *reader) question(network uint32, ns int64) {
 		return
 	}
 	d := []byte(domain)
-	k := domainKey{network, r.texts.add(src, hs), r.texts.add(d, r.hash(d))}
+	k := domainKey{network, r.texts.add(d, r.hash(d))}
 	if !keeps(r.domainHash(k), r.cut) {
 		return
 	}
 	sub := name[:len(name)-len(domain)-1]
 	x := r.domainOf(k, ns)
 	x.questions++
+	x.sources.add(r.texts, r.texts.add(src, hs), 1)
 	x.first, x.last = min(x.first, ns), max(x.last, ns)
 	if failed {
 		x.failed++

@@ -229,12 +229,7 @@ func (j *judge) rowsOf(all []*series) []Pair {
 		case kindName:
 			w := &row{names: []string{string(j.texts.get(x.dst))}, series: []*series{x}}
 			e := j.extraOf(x)
-			most := uint32(0)
-			for i, t := range e.peers.text {
-				if e.peers.n[i] > most || e.peers.n[i] == most && most > 0 && bytes.Compare(j.texts.get(t), j.texts.get(w.dst)) < 0 {
-					w.dst, most = t, e.peers.n[i]
-				}
-			}
+			w.dst, _ = j.most(&e.peers)
 			for i, t := range e.peers.text {
 				a := byAddr[t]
 				if t == 0 || a == nil {
@@ -359,7 +354,7 @@ func (j *judge) warnings() (out []string) {
 		out = append(out, fmt.Sprintf("Names were tied to connections by their ids for one connection of %d; RITA's parts of names rest on these.", 1<<j.joined))
 	}
 	if j.cut > 0 {
-		out = append(out, fmt.Sprintf("There are more pairs of source and registered domain than fit: tunnels were looked for in one of %d.", 1<<j.cut))
+		out = append(out, fmt.Sprintf("There are more registered domains than fit: tunnels were looked for in one of %d.", 1<<j.cut))
 	}
 	if j.events == 0 {
 		out = append(out, "No record tells of a connection, a request, a TLS handshake or a DNS question.")

@@ -768,8 +768,13 @@ func (s *store) merge(o *store) {
 	}
 	s.trimNames()
 	for k, d := range o.domain {
-		k.src, k.domain = text(k.src), text(k.domain)
-		s.domainOf(k, 0).merge(d)
+		k.domain = text(k.domain)
+		x := s.domainOf(k, 0)
+		x.merge(d)
+		for i, t := range d.sources.text {
+			x.sources.add(s.texts, text(t), d.sources.n[i])
+		}
+		x.sources.more = x.sources.more || d.sources.more
 	}
 	s.cut = max(s.cut, o.cut)
 	s.trimDomains()
