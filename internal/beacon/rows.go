@@ -320,7 +320,9 @@ func (j *judge) pair(w *row) Pair {
 			p.Sent, p.Received, p.Nanos = p.Sent+h.sent, p.Received+h.both-h.sent, p.Nanos+h.nanos
 		}
 	}
-	p.P = min(1, p.P*float64(len(w.series)))
+	p.P = significant(min(1, p.P*float64(len(w.series))))
+	r := &p.Rhythm
+	r.P, r.Interval, r.Jitter, r.Missed = p.P, roundScore(r.Interval), roundScore(r.Jitter), roundScore(r.Missed)
 	slices.Sort(p.Ports)
 	if len(p.Ports) > 3 {
 		p.Ports, p.MorePorts = p.Ports[:3], true

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/internal/enrich"
@@ -215,7 +216,7 @@ func (j *judge) weigh(rows []Pair) {
 		}
 	}
 	for i, q := range falseDiscovery(ps) {
-		rows[at[i]].Q = q
+		rows[at[i]].Q = significant(q)
 	}
 	together := newChorus(rows)
 	for i := range rows {
@@ -295,6 +296,12 @@ func (p *Pair) sum() {
 	}
 	p.order = points
 	p.Score = roundScore(1 / (1 + math.Exp2(-points)))
+}
+
+// significant rounds to six digits: the last bits of logarithms differ between processors.
+func significant(x float64) float64 {
+	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', 5, 64), 64)
+	return x
 }
 
 func roundScore(x float64) float64 { return math.Round(x*1e6) / 1e6 }
