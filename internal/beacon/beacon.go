@@ -97,15 +97,15 @@ type Pair struct {
 	P, Q   float64
 	RITA   RITA
 
-	Count           int64
-	Sent, Received  int64
-	Nanos, Longest  int64 // of its connections, nanoseconds: all together, the longest
-	First, Last     int64 // nanoseconds
-	Considered      int   // connections whose times were looked at; fewer than Count where there are very many
-	Clues           []Clue
-	SubDomains      int64 // of a tunnel
-	GeneratedNames  int64 // of KindDGA
-	order, interval float64
+	Count          int64
+	Sent, Received int64
+	Nanos, Longest int64 // of its connections, nanoseconds: all together, the longest
+	First, Last    int64 // nanoseconds
+	Considered     int   // connections whose times were looked at; fewer than Count where there are very many
+	Clues          []Clue
+	SubDomains     int64 // of a tunnel
+	GeneratedNames int64 // of KindDGA
+	order          float64
 }
 
 // Called reports whether the pair is called what its kind says.

@@ -231,6 +231,25 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestClocks: one record from 1970 and one of the far future make nothing new or old.
+func TestClocks(t *testing.T) {
+	flows := traffic()
+	for i := range flows {
+		flows[i].at += 1.7e9
+	}
+	flows = append(flows, flow{at: 5, src: "10.0.0.12", dst: "192.0.2.77"}, flow{at: 9e9, src: "10.0.0.12", dst: "192.0.2.78"})
+	r := judged(Options{}, 2, flows)
+	p := &r.Pairs[0]
+	if p.Source != "10.0.0.7" || !p.Called() {
+		t.Fatalf("first is %+v", p)
+	}
+	for _, c := range p.Clues {
+		if strings.Contains(c.Text, "first seen") || strings.Contains(c.Text, "first days") {
+			t.Errorf("%q", c.Text)
+		}
+	}
+}
+
 // ask gives DNS questions to a handler.
 func ask(d *Detector, list []string, answer bool, kind string) {
 	keys := event.NewKeys()

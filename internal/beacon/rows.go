@@ -57,6 +57,7 @@ type judge struct {
 	rhythms map[uint64]*verdict // by key of the series
 	joins   map[uint64][]conn   // connections of a name
 	common  common
+	arounds map[day]span // what around has found
 }
 
 // A verdict is what was found about one series.
@@ -66,7 +67,7 @@ type verdict struct {
 }
 
 func newJudge(s *store) *judge {
-	j := &judge{store: s, rhythms: map[uint64]*verdict{}}
+	j := &judge{store: s, rhythms: map[uint64]*verdict{}, arounds: map[day]span{}}
 	j.join()
 	j.countCommon()
 	return j

@@ -62,6 +62,8 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	}
 	points = min(points, maxRare)
 	switch {
+	case k == 1 && n == 2:
+		p.clue(points, "the other source does not talk to it")
 	case k == 1 && n > 1:
 		p.clue(points, "none of the other %d sources talks to it", n-1)
 	case k == 1:
@@ -73,7 +75,32 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	}
 	j.weighAddress(p, w, x)
 	j.weighRequests(p, w, x)
-	p.weighAge(j.span[x.network<<1])
+	p.weighAge(j.around(x.network, p.First))
+}
+
+// around returns the stretch of a network's logs that holds a time: logs a month apart, or a clock that stood at 1970, say
+// nothing about what is new.
+func (j *judge) around(network uint32, ns int64) span {
+	if len(j.days) > maxDays {
+		return span{}
+	}
+	from := day{network, int32(floorDiv(ns, 86400e9))}
+	if s, ok := j.arounds[from]; ok {
+		return s
+	}
+	const apart = 30
+	reach := func(step int32) int32 {
+		at := from.day
+		for next := at; next != at+step*apart; {
+			if next += step; j.days[day{network, next}] {
+				at = next
+			}
+		}
+		return at
+	}
+	s := span{int64(reach(-1)) * 86400e9, int64(reach(1)+1) * 86400e9}
+	j.arounds[from] = s
+	return s
 }
 
 // weighAge tells what is new from what was always there.

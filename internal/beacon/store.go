@@ -215,12 +215,23 @@ type store struct {
 	cut    uint // for domains
 	thin   map[uint64]bool
 	span   map[uint32]span // by network
+	days   map[day]bool
+	today  day // the last one added
 	events int64
 	names  map[addrKey]*few // names that resolved to an address
 	named  uint             // addresses are kept in names whose hashes start with so many zero bits
 }
 
 type span struct{ first, last int64 }
+
+// A day of a network's logs.
+type day struct {
+	network uint32
+	day     int32 // since 1970
+}
+
+// maxDays bounds the days that are remembered; with more, clocks are too wrong to tell what is new.
+const maxDays = 10000
 
 type addrKey struct {
 	network uint32
@@ -229,7 +240,7 @@ type addrKey struct {
 
 func newStore(o *Options) *store {
 	s := &store{o: o, texts: newTexts(), slots: make([]uint64, 1024), arena: make([]byte, chunkUnit),
-		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, names: map[addrKey]*few{}}
+		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, days: map[day]bool{}, today: day{day: -1 << 31}, names: map[addrKey]*few{}}
 	s.extras.add(extra{})
 	return s
 }
@@ -782,6 +793,9 @@ func (s *store) merge(o *store) {
 		s.cover(n, x.first)
 		s.cover(n, x.last)
 	}
+	for d := range o.days {
+		s.days[d] = true
+	}
 	s.events += o.events
 	s.joined = max(s.joined, o.joined)
 	s.refs, s.conns = append(s.refs, o.refs...), append(s.conns, o.conns...)
@@ -820,6 +834,10 @@ func (s *store) trimNames() {
 
 // cover notes that a network's logs reach to a time.
 func (s *store) cover(network uint32, ns int64) {
+	if d := (day{network >> 1, int32(floorDiv(ns, 86400e9))}); d != s.today && len(s.days) <= maxDays {
+		s.today = d
+		s.days[d] = true
+	}
 	x, ok := s.span[network]
 	if !ok {
 		x = span{ns, ns}
