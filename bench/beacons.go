@@ -145,7 +145,7 @@ func (b *bench) implants(ctx context.Context) error {
 		}
 		best, last = min(best, r), max(last, r)
 	}
-	b.row("recorded implants in one run: best true pair; last of Kovter's, CC's and APT29's first", "1; ≤ 10", "1; ≤ 4", "%d; %d of %d pairs (%v)", best, last, len(pairs), rank)
+	b.row("recorded implants in one run: best true pair; last of Kovter's, CC's and APT29's first", "1; ≤ 10", "1; ≤ 4", "%d; %d of %d pairs", best, last, len(pairs))
 	lab, _, err := b.findBeacons(ctx, filepath.Join(dir, "rita-lab-http"))
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (b *bench) implants(ctx context.Context) error {
 func (b *bench) hiddenBeacons(ctx context.Context) error {
 	o := hidden.Options{Connections: 1_000_000, Days: 1, Beacons: 200, Jitter: .4, Missing: .3}
 	if b.quick {
-		o.Connections = 100_000
+		o.Connections = 200_000
 	}
 	fmt.Printf("\n## Beacons\n\nHidden in %d connections of %d day, 1 to 60 min, jitter up to 40 %%, 30 %% of the beats missing.\n\n"+
 		"| seed | pairs | found at 1 false in 1,000 pairs | RITA's score alone | called | of them wrongly |\n|--:|--:|--:|--:|--:|--:|\n", o.Connections, o.Days)

@@ -41,7 +41,7 @@ type row struct{ what, need, aim, got string }
 
 func main() {
 	quick := flag.Bool("quick", false, "less data: a check that every part runs, with rough figures")
-	only := flag.String("part", "", "run only this `PART`: quality, speed, scale, demo or labels")
+	only := flag.String("part", "", "run only this `PART`: quality, speed, scale, demo, labels or beacons")
 	keep := flag.String("dir", "", "`directory` for temporary files (default: a new one, removed at the end)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
