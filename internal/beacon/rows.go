@@ -315,7 +315,7 @@ func (j *judge) pair(w *row) Pair {
 			p.Count, p.Sent, p.Received, p.Nanos = y.count, y.sent, y.received, y.nanos
 		}
 	}
-	if hits := j.joins[x.key]; x.kind == kindName && len(hits) > 0 && len(w.series) == 1 && j.joined == 0 {
+	if hits := j.joins[x.key]; x.kind == kindName && len(hits) > 0 && j.joined == 0 { // the name's own, and not what else the address has
 		p.Count, p.Sent, p.Received, p.Nanos = int64(len(hits)), 0, 0, 0
 		for _, h := range hits {
 			p.Sent, p.Received, p.Nanos = p.Sent+h.sent, p.Received+h.both-h.sent, p.Nanos+h.nanos
