@@ -12,8 +12,8 @@ import (
 	"weir/internal/enrich"
 )
 
-// Points of the score. They are set by hand from what the signs mean, in halvings and doublings of the odds, and not fitted
-// to any log.
+// Points of the score, in doublings of the odds. They are set by hand from what the signs mean, with recorded implants and
+// the scenario in view: docs/quality.md.
 const (
 	basePoints   = -5 // a pair of which nothing is known
 	rhythmPoints = 7  // an even rhythm beyond doubt
