@@ -107,6 +107,6 @@ its reasons. 'weir demo' shows it on a generated break-in.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
-		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s))
+		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newBeacons(s))
 	return root
 }

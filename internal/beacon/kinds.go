@@ -1,0 +1,155 @@
+package beacon
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
+	"weir/internal/enrich"
+)
+
+// Bounds of what is a tunnel.
+const (
+	minSubDomains = 50
+	minQuestions  = 50
+)
+
+// tunnels scores registered domains by how many different sub-domains were asked for, and how much these can carry.
+func (j *judge) tunnels() []Pair {
+	var out []Pair
+	type asked struct {
+		domainKey
+		*domainState
+	}
+	var all []asked
+	for k, d := range j.domain {
+		if d.subs.count() >= minSubDomains && d.questions >= minQuestions {
+			all = append(all, asked{k, d})
+		}
+	}
+	slices.SortFunc(all, func(a, b asked) int {
+		return cmp.Or(cmp.Compare(a.network, b.network), bytes.Compare(j.texts.get(a.domain), j.texts.get(b.domain)))
+	})
+	for _, d := range all {
+		subs := d.subs.count()
+		bits, length := float64(d.bits)/1000/float64(d.questions), float64(d.length)/float64(d.questions)
+		src, sources := j.most(&d.sources)
+		p := Pair{Kind: KindTunnel, Source: string(j.texts.get(src)), Names: []string{string(j.texts.get(d.domain))}, P: 1, Q: 1,
+			Count: d.questions, Sent: d.bytes, First: d.first, Last: d.last, SubDomains: subs}
+		if int(d.network) < len(j.o.Names) {
+			p.Network = j.o.Names[d.network]
+		}
+		p.clue(2*math.Log2(float64(subs)/100), "%d different sub-domains in %d questions", subs, d.questions)
+		p.clue(min(3, max(-3, (length-20)/8)), "they are %.0f characters long on average", length)
+		p.clue(min(2, max(-2, (bits-3.2)*2.5)), "their characters carry %.1f bits each", bits)
+		share := float64(d.odd) / float64(d.questions)
+		p.clue(3*share-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
+		volume := bits * length * float64(subs) / 8
+		p.clue(min(2, max(-2, math.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
+		switch {
+		case d.sources.more:
+			p.clue(-3, "more than %d sources ask for the domain", sources)
+		case sources > 2:
+			p.clue(-1.5*math.Log2(float64(sources)/2), "%d sources ask for the domain", sources)
+		}
+		points := -3.
+		for _, c := range p.Clues {
+			points += c.Points
+		}
+		p.order = points
+		// RITA's scale of sub-domains is the ceiling: none of the signs makes a tunnel of a hundred questions
+		p.Score = roundScore(bucketed(float64(subs), minSubDomains, 250, 500, 1000) / .8 * .9 / (1 + math.Exp2(-points)))
+		if p.Score >= .1 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// most returns the text with the highest count, of equal ones the first in the alphabet, and how many there are.
+func (j *judge) most(f *few) (text uint32, n int) {
+	most := uint32(0)
+	for i, t := range f.text {
+		if t == 0 {
+			break
+		}
+		n++
+		if f.n[i] > most || f.n[i] == most && bytes.Compare(j.texts.get(t), j.texts.get(text)) < 0 {
+			text, most = t, f.n[i]
+		}
+	}
+	return text, n
+}
+
+const minGenerated = 3
+
+// generated scores sources by how many different domains they asked for that look generated, most of them in vain.
+func (j *judge) generated() []Pair {
+	type names struct {
+		domains             map[string]bool
+		failed, asked, sent int64
+		first, last         int64
+	}
+	bySource := map[[2]uint32]*names{}
+	count := func(network, src, dst uint32, first, last, questions, sent int64, failed uint32) {
+		d := j.registered(dst)
+		if d == "" || looksGenerated(d) < .5 || j.common.domain.count(j.domainAt(network, j.class(src), d)) > 2 {
+			return
+		}
+		k := [2]uint32{network, src}
+		n := bySource[k]
+		if n == nil {
+			n = &names{domains: map[string]bool{}, first: first, last: last}
+			bySource[k] = n
+		}
+		n.domains[d] = true
+		n.first, n.last = min(n.first, first), max(n.last, last)
+		n.asked += questions
+		n.failed += int64(failed)
+		n.sent += sent
+	}
+	j.all.each(func(x *series) {
+		if x.kind == kindDNS {
+			count(x.network, x.src, x.dst, x.first, x.last, x.count, x.sent, j.extras.at(x.extra).failed)
+		}
+	})
+	j.once.each(func(x *single) {
+		if x.kind == kindDNS && x.key != 0 {
+			count(x.network, x.src, x.dst, x.ns, x.ns, 1, int64(x.sent), uint32(x.flags&flagFailed/flagFailed))
+		}
+	})
+	var out []Pair
+	for k, n := range bySource {
+		domains := slices.Sorted(maps.Keys(n.domains))
+		p := Pair{Kind: KindDGA, Source: string(j.texts.get(k[1])), P: 1, Q: 1, Names: domains[:min(len(domains), maxNames)],
+			Count: n.asked, Sent: n.sent, First: n.first, Last: n.last}
+		if int(k[0]) < len(j.o.Names) {
+			p.Network = j.o.Names[k[0]]
+		}
+		weight := 0.
+		for _, d := range domains {
+			weight += looksGenerated(d)
+		}
+		if len(domains) < minGenerated {
+			continue
+		}
+		p.GeneratedNames = int64(len(domains))
+		fail := float64(n.failed) / float64(max(n.asked, 1))
+		p.clue(2*math.Log2(weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
+		p.clue(4*fail-2.5, "%.0f %% of these questions had no answer", 100*fail)
+		points := -1.
+		for _, c := range p.Clues {
+			points += c.Points
+		}
+		p.order = points
+		p.Score = roundScore(.85 / (1 + math.Exp2(-points)))
+		out = append(out, p)
+	}
+	return out
+}
+
+func (j *judge) registered(name uint32) string {
+	return enrich.RegisteredDomain(string(j.texts.get(name)))
+}

@@ -1,0 +1,447 @@
+package beacon
+
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/enrich"
+	"weir/internal/event"
+	"weir/internal/format"
+)
+
+// A role is what a field is to a reader.
+type role uint8
+
+const (
+	roleNone role = iota
+	roleUnknown
+	roleSource
+	roleDestination
+	rolePort
+	roleSent
+	roleReceived
+	roleSentIP
+	roleReceivedIP
+	roleBoth
+	roleDuration
+	roleID
+	roleService
+	roleHost
+	roleServerName
+	roleQuestion
+	roleAnswer
+	roleType
+	roleCode
+	roleAgent
+	roleStart
+	roleMachine
+	roleTransport
+	roles
+)
+
+// rolesByName names the fields that are read; those of tables without a canonical name are in lower case.
+var rolesByName = map[string]role{
+	"source.ip": roleSource, "destination.ip": roleDestination, "destination.port": rolePort,
+	"source.bytes": roleSent, "destination.bytes": roleReceived,
+	"zeek.orig_ip_bytes": roleSentIP, "zeek.resp_ip_bytes": roleReceivedIP,
+	"event.duration": roleDuration, "zeek.uid": roleID, "network.protocol": roleService,
+	"url.domain": roleHost, "tls.client.server_name": roleServerName, "suricata.quic.sni": roleServerName, "zeek.server_name": roleServerName,
+	"dns.question.name": roleQuestion, "dns.answers.data": roleAnswer, "dns.question.type": roleType,
+	"dns.response_code": roleCode, "user_agent.original": roleAgent, "suricata.flow.start": roleStart, "host.name": roleMachine, "network.transport": roleTransport,
+	"network.bytes": roleBoth, "http.request.body.bytes": roleSent, "http.response.body.bytes": roleReceived,
+	"srcbytes": roleSent, "sbytes": roleSent, "src_bytes": roleSent, "orig_bytes": roleSent, "out_bytes": roleSent, "bytes_out": roleSent,
+	"dbytes": roleReceived, "dst_bytes": roleReceived, "resp_bytes": roleReceived, "in_bytes": roleReceived, "bytes_in": roleReceived,
+	"bytes": roleBoth, "totbytes": roleBoth, "ibyt": roleBoth,
+	"dur": roleDuration, "duration": roleDuration, "td": roleDuration,
+}
+
+// A reader is the Handler of one worker.
+type reader struct {
+	*store
+	d       *Detector
+	roles   []role // by key ID
+	v       [roles][]byte
+	answers [][]byte
+	domains map[string]string
+	lower   []byte
+}
+
+func newReader(d *Detector) *reader {
+	return &reader{store: newStore(&d.o), d: d, domains: map[string]string{}}
+}
+
+// Event takes one event of a log.
+func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
+	if !e.HasTime {
+		return
+	}
+	what := datasetOf(e.Dataset)
+	if what == nothing {
+		return
+	}
+	r.v = [roles][]byte{}
+	r.answers = r.answers[:0]
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		switch x := r.role(f.Key); x {
+		case roleNone:
+		case roleAnswer:
+			r.answers = append(r.answers, f.Value)
+		default:
+			if r.v[x] == nil {
+				r.v[x] = f.Value
+			}
+		}
+	}
+	src := r.v[roleSource]
+	if len(src) == 0 || len(src) > maxText {
+		return
+	}
+	network := uint32(0)
+	if r.d.o.Networks != nil && pos.File < len(r.d.o.Networks) {
+		network = r.d.o.Networks[pos.File]
+	}
+	if what == table {
+		if len(r.v[roleDestination]) == 0 {
+			return
+		}
+		what = connections
+		if len(r.v[roleQuestion]) > 0 {
+			what = questions
+		} else if len(r.v[roleHost])+len(r.v[roleServerName]) > 0 {
+			what = requests
+		}
+	}
+	r.events++
+	ns := e.Time
+	switch what {
+	case connections:
+		if s := r.v[roleStart]; len(s) > 0 {
+			if t, err := time.Parse("2006-01-02T15:04:05.999999999Z0700", string(s)); err == nil {
+				ns = t.UnixNano()
+			}
+		}
+		r.connection(network, ns, e.Dataset)
+	case requests, handshakes:
+		r.request(network, ns, what)
+	case questions:
+		r.question(network, ns)
+	case served:
+		r.served(network, ns)
+	}
+	if what == questions {
+		r.cover(network<<1|1, ns)
+	} else {
+		r.cover(network<<1, ns)
+	}
+}
+
+func (r *reader) role(k *event.Key) role {
+	for k.ID >= len(r.roles) {
+		r.roles = append(r.roles, roleUnknown)
+	}
+	x := r.roles[k.ID]
+	if x == roleUnknown {
+		x = rolesByName[k.Name]
+		if x == roleNone {
+			x = rolesByName[strings.ToLower(k.Name)]
+		}
+		r.roles[k.ID] = x
+	}
+	return x
+}
+
+// What a dataset tells.
+type dataset uint8
+
+const (
+	nothing dataset = iota
+	connections
+	requests
+	handshakes
+	questions
+	served // by a server, into its own log
+	table  // one with columns for both ends
+)
+
+func datasetOf(name string) dataset {
+	switch name {
+	case "zeek.conn", "suricata.flow":
+		return connections
+	case "zeek.http", "suricata.http":
+		return requests
+	case "zeek.ssl", "suricata.tls", "zeek.quic", "suricata.quic":
+		return handshakes
+	case "zeek.dns", "suricata.dns":
+		return questions
+	case "web.access":
+		return served
+	case "csv", "json":
+		return table
+	}
+	return nothing
+}
+
+func (r *reader) connection(network uint32, ns int64, dataset string) {
+	src, dst := r.v[roleSource], r.v[roleDestination]
+	if len(dst) == 0 {
+		return
+	}
+	sent, received := number(r.v[roleSentIP]), number(r.v[roleReceivedIP])
+	if r.v[roleSentIP] == nil {
+		sent, received = number(r.v[roleSent]), number(r.v[roleReceived])
+		if r.v[roleSent] == nil {
+			sent = number(r.v[roleBoth])
+		}
+	}
+	nanos := seconds(r.v[roleDuration])
+	hs, hd := r.hash(src), r.hash(dst)
+	x := sighting{network: network, kind: kindConn, port: r.port(), ns: ns, sent: sent, received: received, nanos: nanos}
+	r.see(seriesKey(network, kindConn, hs, hd), src, dst, hs, hd, &x)
+	if id := r.v[roleID]; len(id) > 0 && dataset == "zeek.conn" && carriesNames(r.v[roleService]) {
+		h := r.hash(id)
+		if keeps(h, r.joined) {
+			r.conns = append(r.conns, conn{h, floorDiv(ns, 1e6), sent, sent + received, nanos})
+			if len(r.conns) >= r.o.maxJoined() {
+				r.trimRefs()
+			}
+		}
+	}
+}
+
+// carriesNames reports whether a connection's service has a log of its own with names.
+func carriesNames(service []byte) bool {
+	return bytes.Contains(service, []byte("http")) || bytes.Contains(service, []byte("ssl")) || bytes.Contains(service, []byte("tls")) ||
+		bytes.Contains(service, []byte("quic"))
+}
+
+func (r *reader) request(network uint32, ns int64, what dataset) {
+	src, dst := r.v[roleSource], r.v[roleDestination]
+	name := r.v[roleHost]
+	if what == handshakes {
+		name = r.v[roleServerName]
+	}
+	name = r.hostName(name)
+	hs := r.hash(src)
+	sent, received := number(r.v[roleSent]), number(r.v[roleReceived])
+	x := sighting{network: network, kind: kindApp, port: r.port(), ns: ns, sent: sent, received: received}
+	r.requestFlags(&x, what, name)
+	var hd uint64
+	if len(dst) > 0 {
+		hd = r.hash(dst)
+		r.see(seriesKey(network, kindApp, hs, hd), src, dst, hs, hd, &x)
+	}
+	if len(name) == 0 {
+		return
+	}
+	hn := r.hash(name)
+	key := seriesKey(network, kindName, hs, hn)
+	x.kind = kindName
+	if len(dst) > 0 {
+		x.peer = r.texts.add(dst, hd)
+		r.resolved(addrKey{network, x.peer}, r.texts.add(name, hn), 1)
+	}
+	r.see(key, src, name, hs, hn, &x)
+	if id := r.v[roleID]; len(id) > 0 {
+		h := r.hash(id)
+		if keeps(h, r.joined) {
+			r.refs = append(r.refs, ref{h, key})
+			if len(r.refs) >= r.o.maxJoined() {
+				r.trimRefs()
+			}
+		}
+	}
+}
+
+func (r *reader) requestFlags(x *sighting, what dataset, name []byte) {
+	switch {
+	case what != handshakes:
+		x.flags |= flagRequest
+		if len(r.v[roleHost]) == 0 && what == requests {
+			x.flags |= flagNoHost
+		}
+		if a := r.v[roleAgent]; len(a) > 0 {
+			a = a[:min(len(a), maxText)]
+			x.agent = r.texts.add(a, r.hash(a))
+		}
+	case len(name) == 0:
+		x.flags |= flagNoName
+	}
+}
+
+// served takes a request out of the log of the server that answered it.
+func (r *reader) served(network uint32, ns int64) {
+	src := r.v[roleSource]
+	name := r.hostName(r.v[roleHost])
+	if len(name) == 0 {
+		name = r.hostName(r.v[roleMachine])
+	}
+	if len(name) == 0 {
+		name = []byte("this-server")
+	}
+	hs, hn := r.hash(src), r.hash(name)
+	x := sighting{network: network, kind: kindName, port: r.port(), ns: ns, sent: number(r.v[roleSent]), received: number(r.v[roleReceived])}
+	r.requestFlags(&x, served, name)
+	r.see(seriesKey(network, kindName, hs, hn), src, name, hs, hn, &x)
+}
+
+// maxAnswers bounds the addresses that are taken of one reply.
+const maxAnswers = 8
+
+func (r *reader) question(network uint32, ns int64) {
+	src, name := r.v[roleSource], r.hostName(r.v[roleQuestion])
+	if len(name) == 0 {
+		return
+	}
+	hs, hn := r.hash(src), r.hash(name)
+	failed := len(r.answers) == 0
+	q := sighting{network: network, kind: kindDNS, port: r.port(), ns: ns, sent: int64(len(name)), flags: flagAnswered}
+	if failed {
+		q.flags = flagFailed
+	}
+	var addrs [maxAnswers]uint32
+	n := 0
+	for i, a := range r.answers {
+		if i == maxAnswers {
+			break
+		}
+		if isAddress(a) {
+			addrs[n] = r.texts.add(a, r.hash(a))
+			r.resolved(addrKey{network, addrs[n]}, r.texts.add(name, hn), 1)
+			n++
+		}
+	}
+	if n > 0 { // one address is enough to know the pair by: the one whose hash is smallest
+		q.peer = slices.MinFunc(addrs[:n], func(a, b uint32) int { return cmp.Compare(r.texts.hashes[a], r.texts.hashes[b]) })
+	}
+	r.see(seriesKey(network, kindDNS, hs, hn), src, name, hs, hn, &q)
+	domain := r.registered(name)
+	if domain == "" || len(domain) >= len(name) {
+		return
+	}
+	d := []byte(domain)
+	k := domainKey{network, r.texts.add(d, r.hash(d))}
+	if !keeps(r.domainHash(k), r.cut) {
+		return
+	}
+	sub := name[:len(name)-len(domain)-1]
+	x := r.domainOf(k, ns)
+	x.questions++
+	x.sources.add(r.texts, r.texts.add(src, hs), 1)
+	x.first, x.last = min(x.first, ns), max(x.last, ns)
+	if failed {
+		x.failed++
+	}
+	if carriesData(r.v[roleType]) {
+		x.odd++
+	}
+	x.bytes += int64(len(name))
+	for _, a := range r.answers {
+		x.bytes += int64(len(a))
+	}
+	x.length += int64(len(sub))
+	x.bits += int64(entropy(sub)*1000 + .5)
+	x.subs.add(spread(hn))
+	if len(r.domain) > r.o.maxDomains() {
+		r.trimDomains()
+	}
+}
+
+// carriesData reports a type of record that is seldom asked for by people's programs and can carry any data.
+func carriesData(t []byte) bool {
+	switch string(t) {
+	case "TXT", "NULL", "CNAME", "MX", "KEY", "NAPTR", "CERT", "SIG", "PRIVATE", "A6", "EUI64", "OPENPGPKEY":
+		return true
+	}
+	return false
+}
+
+// registered is enrich.RegisteredDomain with a memory.
+func (r *reader) registered(name []byte) string {
+	if d, ok := r.domains[string(name)]; ok {
+		return d
+	}
+	if len(r.domains) > 1<<14 {
+		clear(r.domains)
+	}
+	d := enrich.RegisteredDomain(string(name))
+	r.domains[string(name)] = d
+	return d
+}
+
+// hostName returns a name in lower case without its port and last dot, or nothing for an address.
+func (r *reader) hostName(name []byte) []byte {
+	if i := bytes.LastIndexByte(name, ':'); i >= 0 && bytes.IndexByte(name[:i], ':') < 0 {
+		name = name[:i]
+	}
+	name = bytes.TrimSuffix(name, []byte("."))
+	if len(name) == 0 || len(name) > maxText || len(name) == 1 && name[0] == '-' || isAddress(name) {
+		return nil
+	}
+	for _, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			r.lower = append(r.lower[:0], name...)
+			for i, c := range r.lower {
+				if c >= 'A' && c <= 'Z' {
+					r.lower[i] = c | 0x20
+				}
+			}
+			return r.lower
+		}
+	}
+	return name
+}
+
+// isAddress is quick for names.
+func isAddress(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	last := b[len(b)-1]
+	if bytes.IndexByte(b, ':') < 0 && (last < '0' || last > '9') {
+		return false
+	}
+	_, err := netip.ParseAddr(strings.Trim(string(b), "[]"))
+	return err == nil
+}
+
+func number(b []byte) int64 {
+	n := int64(0)
+	for i, c := range b {
+		if c < '0' || c > '9' || i > 17 {
+			f, err := strconv.ParseFloat(string(b), 64)
+			if err != nil || !(f >= 0 && f < 1e18) {
+				return 0
+			}
+			return int64(f)
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n
+}
+
+// port returns the destination's port, 0 where it is none: Zeek writes the types of ICMP there.
+func (r *reader) port() uint16 {
+	n := number(r.v[rolePort])
+	if n > 65535 || bytes.HasPrefix(r.v[roleTransport], []byte("icmp")) || bytes.HasPrefix(r.v[roleTransport], []byte("ICMP")) {
+		return 0
+	}
+	return uint16(n)
+}
+
+// seconds reads a number of seconds into nanoseconds, to the microsecond: sums of them are whole numbers then.
+func seconds(b []byte) int64 {
+	if len(b) == 0 {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || !(f >= 0 && f < 1e9) {
+		return 0
+	}
+	return int64(f*1e6+.5) * 1000
+}

@@ -1,0 +1,862 @@
+package beacon
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+)
+
+// A kind says what a series of times is of.
+type kind uint8
+
+const (
+	kindConn kind = iota // connections of a source with an address
+	kindApp              // requests and handshakes of a source with an address
+	kindName             // the same with a host name
+	kindDNS              // questions for a name
+)
+
+// A series is what is known of one source and one destination: totals, and when connections were made. It holds no
+// pointers, and is about 150 bytes.
+type series struct {
+	key      uint64 // hash of network, kind, source and destination
+	src, dst uint32 // texts
+	network  uint32
+	kind     kind
+	ports    [3]uint16 // the three smallest
+	nports   uint8     // 4 stands for more
+	extra    uint32    // index into extras, 0 is none
+
+	count          int64
+	sent, received int64
+	nanos, longest int64 // durations
+	first, last    int64 // nanoseconds
+
+	// The newest connections, in the arena, as pairs of varints: zigzag of the difference to the one before in milliseconds
+	// (of the first one: to 1970), and the bytes sent. One alone is not written: first and sent are all there is to it.
+	stored     uint32
+	prev       int64 // milliseconds of the last one appended
+	head, tail uint32
+	used, size uint16 // of the tail chunk
+}
+
+// An extra is what requests, handshakes and questions say of a pair.
+type extra struct {
+	peers    few // addresses of a name
+	agents   few // user agents
+	noHost   uint32
+	noName   uint32 // handshakes without a server name
+	requests uint32 // HTTP
+	failed   uint32 // DNS questions without an answer
+	answered uint32
+}
+
+// few holds the counts of at most four texts, those whose hashes are smallest, so that what it holds depends on what was
+// added and not on the order. A text that was once held and is not any more never comes back: counts are exact.
+type few struct {
+	text [4]uint32
+	n    [4]uint32
+	more bool
+}
+
+func (f *few) add(t *texts, text, n uint32) {
+	if text == 0 || n == 0 {
+		return
+	}
+	h := t.hashes[text]
+	at := 0
+	for ; at < len(f.text) && f.text[at] != 0; at++ {
+		if f.text[at] == text {
+			f.n[at] += n
+			return
+		}
+		if h < t.hashes[f.text[at]] {
+			break
+		}
+	}
+	if at == len(f.text) {
+		f.more = true
+		return
+	}
+	f.more = f.more || f.text[len(f.text)-1] != 0
+	copy(f.text[at+1:], f.text[at:])
+	copy(f.n[at+1:], f.n[at:])
+	f.text[at], f.n[at] = text, n
+}
+
+// texts interns addresses and names. Text 0 is empty.
+type texts struct {
+	bytes  []byte
+	ends   []uint32
+	hashes []uint64
+	slots  []uint32
+}
+
+func newTexts() *texts {
+	return &texts{ends: []uint32{0}, hashes: []uint64{0}, slots: make([]uint32, 1024)}
+}
+
+func (t *texts) get(id uint32) []byte {
+	if id == 0 {
+		return nil
+	}
+	return t.bytes[t.ends[id-1]:t.ends[id]]
+}
+
+const maxText = 255
+
+// add interns text with its hash.
+func (t *texts) add(b []byte, h uint64) uint32 {
+	if len(b) == 0 || len(t.bytes) > 1<<32-1-2*maxText {
+		return 0
+	}
+	mask := uint64(len(t.slots) - 1)
+	i := h & mask
+	for ; t.slots[i] != 0; i = (i + 1) & mask {
+		if t.hashes[t.slots[i]] == h {
+			return t.slots[i]
+		}
+	}
+	id := uint32(len(t.ends))
+	t.bytes = append(t.bytes, b[:min(len(b), maxText)]...)
+	t.ends = append(t.ends, uint32(len(t.bytes)))
+	t.hashes = append(t.hashes, h)
+	t.slots[i] = id
+	if len(t.ends) > len(t.slots)/2 {
+		t.grow()
+	}
+	return id
+}
+
+func (t *texts) grow() {
+	t.slots = make([]uint32, 2*len(t.slots))
+	mask := uint64(len(t.slots) - 1)
+	for id := 1; id < len(t.ends); id++ {
+		i := t.hashes[id] & mask
+		for t.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = uint32(id)
+	}
+}
+
+// A ref says that the connection with an id went to a name.
+type ref struct {
+	id     uint64
+	series uint64 // key of the name's series
+}
+
+// A conn is a connection that may have gone to a name.
+type conn struct {
+	id    uint64
+	ms    int64
+	sent  int64
+	both  int64
+	nanos int64
+}
+
+// Pages hold what there are millions of: they grow without copying, and what is in them stays where it is.
+type pages[T any] struct {
+	page [][]T
+	n    int
+}
+
+const pageSize = 4096
+
+func (p *pages[T]) at(i uint32) *T { return &p.page[i/pageSize][i%pageSize] }
+
+func (p *pages[T]) add(x T) uint32 {
+	if p.n%pageSize == 0 {
+		p.page = append(p.page, make([]T, 0, pageSize))
+	}
+	last := &p.page[len(p.page)-1]
+	*last = append(*last, x)
+	p.n++
+	return uint32(p.n - 1)
+}
+
+// drain calls f for each in order and lets go of what was seen.
+func (p *pages[T]) drain(f func(x *T)) {
+	for n, page := range p.page {
+		for i := range page {
+			f(&page[i])
+		}
+		p.page[n] = nil
+	}
+	p.n = 0
+}
+
+// each calls f for each in order.
+func (p *pages[T]) each(f func(x *T)) {
+	for _, page := range p.page {
+		for i := range page {
+			f(&page[i])
+		}
+	}
+}
+
+// A store is the state of one worker. Stores merge, in any order, to the same store.
+type store struct {
+	o      *Options
+	texts  *texts
+	all    pages[series]
+	once   pages[single]
+	holes  []uint32     // in once
+	slots  []uint64     // index+1 into all
+	extras pages[extra] // the first is none
+	arena  []byte
+	free   [8]uint32 // chunks given back, by size
+	level  uint      // series are kept whose keys start with so many zero bits (spread)
+	refs   []ref
+	conns  []conn
+	joined uint // ids are kept that start with so many zero bits
+	domain map[domainKey]*domainState
+	cut    uint // for domains
+	thin   map[uint64]bool
+	span   map[uint32]span // by network
+	days   map[day]bool
+	today  day // the last one added
+	events int64
+	names  map[addrKey]*few // names that resolved to an address
+	named  uint             // addresses are kept in names whose hashes start with so many zero bits
+}
+
+type span struct{ first, last int64 }
+
+// A day of a network's logs.
+type day struct {
+	network uint32
+	day     int32 // since 1970
+}
+
+// maxDays bounds the days that are remembered; with more, clocks are too wrong to tell what is new.
+const maxDays = 10000
+
+type addrKey struct {
+	network uint32
+	addr    uint32
+}
+
+func newStore(o *Options) *store {
+	s := &store{o: o, texts: newTexts(), slots: make([]uint64, 1024), arena: make([]byte, chunkUnit),
+		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, days: map[day]bool{}, today: day{day: -1 << 31}, names: map[addrKey]*few{}}
+	s.extras.add(extra{})
+	return s
+}
+
+// spread makes the bits of a hash depend on each other anew, for deciding what is kept.
+func spread(h uint64) uint64 {
+	h ^= h >> 31
+	h *= 0x9E3779B97F4A7C15
+	return h ^ h>>29
+}
+
+func keeps(h uint64, level uint) bool { return level == 0 || spread(h)>>(64-level) == 0 }
+
+// seriesKey is the identity of a series.
+func seriesKey(network uint32, k kind, src, dst uint64) uint64 {
+	h := src*0x9E3779B97F4A7C15 ^ (dst<<32|dst>>32)*0xC2B2AE3D27D4EB4F ^ uint64(network)<<3 ^ uint64(k)
+	h ^= h >> 32
+	h *= 0xD6E8FEB86659FD93
+	h ^= h >> 32
+	return max(h, 1)
+}
+
+func (s *store) hash(b []byte) uint64 {
+	return max(xxh3.HashSeed(b[:min(len(b), maxText)], hashSeed), 1)
+}
+
+// hashSeed is fixed: what is kept where there is too much must be the same in every run.
+const hashSeed = 0x77656972
+
+// A single is a pair that was seen once, as most are: 56 bytes instead of those of a series and an extra.
+type single struct {
+	key            uint64
+	ns             int64
+	src, dst       uint32
+	network        uint32
+	sent, received uint32
+	micros         uint32
+	peer, agent    uint32
+	port           uint16
+	kind           kind
+	flags          flags
+}
+
+// flags are what a request, a handshake or a question was.
+type flags uint8
+
+const (
+	flagRequest flags = 1 << iota
+	flagNoHost
+	flagNoName
+	flagFailed
+	flagAnswered
+)
+
+// A sighting is one connection, request, handshake or question.
+type sighting struct {
+	network               uint32
+	kind                  kind
+	flags                 flags
+	port                  uint16
+	ns                    int64
+	sent, received, nanos int64
+	peer, agent           uint32 // texts
+}
+
+func (x *single) sighting() sighting {
+	return sighting{x.network, x.kind, x.flags, x.port, x.ns, int64(x.sent), int64(x.received), int64(x.micros) * 1000, x.peer, x.agent}
+}
+
+const isOnce = 1 << 31
+
+// slot returns where a key stands, or where it would.
+func (s *store) slot(key uint64) (at uint64, found bool) {
+	mask := uint64(len(s.slots) - 1)
+	at = key & mask
+	for ; s.slots[at] != 0; at = (at + 1) & mask {
+		if s.slots[at]>>32 == key>>32 {
+			i := uint32(s.slots[at]) - 1
+			if i&isOnce != 0 && s.once.at(i&^isOnce).key == key || i&isOnce == 0 && s.all.at(i).key == key {
+				return at, true
+			}
+		}
+	}
+	return at, false
+}
+
+// find returns the series of a key, or nil where it was seen once or never.
+func (s *store) find(key uint64) *series {
+	if at, found := s.slot(key); found {
+		if i := uint32(s.slots[at]) - 1; i&isOnce == 0 {
+			return s.all.at(i)
+		}
+	}
+	return nil
+}
+
+// has reports whether a key was ever seen.
+func (s *store) has(key uint64) bool {
+	_, found := s.slot(key)
+	return found
+}
+
+// pairs is how many pairs there are.
+func (s *store) pairs() int { return s.all.n + s.once.n - len(s.holes) }
+
+// see adds a sighting of a source and a destination.
+func (s *store) see(key uint64, src, dst []byte, hsrc, hdst uint64, x *sighting) {
+	if !keeps(key, s.level) {
+		return
+	}
+	at, found := s.slot(key)
+	if found {
+		s.apply(s.promote(at), x)
+		return
+	}
+	at, ok := s.room(key, at)
+	if !ok {
+		return
+	}
+	s.begin(at, key, s.texts.add(src, hsrc), s.texts.add(dst, hdst), x)
+}
+
+// room makes room for one more pair. It returns where the key is to stand, or false where it is not kept any more.
+func (s *store) room(key, at uint64) (uint64, bool) {
+	for s.pairs() >= s.o.maxSeries() {
+		s.narrow()
+		if !keeps(key, s.level) {
+			return 0, false
+		}
+		at, _ = s.slot(key)
+	}
+	if s.pairs()+1 > len(s.slots)/4*3 {
+		s.grow()
+		at, _ = s.slot(key)
+	}
+	return at, true
+}
+
+// begin keeps the first sighting of a pair at a slot.
+func (s *store) begin(at, key uint64, src, dst uint32, x *sighting) {
+	if x.sent>>32 != 0 || x.received>>32 != 0 || x.nanos >= 3600e9 || x.nanos%1000 != 0 {
+		s.slots[at] = key>>32<<32 | uint64(s.all.add(series{key: key, network: x.network, kind: x.kind, src: src, dst: dst})+1)
+		s.apply(s.all.at(uint32(s.slots[at])-1), x)
+		return
+	}
+	one := single{key, x.ns, src, dst, x.network, uint32(x.sent), uint32(x.received), uint32(x.nanos / 1000), x.peer, x.agent, x.port, x.kind, x.flags}
+	i := uint32(0)
+	if n := len(s.holes); n > 0 {
+		i = s.holes[n-1]
+		s.holes = s.holes[:n-1]
+		*s.once.at(i) = one
+	} else {
+		i = s.once.add(one)
+	}
+	s.slots[at] = key>>32<<32 | uint64(i|isOnce) + 1
+}
+
+// promote returns the series at a slot, made of a single if need be.
+func (s *store) promote(at uint64) *series {
+	i := uint32(s.slots[at]) - 1
+	if i&isOnce == 0 {
+		return s.all.at(i)
+	}
+	i &^= isOnce
+	one := *s.once.at(i)
+	s.once.at(i).key = 0
+	s.holes = append(s.holes, i)
+	n := s.all.add(series{key: one.key, network: one.network, kind: one.kind, src: one.src, dst: one.dst})
+	s.slots[at] = one.key>>32<<32 | uint64(n+1)
+	x := one.sighting()
+	s.apply(s.all.at(n), &x)
+	return s.all.at(n)
+}
+
+func (s *store) apply(y *series, x *sighting) {
+	s.add(y, x.ns, x.sent, x.received, x.nanos)
+	y.port(x.port)
+	if x.kind == kindConn {
+		return
+	}
+	s.tell(s.extraOf(y), x)
+}
+
+func (s *store) tell(e *extra, x *sighting) {
+	e.peers.add(s.texts, x.peer, 1)
+	e.agents.add(s.texts, x.agent, 1)
+	for _, f := range [...]struct {
+		flag flags
+		n    *uint32
+	}{{flagRequest, &e.requests}, {flagNoHost, &e.noHost}, {flagNoName, &e.noName}, {flagFailed, &e.failed}, {flagAnswered, &e.answered}} {
+		if x.flags&f.flag != 0 {
+			*f.n++
+		}
+	}
+}
+
+func (s *store) grow() {
+	s.slots = make([]uint64, 2*len(s.slots))
+	mask := uint64(len(s.slots) - 1)
+	put := func(key uint64, i uint32) {
+		at := key & mask
+		for s.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		s.slots[at] = key>>32<<32 | uint64(i+1)
+	}
+	for i := range uint32(s.all.n) {
+		put(s.all.at(i).key, i)
+	}
+	for i := range uint32(s.once.n) {
+		if k := s.once.at(i).key; k != 0 {
+			put(k, i|isOnce)
+		}
+	}
+}
+
+// narrow keeps the half of the series with the smaller hashes.
+func (s *store) narrow() {
+	old := *s
+	*s = *newStore(old.o)
+	s.level = old.level + 1
+	s.merge(&old)
+}
+
+// extraOf returns what requests say of a series, made on first use.
+func (s *store) extraOf(x *series) *extra {
+	if x.extra == 0 {
+		x.extra = s.extras.add(extra{})
+	}
+	return s.extras.at(x.extra)
+}
+
+// add adds a connection to a series.
+func (s *store) add(x *series, ns, sent, received, nanos int64) {
+	sent, received = max(sent, 0), max(received, 0)
+	if x.count == 0 {
+		x.stored = 1
+	} else {
+		s.unfold(x)
+		s.note(x, floorDiv(ns, 1e6), sent)
+	}
+	if x.count == 0 {
+		x.first, x.last = ns, ns
+	}
+	x.count++
+	x.first, x.last = min(x.first, ns), max(x.last, ns)
+	x.sent += sent
+	x.received += received
+	x.nanos += nanos
+	x.longest = max(x.longest, nanos)
+}
+
+// unfold writes the one connection that a series is made of.
+func (s *store) unfold(x *series) {
+	if x.stored == 1 && x.head == 0 {
+		x.stored = 0
+		s.note(x, floorDiv(x.first, 1e6), x.sent)
+	}
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+func (x *series) port(p uint16) {
+	if p == 0 {
+		return
+	}
+	at := 0
+	for ; at < int(min(x.nports, 3)); at++ {
+		if x.ports[at] == p {
+			return
+		}
+		if x.ports[at] > p {
+			break
+		}
+	}
+	if at == 3 {
+		x.nports = 4
+		return
+	}
+	copy(x.ports[at+1:], x.ports[at:])
+	x.ports[at] = p
+	x.nports = min(x.nports+1, 4)
+}
+
+// Chunks of the arena: their first four bytes are the index of the next one, in units.
+const (
+	chunkUnit = 16
+	maxChunk  = 1024
+)
+
+func (s *store) chunk(size int) uint32 {
+	class := 0
+	for chunkUnit<<class < size {
+		class++
+	}
+	if at := s.free[class]; at != 0 {
+		s.free[class] = binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
+		clear(s.arena[int(at)*chunkUnit : int(at)*chunkUnit+size])
+		return at
+	}
+	at := len(s.arena)
+	if at+size > cap(s.arena) {
+		s.arena = slices.Grow(s.arena, max(size, len(s.arena)/4))
+	}
+	s.arena = s.arena[:at+size]
+	clear(s.arena[at:])
+	return uint32(at / chunkUnit)
+}
+
+// note writes when a connection was made and what it sent.
+func (s *store) note(x *series, ms, sent int64) {
+	var buf [2 * binary.MaxVarintLen64]byte
+	b := binary.AppendUvarint(binary.AppendVarint(buf[:0], ms-x.prev), uint64(max(sent, 0)))
+	x.prev = ms
+	x.stored++
+	for {
+		if x.tail != 0 {
+			at := int(x.tail)*chunkUnit + int(x.used)
+			n := copy(s.arena[at:at+int(x.size-x.used)], b)
+			x.used += uint16(n)
+			if b = b[n:]; len(b) == 0 {
+				break
+			}
+		}
+		size := min(max(chunkUnit, 2*int(x.size)), maxChunk)
+		next := s.chunk(size)
+		if x.tail == 0 {
+			x.head = next
+		} else {
+			binary.LittleEndian.PutUint32(s.arena[int(x.tail)*chunkUnit:], next)
+		}
+		x.tail, x.used, x.size = next, 4, uint16(size)
+	}
+	if int(x.stored) >= 2*s.o.maxTimes() {
+		s.trim(x)
+	}
+}
+
+// A moment is one connection of a series.
+type moment struct{ ms, sent int64 }
+
+// moments appends those stored of a series, in the order they came.
+func (s *store) moments(dst []moment, x *series) []moment {
+	if x.stored == 0 {
+		return dst
+	}
+	if x.head == 0 {
+		return append(dst, moment{floorDiv(x.first, 1e6), x.sent})
+	}
+	var bytes []byte
+	size := chunkUnit
+	for at := x.head; at != 0; {
+		end := size
+		if at == x.tail {
+			end = int(x.used)
+		}
+		bytes = append(bytes, s.arena[int(at)*chunkUnit+4:int(at)*chunkUnit+end]...)
+		at = binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
+		size = min(2*size, maxChunk)
+	}
+	ms := int64(0)
+	for range x.stored {
+		d, n := binary.Varint(bytes)
+		sent, m := binary.Uvarint(bytes[max(n, 0):])
+		if n <= 0 || m <= 0 {
+			panic("BUG: the times of a series are cut off")
+		}
+		ms += d
+		bytes = bytes[n+m:]
+		dst = append(dst, moment{ms, int64(sent)})
+	}
+	return dst
+}
+
+func compareMoments(a, b moment) int {
+	switch {
+	case a.ms != b.ms:
+		if a.ms < b.ms {
+			return -1
+		}
+		return 1
+	case a.sent < b.sent:
+		return -1
+	case a.sent > b.sent:
+		return 1
+	}
+	return 0
+}
+
+// trim keeps the newest moments of a series, as many as may be.
+func (s *store) trim(x *series) {
+	all := s.moments(nil, x)
+	slices.SortFunc(all, compareMoments)
+	all = all[max(0, len(all)-s.o.maxTimes()):]
+	size := chunkUnit
+	for at, class := x.head, 0; at != 0; {
+		next := binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
+		binary.LittleEndian.PutUint32(s.arena[int(at)*chunkUnit:], s.free[class])
+		s.free[class] = at
+		at = next
+		if size < maxChunk {
+			size *= 2
+			class++
+		}
+	}
+	x.stored, x.prev, x.head, x.tail, x.used, x.size = 0, 0, 0, 0, 0, 0
+	s.thin[x.key] = true
+	for _, m := range all {
+		s.note(x, m.ms, m.sent)
+	}
+}
+
+// merge adds what another store holds, which is of no use afterwards.
+func (s *store) merge(o *store) {
+	for s.level < o.level {
+		s.narrow()
+	}
+	ids := make([]uint32, len(o.texts.ends))
+	text := func(id uint32) uint32 {
+		if id != 0 && ids[id] == 0 {
+			ids[id] = s.texts.add(o.texts.get(id), o.texts.hashes[id])
+		}
+		return ids[id]
+	}
+	interned := s.texts
+	clearIfNarrowed := func() { // narrowing interns anew
+		if s.texts != interned {
+			interned = s.texts
+			clear(ids)
+		}
+	}
+	var all []moment
+	o.slots = nil
+	o.once.drain(func(one *single) {
+		if one.key == 0 || !keeps(one.key, s.level) {
+			return
+		}
+		x := one.sighting()
+		at, found := s.slot(one.key)
+		if !found {
+			var ok bool
+			if at, ok = s.room(one.key, at); !ok {
+				clearIfNarrowed()
+				return
+			}
+		}
+		clearIfNarrowed()
+		x.peer, x.agent = text(x.peer), text(x.agent)
+		if found {
+			s.apply(s.promote(at), &x)
+			return
+		}
+		s.begin(at, one.key, text(one.src), text(one.dst), &x)
+	})
+	o.holes = nil
+	o.all.drain(func(x *series) {
+		if !keeps(x.key, s.level) {
+			return
+		}
+		at, found := s.slot(x.key)
+		var y *series
+		if found {
+			y = s.promote(at)
+		} else {
+			var ok bool
+			if at, ok = s.room(x.key, at); !ok {
+				clearIfNarrowed()
+				return
+			}
+			clearIfNarrowed()
+			i := s.all.add(series{key: x.key, network: x.network, kind: x.kind, src: text(x.src), dst: text(x.dst), first: x.first, last: x.last})
+			s.slots[at] = x.key>>32<<32 | uint64(i+1)
+			y = s.all.at(i)
+		}
+		if y.count == 0 && x.stored == 1 && x.head == 0 {
+			y.stored = 1
+		} else {
+			s.unfold(y)
+			all = o.moments(all[:0], x)
+			for _, m := range all {
+				s.note(y, m.ms, m.sent)
+			}
+		}
+		y.count += x.count
+		y.sent += x.sent
+		y.received += x.received
+		y.nanos += x.nanos
+		y.longest = max(y.longest, x.longest)
+		y.first, y.last = min(y.first, x.first), max(y.last, x.last)
+		for _, p := range x.ports[:min(x.nports, 3)] {
+			y.port(p)
+		}
+		y.nports = max(y.nports, x.nports/4*4)
+		if o.thin[x.key] {
+			s.thin[x.key] = true
+		}
+		if x.extra != 0 {
+			e, f := s.extraOf(y), o.extras.at(x.extra)
+			for i, t := range f.peers.text {
+				e.peers.add(s.texts, text(t), f.peers.n[i])
+			}
+			for i, t := range f.agents.text {
+				e.agents.add(s.texts, text(t), f.agents.n[i])
+			}
+			e.peers.more, e.agents.more = e.peers.more || f.peers.more, e.agents.more || f.agents.more
+			e.noHost += f.noHost
+			e.noName += f.noName
+			e.requests += f.requests
+			e.failed += f.failed
+			e.answered += f.answered
+		}
+	})
+	clearIfNarrowed()
+	s.named = max(s.named, o.named)
+	for k, f := range o.names {
+		k.addr = text(k.addr)
+		if !keeps(s.texts.hashes[k.addr], s.named) {
+			continue
+		}
+		g := s.nameOf(k)
+		for i, t := range f.text {
+			g.add(s.texts, text(t), f.n[i])
+		}
+		g.more = g.more || f.more
+	}
+	for k := range s.names {
+		if !keeps(s.texts.hashes[k.addr], s.named) {
+			delete(s.names, k)
+		}
+	}
+	s.trimNames()
+	for k, d := range o.domain {
+		k.domain = text(k.domain)
+		x := s.domainOf(k, 0)
+		x.merge(d)
+		for i, t := range d.sources.text {
+			x.sources.add(s.texts, text(t), d.sources.n[i])
+		}
+		x.sources.more = x.sources.more || d.sources.more
+	}
+	s.cut = max(s.cut, o.cut)
+	s.trimDomains()
+	for n, x := range o.span {
+		s.cover(n, x.first)
+		s.cover(n, x.last)
+	}
+	for d := range o.days {
+		s.days[d] = true
+	}
+	s.events += o.events
+	s.joined = max(s.joined, o.joined)
+	s.refs, s.conns = append(s.refs, o.refs...), append(s.conns, o.conns...)
+	s.trimRefs()
+}
+
+// nameOf returns the names of an address, made on first use.
+func (s *store) nameOf(k addrKey) *few {
+	f := s.names[k]
+	if f == nil {
+		f = &few{}
+		s.names[k] = f
+	}
+	return f
+}
+
+// resolved notes that a name has an address.
+func (s *store) resolved(k addrKey, name, n uint32) {
+	if keeps(s.texts.hashes[k.addr], s.named) {
+		s.nameOf(k).add(s.texts, name, n)
+		s.trimNames()
+	}
+}
+
+// trimNames drops addresses by hash until there is room.
+func (s *store) trimNames() {
+	for len(s.names) > s.o.maxDomains()/2 {
+		s.named++
+		for k := range s.names {
+			if !keeps(s.texts.hashes[k.addr], s.named) {
+				delete(s.names, k)
+			}
+		}
+	}
+}
+
+// cover notes that a network's logs reach to a time.
+func (s *store) cover(network uint32, ns int64) {
+	if d := (day{network >> 1, int32(floorDiv(ns, 86400e9))}); d != s.today && len(s.days) <= maxDays {
+		s.today = d
+		s.days[d] = true
+	}
+	x, ok := s.span[network]
+	if !ok {
+		x = span{ns, ns}
+	} else if ns >= x.first && ns <= x.last {
+		return
+	}
+	s.span[network] = span{min(x.first, ns), max(x.last, ns)}
+}
+
+// trimRefs drops ids by hash until there is room.
+func (s *store) trimRefs() {
+	for {
+		if s.joined > 0 {
+			s.refs = slices.DeleteFunc(s.refs, func(r ref) bool { return !keeps(r.id, s.joined) })
+			s.conns = slices.DeleteFunc(s.conns, func(c conn) bool { return !keeps(c.id, s.joined) })
+		}
+		if len(s.conns) < s.o.maxJoined() && len(s.refs) < s.o.maxJoined() {
+			return
+		}
+		s.joined++
+	}
+}
