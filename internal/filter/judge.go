@@ -163,9 +163,10 @@ func (f *Filter) unit(norm float64) float64 {
 	return 1
 }
 
-// What a judgement takes to be conflicting: between these probabilities, with at least so many bits on either side.
+// What a judgement takes to be conflicting: between these probabilities, with at least so many bits on either side. In doubt
+// nobody is called bad; under a half nobody is anyway.
 const (
-	conflictLow, conflictHigh = .4, .6
+	conflictLow, conflictHigh = .5, .6
 	conflictBits              = 8
 )
 
@@ -183,7 +184,7 @@ func (f *Filter) judgement(o *opinion, grown float64) Judgement {
 	switch {
 	case g.Known < f.KnownLow/2 || o.n == 0:
 		g.Verdict = VerdictNovel
-	case g.Probability > conflictLow && g.Probability < conflictHigh && min(bad, good) > conflictBits:
+	case g.Probability >= conflictLow && g.Probability < conflictHigh && min(bad, good) > conflictBits:
 		g.Verdict = VerdictConflicting
 	case g.Probability >= .5:
 		g.Verdict = VerdictBad
