@@ -92,7 +92,12 @@ You know when it happened and want to know what was done:
   weir hunt --window "2026-03-01 02:10/2026-03-01 04:30" /var/log/nginx
 
 weir takes the window as suspicious and everything else in the logs as known good, and shows what does not belong, with
-its reasons. 'weir demo' shows it on a generated break-in.`,
+its reasons. 'weir demo' shows it on a generated break-in.
+
+You have examples of good and bad and want to judge other logs:
+
+  weir train --good good.log --bad bad.log --filter web.weir
+  weir score --filter web.weir access.log`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
