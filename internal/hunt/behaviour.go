@@ -319,3 +319,23 @@ func thousands(n uint64) string {
 	}
 	return s
 }
+
+// unlearned warns where there were too many entities to learn how all of them act.
+func (h *hunter) unlearned() (warnings []string) {
+	if h.usual == nil {
+		return nil
+	}
+	for _, who := range []string{"source.ip", "host.name", "user.name"} {
+		least := 1.0
+		for k := range aspects {
+			if aspects[k].who == who && aspects[k].votes {
+				least = min(least, h.usual.profile.Narrowed(k))
+			}
+		}
+		if least < 1 {
+			warnings = append(warnings, "There are too many values of "+who+" to learn how each usually acts: one in "+
+				thousands(uint64(1/least))+" was learned, the others depart from nothing.")
+		}
+	}
+	return warnings
+}

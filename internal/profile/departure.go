@@ -115,12 +115,11 @@ func (s *Sum) Departure(a *Act) Departure {
 			}
 		}
 	}
-	site, g := s.level(a, 0)
-	d.Anybody = site
 	if d.Total == 0 {
-		return d
+		return Departure{}
 	}
-	d.Known = true
+	site, g := s.level(a, 0)
+	d.Known, d.Anybody = true, site
 	// Above the site, any value is as likely as another, one more than was seen.
 	above := Smoothed(float64(site), float64(g.n), float64(g.distinct), 1/float64(g.distinct+1))
 	if x.peers != 0 {
