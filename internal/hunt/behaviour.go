@@ -244,6 +244,7 @@ var verbs = map[string]string{
 
 // words tells a departure: who usually does what, n times, and how often this.
 func words(of *aspect, who, value, usual string, n uint64, d profile.Departure, covered int64) string {
+	who, value = brief(who), brief(value)
 	kind := "host "
 	if of.who == "user.name" {
 		kind = "user "
@@ -268,6 +269,16 @@ func words(of *aspect, who, value, usual string, n uint64, d profile.Departure, 
 		return out + "never " + preposition + name(of, value) + unit
 	}
 	return out + preposition + name(of, value) + unit + " " + times(d.Count)
+}
+
+// maxWord is how many bytes of a name or value are told.
+const maxWord = 64
+
+func brief(s string) string {
+	if len(s) <= maxWord {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWord], "") + "…"
 }
 
 // name writes a value as people know it.

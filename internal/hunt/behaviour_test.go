@@ -110,6 +110,8 @@ func TestWords(t *testing.T) {
 			"user eva has been on ws17 once, never on db1"},
 		{"user.name", "event.action", "eva", "ssh_failed", "ssh_login", 12, profile.Departure{Total: 12}, weeks,
 			"user eva has logged ssh_login 12 times, never ssh_failed"},
+		{"user.name", "host.name", strings.Repeat("ä", 50), strings.Repeat("b", 100), "ws17", 1, profile.Departure{Total: 10}, weeks,
+			"user " + strings.Repeat("ä", 32) + "… has been on ws17 once, never on " + strings.Repeat("b", 64) + "…"},
 	} {
 		if got := words(aspectOf(c.who, c.what), c.entity, c.value, c.usual, c.n, c.d, c.covered); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
