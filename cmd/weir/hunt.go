@@ -286,6 +286,8 @@ func (f *huntFlags) ablations(m *hunt.Method) error {
 			m.Rarity = true
 		case "pairs":
 			m.NoPairs = true
+		case "behaviour":
+			m.NoBehaviour = true
 		case "kinds":
 			m.NoKinds = true
 		case "own-client":

@@ -39,6 +39,7 @@ type evidenceJSON struct {
 	Bad       uint32  `json:"bad"`
 	GoodShare float64 `json:"good_share"`
 	BadShare  float64 `json:"bad_share"`
+	Words     string  `json:"words,omitempty"`
 }
 
 // writeJSON writes the best suspects, or all. Without all, events that the funnel flagged are left out.
@@ -104,7 +105,7 @@ func toJSON(s *hunt.Suspect) *suspectJSON {
 		j.RawBase64 = base64.StdEncoding.EncodeToString(s.Raw)
 	}
 	for _, e := range s.Evidence {
-		j.Evidence = append(j.Evidence, evidenceJSON{validUTF8(e.Token), e.Weight, e.Vote, e.Good, e.Bad, e.GoodShare, e.BadShare})
+		j.Evidence = append(j.Evidence, evidenceJSON{validUTF8(e.Token), e.Weight, e.Vote, e.Good, e.Bad, e.GoodShare, e.BadShare, validUTF8(e.Words)})
 	}
 	return j
 }

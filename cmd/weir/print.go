@@ -382,6 +382,11 @@ func (p *page) clue(e *hunt.Evidence) {
 	room := p.width - 7 - 6 - 1 - 2 - term.Width(shares)
 	name := term.CutMiddle(term.Clean(e.Token), max(room, 20))
 	fmt.Fprintf(p.w, "     %s %s  %s\n", sign, term.Pad(name, max(room, 20)), p.Dim(shares))
+	if e.Words != "" && e.Vote > 0 {
+		for _, line := range term.Wrap(term.Clean(e.Words), p.width-12) {
+			fmt.Fprintf(p.w, "            %s\n", line)
+		}
+	}
 }
 
 func shareText(e *hunt.Evidence) string {

@@ -301,7 +301,7 @@ func (w *scorer) json(e *event.Event, pos format.Position, g *filter.Judgement, 
 func cluesJSON(clues []filter.Clue) []evidenceJSON {
 	out := make([]evidenceJSON, 0, len(clues))
 	for _, c := range clues {
-		out = append(out, evidenceJSON{validUTF8(c.Token), rounded(c.Weight), rounded(c.Vote), c.Good, c.Bad, c.GoodShare, c.BadShare})
+		out = append(out, evidenceJSON{validUTF8(c.Token), rounded(c.Weight), rounded(c.Vote), c.Good, c.Bad, c.GoodShare, c.BadShare, ""})
 	}
 	return out
 }

@@ -42,6 +42,9 @@ type featureInfo struct {
 	field uint16 // into analysis.fields
 	from  uint32 // tokens; the first is the value as a whole
 	n     uint16
+	// How far a pair is out of its entity's character, in bits, and the group that votes so; 0 where nothing is known.
+	departure uint16 // group plus one
+	bits      float32
 }
 
 // A group is the tokens of one kind that one field's values hold. A group votes once: its tokens come from the same value
@@ -92,6 +95,7 @@ func (h *hunter) layAll(lists []*list) []*analysis {
 		h.layTokens(a, d)
 		h.layContents(a, d)
 		h.countTokens(a, own)
+		h.layDepartures(a, own)
 		desks <- d
 	})
 	return all

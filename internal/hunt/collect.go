@@ -37,6 +37,7 @@ type collector struct {
 	opinion  float32 // of judge on the event, unjudged without one
 	text     []byte
 	err      error
+	usual    *behaviour // nil where nobody asks
 }
 
 // unjudged stands for the probability of an event that no filter knows.
@@ -70,6 +71,7 @@ type question struct {
 	enrich                *token.Enrichment
 	seed                  uint64
 	drop                  []readStep
+	behaviour             bool // learn how everybody acts
 }
 
 // A readStep is a narrowing step that needs the whole event and is therefore asked while reading.
@@ -82,6 +84,9 @@ func newCollector(q *question, raw *spool) *collector {
 	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
 		first: 1<<63 - 1, last: -1 << 63}
 	c.ladders, c.others = newLadders(q), newOthers()
+	if q.behaviour {
+		c.usual = newBehaviour()
+	}
 	return c
 }
 
@@ -125,6 +130,9 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	if suspicious {
 		c.suspect(e, pos, raw, features)
 		return
+	}
+	if c.usual != nil {
+		c.usual.see(features)
 	}
 	c.store(e, pos, features)
 }

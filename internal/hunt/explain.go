@@ -27,6 +27,7 @@ type Evidence struct {
 	GoodShare float64 // of all known-good events
 	BadShare  float64 // of all suspicious events
 	Common    bool    // more than half of the suspects that are left share it
+	Words     string  // how the entity of a pair usually acts, where this is something else; or ""
 }
 
 // A Suspect is one suspicious event.
@@ -47,9 +48,24 @@ type Suspect struct {
 // keepClues keeps the strongest votes of a content.
 func (r *Result) keepClues(c int, votes []vote, z []float64) {
 	list := r.scratch[:0]
-	for i := range votes {
-		if len(votes) <= maxClues || abs(float32(z[i])) > quiet {
-			list = append(list, clue{votes[i].feature, votes[i].token, float32(z[i])})
+	pairs := len(votes) // votes for tokens; what follows are departures, each told with its pair
+	for pairs > 0 && votes[pairs-1].departure {
+		pairs--
+	}
+	for i := range votes[:pairs] {
+		vote := float32(z[i])
+		for k := pairs; k < len(votes); k++ {
+			if votes[k].token == votes[i].token {
+				vote += float32(z[k])
+			}
+		}
+		if pairs <= maxClues || abs(vote) > quiet {
+			list = append(list, clue{votes[i].feature, votes[i].token, vote})
+		}
+	}
+	for k := pairs; k < len(votes); k++ {
+		if !slices.ContainsFunc(votes[:pairs], func(v vote) bool { return v.token == votes[k].token }) {
+			list = append(list, clue{votes[k].feature, votes[k].token, float32(z[k])})
 		}
 	}
 	r.scratch = list
@@ -128,7 +144,7 @@ func (r *Result) evidence(c uint32) []Evidence {
 		f := r.h.keep.feature(r.a.features[k.feature].id)
 		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote) / max(r.sums[c].scale, minKindSD)), Weight: round(r.j.weight[k.token]),
 			Good: t.good, Bad: min(t.bad, uint32(len(r.a.list.rows))), GoodShare: float64(t.good) / good,
-			BadShare: min(1, float64(t.bad)/bad), Common: common[k.token]})
+			BadShare: min(1, float64(t.bad)/bad), Common: common[k.token], Words: r.h.inWords(&f)})
 	}
 	if r.told == nil || len(r.told) == maxTold {
 		r.told = make(map[uint32][]Evidence)

@@ -180,4 +180,5 @@ func (r *Result) warn() {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("Known good is only %.1f times as large as what is "+
 			"suspicious; more good data would sharpen the ranking.", float64(good)/float64(r.Suspicious)))
 	}
+	r.Warnings = append(r.Warnings, r.h.unlearned()...)
 }

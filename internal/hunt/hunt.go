@@ -128,7 +128,8 @@ func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error)
 	if o.Enrich == nil {
 		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(o.Zone, nil) }
 	}
-	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed}}
+	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
+		behaviour: !o.Method.NoBehaviour}}
 	for _, host := range o.Hosts {
 		h.q.hosts[strings.ToLower(host)] = true
 	}

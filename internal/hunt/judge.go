@@ -15,6 +15,8 @@ type Method struct {
 	Rarity    bool // add rarity to the score
 	NoPairs   bool // leave declared pairs out
 	NoKinds   bool // scores of different kinds of records as they are, on no common scale
+	// Nobody's past is learned, so what is out of somebody's character does not vote.
+	NoBehaviour bool
 }
 
 // OwnClient says how much of what an event's own client brought into the window speaks against the event.
@@ -34,7 +36,9 @@ type vote struct {
 	token   uint32
 	weight  float64 // weight of evidence in bits, of the strongest token
 	rarity  float64 // bits: how rare the rarest token is in known good
-	support float64 // events that carry the token without its own client's: known good ones and those of others in the window
+	// departure tells that the vote is not by the token's counts but by how far it is out of character.
+	departure bool
+	support   float64 // events that carry the token without its own client's: known good ones and those of others in the window
 }
 
 // A judge votes over the contents of one analysis. It keeps scratch arrays and is used by one goroutine.
@@ -168,7 +172,7 @@ func (j *judge) vote(c *content, named bool, events float64) []vote {
 			g := j.a.tokens[t].group
 			at := j.best[g]
 			if at == 0 {
-				j.votes = append(j.votes, vote{g, fi, t, w, j.rarity[t], 0})
+				j.votes = append(j.votes, vote{group: g, feature: fi, token: t, weight: w, rarity: j.rarity[t]})
 				j.best[g] = int32(len(j.votes))
 				continue
 			}
@@ -179,6 +183,7 @@ func (j *judge) vote(c *content, named bool, events float64) []vote {
 			}
 		}
 	}
+	j.departures(c)
 	for i := range j.votes {
 		v := &j.votes[i]
 		j.best[v.group] = 0

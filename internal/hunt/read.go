@@ -10,6 +10,7 @@ import (
 	"weir/internal/count"
 	"weir/internal/event"
 	"weir/internal/format"
+	"weir/internal/profile"
 	"weir/internal/source"
 	"weir/internal/token"
 )
@@ -32,6 +33,8 @@ type hunter struct {
 	ignored  int64
 	reasons  map[*count.Group]string // why fields are left out
 	unused   int64
+	usual    *behaviour   // nil where nobody asks
+	past     *profile.Sum // of usual
 }
 
 const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spool
@@ -99,6 +102,7 @@ func (h *hunter) merge(all []*collector) error {
 			h.ladders = h.ladders[:1:1]
 		}
 		h.others.absorb(c.others, ids, h.keep)
+		h.learn(c.usual)
 		h.raw[c.raw.worker] = c.raw
 		h.covered.From, h.covered.To = min(h.covered.From, c.first), max(h.covered.To, c.last)
 		h.times.absorb(&c.times)
@@ -107,6 +111,9 @@ func (h *hunter) merge(all []*collector) error {
 		all[w] = nil
 	}
 	h.counts = count.Merge(counts)
+	if h.usual != nil {
+		h.past = h.usual.profile.Sum()
+	}
 	h.window = suspects.sorted(h.fileRank)
 	return h.check()
 }

@@ -72,7 +72,7 @@ type row struct {
 type clue struct {
 	Vote, Side        string
 	Bar, From, Zero   string // the bar's width, its start and where its axis stands
-	Token             string
+	Token, Words      string
 	Bad, Good, Weight string
 	Title             string
 }
@@ -233,6 +233,9 @@ func (x *row) clues(evidence []hunt.Evidence) {
 		c := clue{Vote: signed(e.Vote), Side: "pro", Bar: fmt.Sprintf("%.1f%%", width), From: fmt.Sprintf("%.0f%%", zero), Zero: fmt.Sprintf("%.0f%%", zero), Token: shown(e.Token, maxToken),
 			Bad: shareOf(e.BadShare, e.Bad), Good: shareOf(e.GoodShare, e.Good), Weight: signed(e.Weight),
 			Title: fmt.Sprintf("in %s and %s", plural(int(e.Bad), "suspicious event"), plural(int(e.Good), "known good event"))}
+		if e.Vote > 0 {
+			c.Words = shown(e.Words, maxToken)
+		}
 		if e.Vote < 0 {
 			c.Side, c.From = "con", fmt.Sprintf("%.1f%%", zero-width)
 		}
