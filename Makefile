@@ -26,6 +26,10 @@ test: ## every test
 	@command -v jq >/dev/null || echo "*** NOT TESTED: the examples of docs/json.md that need jq"
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	  echo "*** NOT TESTED: reports in a browser, for want of Chromium"
+	@/usr/bin/python3 -c 'import sklearn, mlpy' 2>/dev/null || \
+	  echo "*** NOT TESTED: whether the oracles are what scikit-learn and mlpy say, for want of python3-sklearn and python3-mlpy"
+	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow' 2>/dev/null || \
+	  echo "*** NOT TESTED: all scripts of docs/python.md, for want of scikit-learn, pandas or pyarrow"
 	$(GO) test ./...
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
