@@ -20,7 +20,7 @@ import (
 // logs are lines of several blocks and formats, with bytes that are no text.
 func logs() []source.Input {
 	var a strings.Builder
-	for i := range 3000 {
+	for i := range 1000 {
 		fmt.Fprintf(&a, "192.0.2.%d - - [25/Feb/2026:02:%02d:%02d +0000] \"GET /p/%d?q=a%%20b\xff HTTP/1.1\" 200 %d \"-\" \"curl/8\"\n", i%7, i/60%60, i%60, i%40, i)
 	}
 	b := `{"time":"2026-02-25T03:00:00Z","message":"a\tb","tag":["x","y"]}` + "\n" + `{"message":"no time"}` + "\n"
@@ -58,7 +58,7 @@ func written(t *testing.T, o Options, limit int) (lines, vocabulary, table []byt
 			t.Fatal(e)
 		}
 	}
-	if *totals != (Totals{2700, 300, 2}) {
+	if *totals != (Totals{900, 100, 2}) {
 		t.Fatalf("%+v", totals)
 	}
 	return l.Bytes(), v.Bytes(), p.Bytes(), records, s

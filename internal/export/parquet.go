@@ -40,7 +40,7 @@ const (
 // A Parquet writes records to a Parquet file with the columns file, line, time, label, dataset, tokens (a list) and fields (a
 // map from names to values). It holds a group of at most 100,000 rows or 64 MiB of text in memory.
 type Parquet struct {
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[row]
 	row   parquet.Row
 	rows  int
 	bytes int
@@ -48,7 +48,7 @@ type Parquet struct {
 
 // NewParquet writes to w.
 func NewParquet(w io.Writer) *Parquet {
-	return &Parquet{w: parquet.NewWriter(w, parquet.SchemaOf(row{}), parquet.CreatedBy("weir", "", ""), parquet.Compression(&parquet.Zstd))}
+	return &Parquet{w: parquet.NewGenericWriter[row](w, parquet.CreatedBy("weir", "", ""), parquet.Compression(&parquet.Zstd))}
 }
 
 // Write implements [Writer].
