@@ -142,7 +142,9 @@ func runCluster(ctx context.Context, s *streams, f *clusterFlags, args []string)
 	case err != nil:
 		return err
 	case f.json:
-		return clusterJSON(s.out, r, inputs)
+		p := newPage(s.err)
+		p.doubts(f, r)
+		return errors.Join(p.w.Flush(), clusterJSON(s.out, r, inputs))
 	}
 	return printClusters(s, f, r, summary, inputs)
 }
@@ -156,13 +158,7 @@ func printClusters(s *streams, f *clusterFlags, r *partition.Result, summary *fo
 		note = fmt.Sprintf("%s of %s, by %s linkage", plural(len(r.Groups), "cluster"), plural(r.Contents, "distinct content"), cmp.Or(f.linkage, string(partition.Average)))
 	}
 	p.heading("Clusters", note)
-	if r.Share < 1 {
-		p.item(p.Yellow("!"), fmt.Sprintf("These are about %.2g %% of all distinct contents, taken by hash, with %s of %s records. The others are in no cluster.",
-			100*r.Share, term.Count(r.Records), term.Count(r.All)))
-	}
-	if len(r.Groups) < f.clusters {
-		p.item(p.Yellow("!"), "There are fewer clusters than asked for: too many contents are the same in all that counts.")
-	}
+	p.doubts(f, r)
 	for i := range r.Groups {
 		g := &r.Groups[i]
 		fmt.Fprintf(p.w, "\n%3d  %s, %s\n", i+1, p.Bold(plural(int(g.Records), "record")), plural(g.Contents, "distinct content"))
@@ -174,6 +170,17 @@ func printClusters(s *streams, f *clusterFlags, r *partition.Result, summary *fo
 		}
 	}
 	return p.w.Flush()
+}
+
+// doubts says where clusters are not of all that was read, or not as many as were asked for.
+func (p *page) doubts(f *clusterFlags, r *partition.Result) {
+	if r.Share < 1 {
+		p.item(p.Yellow("!"), fmt.Sprintf("These are about %.2g %% of all distinct contents, taken by hash, with %s of %s records. The others are in no cluster.",
+			100*r.Share, term.Count(r.Records), term.Count(r.All)))
+	}
+	if len(r.Groups) < f.clusters {
+		p.item(p.Yellow("!"), "There are fewer clusters than asked for: too many contents are the same in all that counts.")
+	}
 }
 
 // clusterLine is one line of `weir cluster --json`.

@@ -23,7 +23,7 @@ func logs() []source.Input {
 	for i := range 1000 {
 		fmt.Fprintf(&a, "192.0.2.%d - - [25/Feb/2026:02:%02d:%02d +0000] \"GET /p/%d?q=a%%20b\xff HTTP/1.1\" 200 %d \"-\" \"curl/8\"\n", i%7, i/60%60, i%60, i%40, i)
 	}
-	b := `{"time":"2026-02-25T03:00:00Z","message":"a\tb","tag":["x","y"]}` + "\n" + `{"message":"no time"}` + "\n"
+	b := `{"time":"2026-02-25T03:00:00Z","message":"a\tb\u0000","tag":["x","y"]}` + "\n" + `{"message":"no time"}` + "\n"
 	return []source.Input{source.Bytes("a.log", []byte(a.String())), source.Bytes("b.json", []byte(b))}
 }
 

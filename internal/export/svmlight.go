@@ -84,7 +84,7 @@ func (s *SVMLight) Flush() error { return s.w.Flush() }
 func (s *SVMLight) Tokens() int { return len(s.tokens) }
 
 // Vocabulary writes the vocabulary as tab-separated values with a header: index, token, good, bad, unlabelled: in how many records
-// of each label the token is. In tokens, tab, line breaks and \ stand as \t, \n, \r, \\.
+// of each label the token is. In tokens, tab, line breaks, NUL and \ stand as \t, \n, \r, \0, \\.
 func (s *SVMLight) Vocabulary(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	out.WriteString("index\ttoken\tgood\tbad\tunlabelled\n") // errors stay, and Flush returns them
@@ -100,7 +100,7 @@ func (s *SVMLight) Vocabulary(w io.Writer) error {
 	return out.Flush()
 }
 
-var escapes = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+var escapes = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`)
 
 // oneLine escapes what would end a line or a column.
 func oneLine(s string) string { return escapes.Replace(s) }
