@@ -67,7 +67,7 @@ All files are read in one way, which the filter remembers. With --record file ea
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none, and of local hours")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.Float64Var(&f.prior, "prior", 0, "`SHARE` of bad records where the filter will be used (default: as in the examples)")
-	p.StringVar(&f.learner, "learner", "auto", "linear, blend, forest, bayes-votes, bayes-sum, or auto: the `ONE` that does best on held-back data")
+	p.StringVar(&f.learner, "learner", "auto", learnerNames()+"or auto: the `ONE` of the first five that does best on held-back data")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	p.BoolVar(&f.json, "json", false, "write what was learned as JSON: the filter's manifest")
 	return cmd
@@ -81,7 +81,7 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 
 // spreadLabels lets several files follow --good and --bad, as a shell's globs give them: --good a b is --good a --good b.
 func spreadLabels(args []string) []string {
-	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate"}, args[0]) {
+	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate", "export"}, args[0]) {
 		return args
 	}
 	var out []string
@@ -197,12 +197,12 @@ func (f *trainFlags) options() (*filter.TrainOptions, format.RecordUnit, error) 
 		return nil, unit, err
 	}
 	o := &filter.TrainOptions{Zone: zone, Enrich: enrichment, Workers: f.workers, Prior: f.prior}
-	switch f.learner {
-	case "auto", "":
-	case string(filter.Linear), string(filter.NaiveVotes), string(filter.NaiveSum), string(filter.Blend), string(filter.Forest):
+	switch {
+	case f.learner == "auto", f.learner == "":
+	case slices.Contains(filter.Learners, filter.Learner(f.learner)):
 		o.Learner = filter.Learner(f.learner)
 	default:
-		return nil, unit, usagef("--learner: there is no learner %q; write linear, blend, forest, bayes-votes, bayes-sum or auto", f.learner)
+		return nil, unit, usagef("--learner: there is no learner %q; write %sor auto", f.learner, learnerNames())
 	}
 	if f.prior < 0 || f.prior >= 1 {
 		return nil, unit, usagef("--prior: %v is no share; write .02 for two bad records in a hundred", f.prior)
@@ -214,6 +214,15 @@ func (f *trainFlags) options() (*filter.TrainOptions, format.RecordUnit, error) 
 		return nil, unit, usageError{err}
 	}
 	return o, unit, nil
+}
+
+// learnerNames lists the learners, each with a comma after it.
+func learnerNames() string {
+	var b strings.Builder
+	for _, l := range filter.Learners {
+		b.WriteString(string(l) + ", ")
+	}
+	return b.String()
 }
 
 func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) error {

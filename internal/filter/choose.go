@@ -80,15 +80,14 @@ func lossOf(c *calibrate.Calibration) float64 {
 // unheld calibrates where nothing can be held back, on what was learned. With a handful of records Platt's targets keep such
 // probabilities modest.
 func (t *trial) unheld(f *Filter, o *TrainOptions) error {
-	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
-	weight := c.weights()
 	f.Learner, f.Known = NaiveVotes, 1
-	switch o.Learner {
-	case NaiveSum:
-		f.Learner = NaiveSum
-	case Linear:
+	switch {
+	case o.Learner == NaiveSum || o.Learner.textbook():
+		f.Learner = o.Learner
+	case o.Learner == Linear:
 		f.Warnings = append(f.Warnings, "so few records are learned by naive Bayes, whatever learner was asked for")
 	}
+	weight := tokenWeights(f.Learner, f.counts())
 	var points []calibrate.Point
 	for i := range t.examples {
 		x := &t.examples[i]
@@ -261,12 +260,12 @@ func roundWeight(w float64) float64 { return math.Round(w/weightUnit) * weightUn
 
 // setNaive takes weights from counts: those to score with, or those that a blend adds.
 func (f *Filter) setNaive() {
-	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
+	w := tokenWeights(f.Learner, f.counts())
 	if f.Learner == Blend {
-		f.naive = c.weights()
-		return
+		f.naive = w
+	} else {
+		f.weights = w
 	}
-	f.weights = c.weights()
 }
 
 // WithPrior returns the filter with probabilities for another share of bad.

@@ -156,7 +156,7 @@ func scattered(r *rand.Rand, files []file) []file {
 }
 
 // plainLearners are the learners of records that make no table.
-var plainLearners = []Learner{Linear, NaiveVotes, NaiveSum, Blend}
+var plainLearners = []Learner{Linear, NaiveVotes, NaiveSum, Blend, Multinomial, Complement, Bernoulli}
 
 var allLimits = []Limits{{}, {Tokens: 300, Items: 20_000, Seen: 100}, {Tokens: 5000, Items: 60_000, Seen: 1 << 20}}
 

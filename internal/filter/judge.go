@@ -146,8 +146,11 @@ func (j *Judge) opinionOn(items []item) (o opinion) {
 }
 
 func (l Learner) form() naiveForm {
-	if l == NaiveVotes {
+	switch {
+	case l == NaiveVotes:
 		return naiveVotes
+	case l.textbook():
+		return naivePlain
 	}
 	return naiveSum
 }

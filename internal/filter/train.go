@@ -187,7 +187,7 @@ func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
 		Tokens: len(f.table.keys), SeenShare: c.seen.share(), Warnings: []string{}}
 	t := newTrial(f.table, examples, shares)
 	t.cells, t.growers = c.columns.rows(examples)
-	t.workers = o.Workers
+	t.workers, t.asked = o.Workers, o.Learner
 	t.clocked = o.Choice.Record != format.RecordFile // the date of a mail is what its sender claims
 	if t.same() {
 		return nil, ErrSame
