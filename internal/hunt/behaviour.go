@@ -284,9 +284,7 @@ func brief(s string) string {
 // name writes a value as people know it.
 func name(of *aspect, value string) string {
 	if of.what == "user_agent.name" {
-		if rest, ok := strings.CutPrefix(value, "Trident"); ok { // the engine's name
-			return "Internet Explorer" + rest
-		}
+		return token.ProductTitle(value)
 	}
 	return value
 }

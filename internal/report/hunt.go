@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/cluster"
 	"weir/internal/format"
 	"weir/internal/hunt"
 	"weir/internal/term"
@@ -25,7 +26,8 @@ type huntView struct {
 }
 
 // Hunt writes the page of a hunt.
-func Hunt(w io.Writer, r *hunt.Result, o Options) error {
+func Hunt(w io.Writer, r *hunt.Result, list []cluster.Campaign, o Options) error {
+	_ = list
 	p := &page{Title: "Hunt", Kind: "hunt", Warnings: slices.Clone(r.Warnings)}
 	folds := r.Folds()
 	v := &huntView{Zone: r.Zone.String(), Funnel: funnelRows(r), Logs: logsOf(r)}
