@@ -31,7 +31,7 @@ func (p *page) campaigns(r *hunt.Result, list []cluster.Campaign, f *huntFlags) 
 		stories--
 		left = list[stories].Events
 	}
-	p.heading("Campaigns", fmt.Sprintf("%s of %s suspicious events in %s, what to look at first comes first",
+	p.heading("Campaigns", fmt.Sprintf("%s of %s suspicious in %s; start with 1",
 		term.Count(r.Funnel[len(r.Funnel)-1].Left.Events-left), term.Count(r.Suspicious), plural(stories, "campaign")))
 	limit := f.limitOr(defaultCampaigns)
 	if f.all {
@@ -247,15 +247,24 @@ func (p *page) step(r *hunt.Result, x *cluster.Step, c *cluster.Campaign, seen m
 	return nil
 }
 
+// maxLeftOver is how many of the suspects that belong to nothing are shown.
+const maxLeftOver = 3
+
+// leftOver shows the best suspects that belong to no campaign.
 func (p *page) leftOver(r *hunt.Result, c *cluster.Campaign) error {
-	p.heading("Left over", plural(c.Events, "event")+" that belong to nothing: seldom, quiet, and like nothing else")
-	for _, m := range c.Steps[0].Members[:min(len(c.Steps[0].Members), 3)] {
+	p.heading("Left over", plural(c.Events, "event")+", each seldom, quiet and like nothing else")
+	for _, m := range c.Steps[0].Members[:min(len(c.Steps[0].Members), maxLeftOver)] {
 		s, err := r.Suspect(m)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(p.w, "     %s\n", p.Cyan(term.CutMiddle(fmt.Sprintf("%s:%d", term.Clean(s.File), s.Line), p.width-5)))
-		fmt.Fprintf(p.w, "     %s\n", p.Dim(term.Cut(term.Clean(string(s.Raw[:min(len(s.Raw), 4096)])), p.width-5)))
+		for _, line := range rawLines(term.Clean(string(s.Raw[:min(len(s.Raw), 4096)])), p.width-5, 2) {
+			fmt.Fprintf(p.w, "     %s\n", p.Dim(line))
+		}
+		for _, e := range cluster.Reasons(s.Evidence, stepClues, nil) {
+			p.clue(&e, clueIndent)
+		}
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ type suspectJSON struct {
 	Verdict     hunt.Verdict   `json:"verdict"`
 	Client      string         `json:"client,omitempty"`
 	Evidence    []evidenceJSON `json:"evidence"`
-	NarrowedBy  *string        `json:"narrowed_by"`
 	Campaign    *int           `json:"campaign"`
+	NarrowedBy  *string        `json:"narrowed_by"`
 	Raw         string         `json:"raw"`
 	RawBase64   string         `json:"raw_base64,omitempty"`
 }
