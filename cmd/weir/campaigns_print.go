@@ -16,6 +16,7 @@ const (
 	defaultCampaigns = 10
 	maxSteps         = 6 // of a campaign on the page
 	maxWho           = 4
+	maxOverlaps      = 6 // entities that are in several campaigns
 	stripColumns     = 18
 	whoColumns       = 17
 	stepIndent       = 15 // of what a step tells
@@ -72,6 +73,18 @@ func (p *page) overview(r *hunt.Result, list []cluster.Campaign) {
 		who := term.Pad(term.Cut(who(c), whoColumns), whoColumns)
 		what := term.Cut(term.Clean(c.Strangest().Name), max(20, p.width-5-stripColumns-7-2-whoColumns-2))
 		fmt.Fprintf(p.w, "%s  %s %6s  %s  %s\n", p.Bold(fmt.Sprintf("%3d", c.Number)), p.Cyan(strip(r, c, h)), term.Count(c.Events), who, what)
+	}
+	var both []string
+	for _, x := range cluster.Overlaps(list, maxOverlaps) {
+		var numbers []string
+		for _, n := range x.Campaigns {
+			numbers = append(numbers, fmt.Sprint(n))
+		}
+		both = append(both, term.CutMiddle(term.Clean(x.Value), 40)+" in "+strings.Join(numbers, ", "))
+	}
+	if len(both) > 0 {
+		fmt.Fprintln(p.w)
+		p.text(2, "In more than one: "+strings.Join(both, "; ")+".")
 	}
 }
 
