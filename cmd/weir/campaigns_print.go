@@ -35,6 +35,7 @@ func (p *page) campaigns(r *hunt.Result, list []cluster.Campaign, f *huntFlags) 
 	p.heading("Campaigns", fmt.Sprintf("%s of %s suspicious in %s; start with 1",
 		term.Count(r.Funnel[len(r.Funnel)-1].Left.Events-left), term.Count(r.Suspicious), plural(stories, "campaign")))
 	limit := f.limitOr(defaultCampaigns)
+	limit = min(limit, stories)
 	if f.all {
 		limit = stories
 	}
@@ -45,7 +46,7 @@ func (p *page) campaigns(r *hunt.Result, list []cluster.Campaign, f *huntFlags) 
 			"character counts twice. ▸ marks the strangest step of each.")
 		p.overview(r, list[:min(stories, 2*limit)])
 	}
-	for i := range list[:min(stories, limit)] {
+	for i := range list[:limit] {
 		if err := p.campaign(r, &list[i], f.all); err != nil {
 			return err
 		}
@@ -98,7 +99,8 @@ func who(c *cluster.Campaign) string {
 		case x.count == 1:
 			return term.Clean(x.list[0].Value)
 		case x.count > 1:
-			return term.Cut(term.Clean(x.list[0].Value), whoColumns-1-len(term.Count(x.count))) + fmt.Sprintf(" +%s", term.Count(x.count-1))
+			more := " +" + term.Count(x.count-1)
+			return term.Cut(term.Clean(x.list[0].Value), whoColumns-len(more)) + more
 		}
 	}
 	return ""
@@ -119,7 +121,7 @@ func strip(r *hunt.Result, c *cluster.Campaign, h hunt.Span) string {
 	var bins [stripColumns]int
 	for k := range c.Steps {
 		for _, m := range c.Steps[k].Members {
-			at := int(float64(r.Time(m)-h.From) / float64(h.Length()) * stripColumns)
+			at := int(float64(r.Time(m)-h.From) / float64(max(1, h.Length())) * stripColumns)
 			bins[min(max(at, 0), stripColumns-1)]++
 		}
 	}
@@ -151,7 +153,7 @@ func (p *page) campaign(r *hunt.Result, c *cluster.Campaign, all bool) error {
 	for _, line := range term.Wrap(term.Clean(c.Name), p.width-5) {
 		fmt.Fprintf(p.w, "     %s\n", p.Bold(line))
 	}
-	p.facts(c)
+	p.facts(r, c)
 	seen := map[string]bool{}
 	steps := pick(c.Steps, all)
 	for _, k := range steps {
@@ -166,13 +168,15 @@ func (p *page) campaign(r *hunt.Result, c *cluster.Campaign, all bool) error {
 }
 
 // facts writes who did it and what was touched.
-func (p *page) facts(c *cluster.Campaign) {
+func (p *page) facts(r *hunt.Result, c *cluster.Campaign) {
 	what := plural(c.Events, "event")
 	if c.Contents > 1 && c.Contents < c.Events {
 		what += ", " + plural(c.Contents, "distinct one")
 	}
 	p.fact("what", what+" in "+plural(len(c.Steps), "step"))
-	if c.ClientCount > 0 {
+	if c.ClientCount > 0 && len(r.Hosts) > 0 {
+		p.fact("with", few(c.Clients, c.ClientCount)) // who stands at the other end
+	} else if c.ClientCount > 0 {
 		who := few(c.Clients, c.ClientCount)
 		if from := few(c.Countries, len(c.Countries)); from != "" {
 			who += " (" + from + ")"

@@ -172,6 +172,10 @@ const (
 // value makes a text that an attacker may have written fit for a name.
 func value(s string) string { return term.CutMiddle(term.Clean(s), longest) }
 
+// ofAnyBrowser are words that user agents have for old times' sake, and that name none.
+var ofAnyBrowser = map[string]bool{"mozilla": true, "compatible": true, "gecko": true, "khtml": true, "like": true, "applewebkit": true,
+	"safari": true, "trident": true, "windows": true, "linux": true, "macintosh": true, "version": true, "mobile": true}
+
 // phrase says a token in plain words, "" for one that says nothing to people.
 func phrase(field, text string) part {
 	if utf8.RuneCountInString(strings.TrimSpace(text)) == 0 {
@@ -189,6 +193,9 @@ func phrase(field, text string) part {
 			return part{}
 		}
 		if name == "user_agent.original" {
+			if ofAnyBrowser[text] {
+				return part{}
+			}
 			return part{place: withWhat, text: v}
 		}
 		return part{place: other, text: fmt.Sprintf("“%s” in the %s", v, plain(name))}
@@ -289,10 +296,13 @@ func (c *Campaign) Strangest() *Step {
 	return &c.Steps[0]
 }
 
-// nameCampaign names a campaign by what is worst in it, who did it and where.
-func nameCampaign(c *Campaign) {
+// nameCampaign names a campaign by what is worst in it, who did it and where. hosts tells that hosts were asked for: then clients
+// are who stands at the other end.
+func nameCampaign(c *Campaign, hosts bool) {
 	name := c.Strangest().Name
-	if c.ClientCount > 0 {
+	if c.ClientCount > 0 && hosts {
+		name += " with " + mostly(c.Clients, c.ClientCount, "address")
+	} else if c.ClientCount > 0 {
 		name += " from " + mostly(c.Clients, c.ClientCount, "client")
 	}
 	if c.HostCount == 1 {

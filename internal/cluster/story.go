@@ -102,7 +102,7 @@ func (s *study) tell(of []int32) ([]Campaign, error) {
 	}
 	s.links(out, marks, home)
 	for c := range out {
-		nameCampaign(&out[c])
+		nameCampaign(&out[c], len(s.r.Hosts) > 0)
 	}
 	if len(leftOver) > 0 {
 		out = append(out, s.noise(leftOver))

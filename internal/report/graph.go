@@ -15,6 +15,7 @@ import (
 const (
 	maxActors  = 8 // to the left of the steps: who
 	maxObjects = 10
+	agentKind  = "as"
 	nodeHeight = 26 // of a node, in pixels of the page
 )
 
@@ -47,8 +48,8 @@ type edge struct {
 	Joins bool
 }
 
-// newGraph draws the steps of a campaign that are shown with their entities.
-func newGraph(c *cluster.Campaign, shownSteps []int) *graph {
+// newGraph draws the steps of a campaign that are shown with their entities. whose says how clients stand to the steps.
+func newGraph(c *cluster.Campaign, shownSteps []int, whose string) *graph {
 	g := &graph{Title: fmt.Sprintf("Who and what the steps of campaign %d have in common", c.Number)}
 	joins := map[string]bool{}
 	for _, l := range c.Links {
@@ -66,7 +67,7 @@ func newGraph(c *cluster.Campaign, shownSteps []int) *graph {
 			list []cluster.Count
 		}
 		if actors {
-			return []k{{"from", f.Clients}, {"user", f.Users}, {"with", f.Agents}}
+			return []k{{whose, f.Clients}, {"user", f.Users}, {agentKind, f.Agents}}
 		}
 		return []k{{"on", f.Hosts}, {"to", f.Destinations}, {"name", f.Names}, {"path", f.Paths}}
 	}
@@ -83,7 +84,7 @@ func newGraph(c *cluster.Campaign, shownSteps []int) *graph {
 						n = len(all)
 						at[key] = n
 						text := v.Value
-						if x.kind == "with" {
+						if x.kind == agentKind {
 							text = token.ProductTitle(text)
 						}
 						all = append(all, node{Kind: x.kind, Text: shown(text, 120), value: v.Value, Joins: joins[v.Value]})
@@ -94,7 +95,7 @@ func newGraph(c *cluster.Campaign, shownSteps []int) *graph {
 			}
 		}
 		if slices.ContainsFunc(all, product) { // these say the same as whole user agents, in fewer words
-			all = slices.DeleteFunc(all, func(n node) bool { return n.Kind == "with" && !product(n) })
+			all = slices.DeleteFunc(all, func(n node) bool { return n.Kind == agentKind && !product(n) })
 		}
 		slices.SortFunc(all, func(a, b node) int {
 			return cmp.Or(cmp.Compare(len(b.steps), len(a.steps)), cmp.Compare(b.events, a.events), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.value, b.value))
@@ -123,7 +124,7 @@ func newGraph(c *cluster.Campaign, shownSteps []int) *graph {
 }
 
 // product reports whether a node is a user agent by its product alone.
-func product(n node) bool { return n.Kind == "with" && !strings.ContainsAny(n.value, " (") }
+func product(n node) bool { return n.Kind == agentKind && !strings.ContainsAny(n.value, " (") }
 
 func sumOf(list []int) (sum int) {
 	for _, x := range list {

@@ -273,6 +273,20 @@ func TestCampaignsAreTold(t *testing.T) {
 	}
 }
 
+// A hunt that found no story has a page without that part, and none of its links.
+func TestWithoutCampaigns(t *testing.T) {
+	r := hunted(t, hunt.Options{}, map[string][]byte{"access.log": weeks(evilLine)})
+	for name, list := range map[string][]cluster.Campaign{"none": nil, "left over only": {{Noise: true, Events: 3}}} {
+		var b bytes.Buffer
+		if err := Hunt(&b, r, list, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if page := b.String(); strings.Contains(page, `href="#campaigns"`) || strings.Contains(page, `id="stories"`) || !strings.Contains(page, `id="row-1"`) {
+			t.Errorf("%s: the page has campaigns, or no rows", name)
+		}
+	}
+}
+
 // Graphs are bounded, say what they leave out, are the same each time, and every line ends at its nodes.
 func TestGraph(t *testing.T) {
 	counts := func(prefix string, from, n int) (out []cluster.Count) {
@@ -287,7 +301,7 @@ func TestGraph(t *testing.T) {
 	}
 	c.Facts = cluster.Facts{Clients: counts("a", 0, 8), ClientCount: 8, Paths: counts("/", 0, 20), PathCount: 45}
 	c.Best = 6
-	g := newGraph(c, []int{0, 1, 2, 3, 4})
+	g := newGraph(c, []int{0, 1, 2, 3, 4}, "from")
 	if len(g.Left) != 8 || len(g.Right) != maxObjects || len(g.Steps) != 5 {
 		t.Errorf("%d, %d and %d nodes", len(g.Left), len(g.Steps), len(g.Right))
 	}
@@ -315,7 +329,7 @@ func TestGraph(t *testing.T) {
 			t.Errorf("%s stands above %s", a.value, b.value)
 		}
 	}
-	if again := newGraph(c, []int{0, 1, 2, 3, 4}); fmt.Sprint(again) != fmt.Sprint(g) {
+	if again := newGraph(c, []int{0, 1, 2, 3, 4}, "from"); fmt.Sprint(again) != fmt.Sprint(g) {
 		t.Error("another graph for the same campaign")
 	}
 	if !g.Steps[4].Joins || g.Steps[0].Joins {

@@ -223,7 +223,7 @@ func newStory(r *hunt.Result, c *cluster.Campaign) (*story, error) {
 	x := &story{N: c.Number, Score: strings.Replace(fmt.Sprintf("%.1f", c.Score), "-", "−", 1), Verdict: string(best.Verdict),
 		Mark: marks[best.Verdict], Chance: chance(best.Probability), Name: shown(c.Name, 300), When: when(r, c.First, c.Last)}
 	x.What = plural(c.Events, "event") + " in " + plural(len(c.Steps), "step")
-	x.Facts = storyFacts(&c.Facts)
+	x.Facts = storyFacts(r, &c.Facts)
 	var by []string
 	for _, l := range c.Links[:min(len(c.Links), 3)] {
 		by = append(by, fmt.Sprintf("%s (%s)", shown(l.Words(), 80), plural(l.Steps, "step")))
@@ -255,7 +255,7 @@ func newStory(r *hunt.Result, c *cluster.Campaign) (*story, error) {
 	if n := len(c.Steps) - len(steps); n > 0 {
 		x.More = "and " + plural(n, "quieter step") + ": weir campaigns --json --all names them"
 	}
-	x.Graph = newGraph(c, steps)
+	x.Graph = newGraph(c, steps, strings.ToLower(whose(r)))
 	return x, nil
 }
 
@@ -272,14 +272,26 @@ func reason(list []hunt.Evidence) string {
 	return ""
 }
 
+// whose says what clients are: who did it, or, where hosts were asked for, who stands at the other end.
+func whose(r *hunt.Result) string {
+	if len(r.Hosts) > 0 {
+		return "With"
+	}
+	return "From"
+}
+
 // storyFacts are who and what, the most frequent values of each.
-func storyFacts(f *cluster.Facts) []fact {
+func storyFacts(r *hunt.Result, f *cluster.Facts) []fact {
+	countries := f.Countries
+	if len(r.Hosts) > 0 {
+		countries = nil // of the hosts
+	}
 	var out []fact
 	for _, x := range []struct {
 		name  string
 		list  []cluster.Count
 		count int
-	}{{"From", f.Clients, f.ClientCount}, {"Country", f.Countries, len(f.Countries)}, {"User", f.Users, f.UserCount}, {"On", f.Hosts, f.HostCount},
+	}{{whose(r), f.Clients, f.ClientCount}, {"Country", countries, len(countries)}, {"User", f.Users, f.UserCount}, {"On", f.Hosts, f.HostCount},
 		{"To", f.Destinations, f.DestinationCount}, {"Names", f.Names, f.NameCount}, {"Paths", f.Paths, f.PathCount}} {
 		if x.count == 0 {
 			continue
