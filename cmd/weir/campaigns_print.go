@@ -174,8 +174,10 @@ func (p *page) facts(r *hunt.Result, c *cluster.Campaign) {
 		what += ", " + plural(c.Contents, "distinct one")
 	}
 	p.fact("what", what+" in "+plural(len(c.Steps), "step"))
-	if c.ClientCount > 0 && len(r.Hosts) > 0 {
-		p.fact("with", few(c.Clients, c.ClientCount)) // who stands at the other end
+	if c.ClientCount > 0 && len(r.Hosts) > 0 { // then clients are who stands at the other end, mostly the destinations
+		if c.ClientCount != c.DestinationCount {
+			p.fact("with", few(c.Clients, c.ClientCount))
+		}
 	} else if c.ClientCount > 0 {
 		who := few(c.Clients, c.ClientCount)
 		if from := few(c.Countries, len(c.Countries)); from != "" {

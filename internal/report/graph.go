@@ -16,6 +16,7 @@ const (
 	maxActors  = 8 // to the left of the steps: who
 	maxObjects = 10
 	agentKind  = "as"
+	otherEnd   = "with"
 	nodeHeight = 26 // of a node, in pixels of the page
 )
 
@@ -65,6 +66,9 @@ func newGraph(c *cluster.Campaign, shownSteps []int, whose string) *graph {
 		type k = struct {
 			kind string
 			list []cluster.Count
+		}
+		if actors && whose == otherEnd && c.DestinationCount > 0 { // they stand to the right
+			return []k{{"user", f.Users}, {agentKind, f.Agents}}
 		}
 		if actors {
 			return []k{{whose, f.Clients}, {"user", f.Users}, {agentKind, f.Agents}}
@@ -119,12 +123,12 @@ func newGraph(c *cluster.Campaign, shownSteps []int, whose string) *graph {
 		}
 	}
 	g.From, g.To = edges(g.Left, g.Steps, false), edges(g.Right, g.Steps, true)
-	g.Omitted = omitted(c, drawn)
+	g.Omitted = omitted(c, drawn, whose)
 	return g
 }
 
 // product reports whether a node is a user agent by its product alone.
-func product(n node) bool { return n.Kind == agentKind && !strings.ContainsAny(n.value, " (") }
+func product(n node) bool { return n.Kind == agentKind && !strings.Contains(n.value, "(") }
 
 func sumOf(list []int) (sum int) {
 	for _, x := range list {
@@ -149,14 +153,26 @@ func edges(entities, steps []node, mirrored bool) []edge {
 }
 
 // omitted says how many entities of each kind are not drawn, at least.
-func omitted(c *cluster.Campaign, drawn int) string {
+func omitted(c *cluster.Campaign, drawn int, whose string) string {
 	f := &c.Facts
+	clients, agents := f.ClientCount, 0
+	if whose == otherEnd && f.DestinationCount > 0 {
+		clients = 0
+	}
+	for _, a := range f.Agents {
+		if product(node{Kind: agentKind, value: a.Value}) {
+			agents++
+		}
+	}
+	if agents == 0 {
+		agents = len(f.Agents)
+	}
 	all := 0
 	var parts []string
 	for _, x := range []struct {
 		count int
 		noun  string
-	}{{f.ClientCount, "client"}, {f.UserCount, "user"}, {len(f.Agents), "user agent"}, {f.HostCount, "host"}, {f.DestinationCount, "destination"},
+	}{{clients, "client"}, {f.UserCount, "user"}, {agents, "user agent"}, {f.HostCount, "host"}, {f.DestinationCount, "destination"},
 		{f.NameCount, "name"}, {f.PathCount, "path"}} {
 		all += x.count
 		if x.count > 0 {

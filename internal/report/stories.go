@@ -282,16 +282,19 @@ func whose(r *hunt.Result) string {
 
 // storyFacts are who and what, the most frequent values of each.
 func storyFacts(r *hunt.Result, f *cluster.Facts) []fact {
-	countries := f.Countries
+	countries, clients := f.Countries, f.ClientCount
 	if len(r.Hosts) > 0 {
 		countries = nil // of the hosts
+		if f.DestinationCount == clients {
+			clients = 0 // the same
+		}
 	}
 	var out []fact
 	for _, x := range []struct {
 		name  string
 		list  []cluster.Count
 		count int
-	}{{whose(r), f.Clients, f.ClientCount}, {"Country", countries, len(countries)}, {"User", f.Users, f.UserCount}, {"On", f.Hosts, f.HostCount},
+	}{{whose(r), f.Clients, clients}, {"Country", countries, len(countries)}, {"User", f.Users, f.UserCount}, {"On", f.Hosts, f.HostCount},
 		{"To", f.Destinations, f.DestinationCount}, {"Names", f.Names, f.NameCount}, {"Paths", f.Paths, f.PathCount}} {
 		if x.count == 0 {
 			continue
