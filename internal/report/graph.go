@@ -52,11 +52,12 @@ type edge struct {
 // newGraph draws the steps of a campaign that are shown with their entities. whose says how clients stand to the steps.
 func newGraph(c *cluster.Campaign, shownSteps []int, whose string) *graph {
 	g := &graph{Title: fmt.Sprintf("Who and what the steps of campaign %d have in common", c.Number)}
+	kindOf := map[string]string{"client": whose, "user": "user", "user agent": agentKind, "host": "on", "destination": "to", "name": "name", "path": "path"}
 	joins := map[string]bool{}
 	for _, l := range c.Links {
-		joins[l.Value] = true
-		if who, with, pair := strings.Cut(l.Value, " × "); pair { // a program of a client: both are drawn
-			joins[who], joins[with] = true, true
+		joins[kindOf[l.Kind]+"\x00"+l.Value] = true
+		if who, with, pair := strings.Cut(l.Value, " × "); pair { // a program of a client or host
+			joins[whose+"\x00"+who], joins["on\x00"+who], joins[agentKind+"\x00"+with] = true, true, true
 		}
 	}
 	kinds := func(f *cluster.Facts, actors bool) []struct {
@@ -91,7 +92,7 @@ func newGraph(c *cluster.Campaign, shownSteps []int, whose string) *graph {
 						if x.kind == agentKind {
 							text = token.ProductTitle(text)
 						}
-						all = append(all, node{Kind: x.kind, Text: shown(text, 120), value: v.Value, Joins: joins[v.Value]})
+						all = append(all, node{Kind: x.kind, Text: shown(text, 120), value: v.Value, Joins: joins[key]})
 					}
 					all[n].events += v.Events
 					all[n].steps = append(all[n].steps, i)
