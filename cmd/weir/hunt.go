@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/cluster"
 	"weir/internal/enrich"
 	"weir/internal/event"
 	"weir/internal/filter"
@@ -32,11 +33,20 @@ type huntFlags struct {
 	dropCountry, onlyCountry []string
 	dropHours, onlyHours     []string
 	dropNetworks, dropWhere  []string
-	json, all                bool
+	json, all, rows          bool
+	objects                  objects // of the JSON
 	report                   string
 	limit, workers           int
 	ablate                   []string
 }
+
+// objects are what the lines of a hunt's JSON are.
+type objects uint8
+
+const (
+	suspectObjects objects = iota
+	campaignObjects
+)
 
 func newHunt(s *streams) *cobra.Command {
 	f := &huntFlags{}
@@ -44,7 +54,8 @@ func newHunt(s *streams) *cobra.Command {
 		Use:   "hunt --window FROM/TO [flags] LOG...",
 		Short: "find what does not belong in the window of a break-in",
 		Long: `Takes what happened in the window as suspicious and everything else in the logs as known good, learns the
-difference, and ranks the suspicious events with their reasons.
+difference, and ranks the suspicious events with their reasons. What is much the same is a step, and steps that share
+somebody or something that known good hardly has are one campaign; --rows lists them without that, by likeness alone.
 
 LOG is a file, a glob, a directory (searched recursively) or - for standard input. gzip, zstd and bzip2 are seen
 through. Formats are detected by content ('weir formats' lists them).
@@ -56,6 +67,7 @@ FROM and TO are RFC 3339, "2026-03-01 02:10", a date, epoch seconds, or now-2h. 
 		RunE: func(cmd *cobra.Command, args []string) error { return runHunt(cmd.Context(), s, f, args) },
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&f.rows, "rows", false, "list rows of near-identical suspects instead of campaigns")
 	return cmd
 }
 
@@ -79,8 +91,8 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringArrayVar(&f.dropWhere, "drop-where", nil, "flag events that meet a condition, as `'http.response.status_code == 404'`")
 	p.BoolVar(&f.json, "json", false, "write JSON Lines, one suspicious event each, best first (docs/json.md)")
 	p.StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
-	p.IntVar(&f.limit, "limit", 0, "how many suspects to show (default 100 as JSON, 20 rows otherwise)")
-	p.BoolVar(&f.all, "all", false, "show every suspicious event, also those that a step of the funnel flagged")
+	p.IntVar(&f.limit, "limit", 0, "how many to show (default 100 suspects as JSON, 10 campaigns or 20 rows otherwise)")
+	p.BoolVar(&f.all, "all", false, "show every campaign and step, and with --json every suspicious event, flagged by the funnel or not")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	p.StringSliceVar(&f.ablate, "ablate", nil, "leave out a part of the method, to measure what it is worth")
 	_ = p.MarkHidden("ablate") // fails only for a flag that is not there
@@ -100,13 +112,28 @@ func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error
 		return err
 	}
 	defer r.Close()
-	if err := reportHunt(s, f.report, "", r); err != nil {
+	return f.answer(s, r, "")
+}
+
+// answer writes what a hunt found, in the form that was asked for. title is that of the report.
+func (f *huntFlags) answer(s *streams, r *hunt.Result, title string) error {
+	var list []cluster.Campaign
+	if !f.rows || f.json || f.report != "" {
+		var err error
+		if list, err = cluster.Campaigns(r, cluster.Options{}); err != nil {
+			return err
+		}
+	}
+	if err := reportHunt(s, f.report, title, r, list); err != nil {
 		return err
 	}
-	if f.json {
-		return writeJSON(s.out, r, f.limitOr(100), f.all)
+	switch {
+	case f.json && f.objects == campaignObjects:
+		return writeCampaigns(s.out, r, shown(list, f.limitOr(len(list))), f.all)
+	case f.json:
+		return writeJSON(s.out, r, list, f.limitOr(100), f.all)
 	}
-	return printHunt(s, r, f)
+	return printHunt(s, r, list, f)
 }
 
 // huntIn hunts with a progress line on standard error.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/cluster"
 	"weir/internal/eval"
 	"weir/internal/hunt"
 	"weir/internal/report"
@@ -21,11 +22,11 @@ func checkReport(path string) error {
 }
 
 // reportHunt writes the page of a hunt, if one is wanted, and says where it is.
-func reportHunt(s *streams, path, title string, r *hunt.Result) error {
+func reportHunt(s *streams, path, title string, r *hunt.Result, list []cluster.Campaign) error {
 	if path == "" {
 		return nil
 	}
-	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, reportOptions(title)) }); err != nil {
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, list, reportOptions(title)) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))

@@ -260,15 +260,18 @@ func words(of *aspect, who, value, usual string, n uint64, d profile.Departure, 
 		unit = " bytes"
 	}
 	verb := verbs[of.what]
-	out := kind + who + " has " + verb + name(of, usual) + unit + " " + times(n) + ", "
+	if a, b := name(of, usual), name(of, value); a != b { // of two engines of one browser, the engines are told
+		usual, value = a, b
+	}
+	out := kind + who + " has " + verb + usual + unit + " " + times(n) + ", "
 	preposition := ""
 	if i := strings.IndexByte(verb, ' ') + 1; i < len(verb) { // talked to port 22, never to port 23
 		preposition = verb[i:]
 	}
 	if d.Count == 0 {
-		return out + "never " + preposition + name(of, value) + unit
+		return out + "never " + preposition + value + unit
 	}
-	return out + preposition + name(of, value) + unit + " " + times(d.Count)
+	return out + preposition + value + unit + " " + times(d.Count)
 }
 
 // maxWord is how many bytes of a name or value are told.
@@ -284,9 +287,7 @@ func brief(s string) string {
 // name writes a value as people know it.
 func name(of *aspect, value string) string {
 	if of.what == "user_agent.name" {
-		if rest, ok := strings.CutPrefix(value, "Trident"); ok { // the engine's name
-			return "Internet Explorer" + rest
-		}
+		return token.ProductTitle(value)
 	}
 	return value
 }

@@ -92,6 +92,8 @@ func TestWords(t *testing.T) {
 	}{
 		{"source.ip", "user_agent.name", "10.0.0.7", "Trident/Windows", "Firefox/Linux", 41220, profile.Departure{Total: 41220}, weeks,
 			"host 10.0.0.7 has sent Firefox/Linux 41,220 times, never Internet Explorer/Windows"},
+		{"source.ip", "user_agent.name", "10.0.0.7", "Internet Explorer/Windows", "Trident/Windows", 714, profile.Departure{Total: 714}, weeks,
+			"host 10.0.0.7 has sent Trident/Windows 714 times, never Internet Explorer/Windows"},
 		{"source.ip", "user_agent.name", "10.0.0.7", "curl", "Firefox/Linux", 1000000, profile.Departure{Total: 1000001, Count: 1}, weeks,
 			"host 10.0.0.7 has sent Firefox/Linux 1,000,000 times, curl once"},
 		{"source.ip", "event.shift", "10.0.0.7", "weekday 00-06", "weekday 06-12", 80, profile.Departure{Total: 120}, weeks,

@@ -11,7 +11,7 @@
 // skipped where that, or a module, is missing, and fails there when CI=true.
 //
 // A block that starts with ```text rows=1,5 is what the commands before it print, shortened to the page's head and those
-// rows of suspects. It has to be true to the letter; `go test ./test/docs -update` rewrites it.
+// campaigns, or rows of suspects. It has to be true to the letter; `go test ./test/docs -update` rewrites it.
 package docs
 
 import (
@@ -214,29 +214,37 @@ func compare(t *testing.T, name string, b block, printed string) {
 	}
 }
 
+var listStart = regexp.MustCompile(`\n(Campaigns|Suspects)  `)
+
 var rowStart = regexp.MustCompile(`^ *(\d+)  score `)
 
-// shorten keeps of a hunt's page the head, the given rows of suspects, and a mark where others were.
+// shorten keeps of a hunt's page the head, the given campaigns or rows of suspects, and a mark where others were.
 func shorten(page string, rows []string) string {
-	head, suspects, found := strings.Cut(page, "\nSuspects  ")
-	if !found {
+	at := listStart.FindStringIndex(page)
+	if at == nil {
 		return page
 	}
-	title, rest, _ := strings.Cut(suspects, "\n")
-	out := head + "\nSuspects  " + title + "\n"
-	cut := false
-	for _, row := range strings.Split(rest, "\n\n") {
+	title, rest, _ := strings.Cut(page[at[0]+1:], "\n")
+	out := page[:at[0]] + "\n" + title + "\n"
+	cut, listed := false, false
+	for i, row := range strings.Split(rest, "\n\n") {
 		m := rowStart.FindStringSubmatch(strings.TrimPrefix(row, "\n"))
 		switch {
-		case m == nil:
+		case m == nil && listed: // what comes after the list
+		case m == nil && strings.TrimSpace(row) == "":
+		case m == nil: // what the list begins with
+			if i > 0 {
+				out += "\n"
+			}
+			out += strings.Trim(row, "\n") + "\n"
 		case slices.Contains(rows, m[1]):
 			if cut {
 				out += "\n  …\n"
 			}
 			out += "\n" + strings.Trim(row, "\n") + "\n"
-			cut = false
+			cut, listed = false, true
 		default:
-			cut = true
+			cut, listed = true, true
 		}
 	}
 	if cut {
