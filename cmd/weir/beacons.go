@@ -83,7 +83,7 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 	bar := newProgress(s.err)
 	defer bar.done()
 	summary, err := format.Scan(ctx, inputs, format.ScanOptions{Workers: f.workers, FileTimes: true, Progress: bar.update,
-		Options: format.Options{Zone: zone, Format: f.format}}, d.Handler)
+		Options: format.Options{Zone: zone, Format: f.format, Wanted: beacon.Wanted}}, d.Handler)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"weir/internal/bayes"
 )
 
 // A domainKey is a registered domain that was asked for.
@@ -105,7 +107,7 @@ func entropy(b []byte) float64 {
 	for _, k := range n {
 		if k > 0 {
 			p := float64(k) / all
-			h -= float64(p * math.Log2(p))
+			h -= float64(p * bayes.Log2(p))
 		}
 	}
 	return h
@@ -153,14 +155,14 @@ func looksGenerated(domain string) float64 {
 		return 0
 	}
 	x := -2.2
-	x += .12 * float64(min(letters+digits, 24)-8)
+	x += float64(.12 * float64(min(letters+digits, 24)-8))
 	share := float64(vowels) / float64(max(letters, 1))
-	x += 5 * max(0, .33-share)
-	x += .8 * float64(max(0, longest-3))
-	x += .8 * float64(min(changes, 4))
-	x += 4 * max(0, float64(rare)/float64(max(letters, 1))-.1)
+	x += float64(5 * max(0, .33-share))
+	x += float64(.8 * float64(max(0, longest-3)))
+	x += float64(.8 * float64(min(changes, 4)))
+	x += float64(4 * max(0, float64(rare)/float64(max(letters, 1))-.1))
 	if digits > 0 && letters == 0 {
 		x -= 1
 	}
-	return 1 / (1 + math.Exp(-1.6*x))
+	return 1 / (1 + exp(-1.6*x))
 }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 
+	"weir/internal/bayes"
 	"weir/internal/enrich"
 )
 
@@ -41,18 +41,18 @@ func (j *judge) tunnels() []Pair {
 		if int(d.network) < len(j.o.Names) {
 			p.Network = j.o.Names[d.network]
 		}
-		p.clue(2*math.Log2(float64(subs)/100), "%d different sub-domains in %d questions", subs, d.questions)
+		p.clue(2*bayes.Log2(float64(subs)/100), "%d different sub-domains in %d questions", subs, d.questions)
 		p.clue(min(3, max(-3, (length-20)/8)), "they are %.0f characters long on average", length)
 		p.clue(min(2, max(-2, (bits-3.2)*2.5)), "their characters carry %.1f bits each", bits)
 		share := float64(d.odd) / float64(d.questions)
-		p.clue(3*share-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
+		p.clue(float64(3*share)-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
 		volume := bits * length * float64(subs) / 8
-		p.clue(min(2, max(-2, math.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
+		p.clue(min(2, max(-2, bayes.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
 		switch {
 		case d.sources.more:
 			p.clue(-3, "more than %d sources ask for the domain", sources)
 		case sources > 2:
-			p.clue(-1.5*math.Log2(float64(sources)/2), "%d sources ask for the domain", sources)
+			p.clue(-1.5*bayes.Log2(float64(sources)/2), "%d sources ask for the domain", sources)
 		}
 		points := -3.
 		for _, c := range p.Clues {
@@ -60,7 +60,7 @@ func (j *judge) tunnels() []Pair {
 		}
 		p.order = points
 		// RITA's scale of sub-domains is the ceiling: none of the signs makes a tunnel of a hundred questions
-		p.Score = roundScore(bucketed(float64(subs), minSubDomains, 250, 500, 1000) / .8 * .9 / (1 + math.Exp2(-points)))
+		p.Score = roundScore(bucketed(float64(subs), minSubDomains, 250, 500, 1000) / .8 * .9 / (1 + bayes.Exp2(-points)))
 		if p.Score >= .1 {
 			out = append(out, p)
 		}
@@ -137,14 +137,14 @@ func (j *judge) generated() []Pair {
 		}
 		p.GeneratedNames = int64(len(domains))
 		fail := float64(n.failed) / float64(max(n.asked, 1))
-		p.clue(2*math.Log2(weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
-		p.clue(4*fail-2.5, "%.0f %% of these questions had no answer", 100*fail)
+		p.clue(2*bayes.Log2(weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
+		p.clue(float64(4*fail)-2.5, "%.0f %% of these questions had no answer", 100*fail)
 		points := -1.
 		for _, c := range p.Clues {
 			points += c.Points
 		}
 		p.order = points
-		p.Score = roundScore(.85 / (1 + math.Exp2(-points)))
+		p.Score = roundScore(.85 / (1 + bayes.Exp2(-points)))
 		out = append(out, p)
 	}
 	return out

@@ -60,8 +60,20 @@ var rolesByName = map[string]role{
 	"dur": roleDuration, "duration": roleDuration, "td": roleDuration,
 }
 
+// Wanted reports whether a Detector looks at fields of that name: it is for [format.Options.Wanted].
+func Wanted(name string) bool { return roleOf(name) != roleNone }
+
+func roleOf(name string) role {
+	if x := rolesByName[name]; x != roleNone {
+		return x
+	}
+	return rolesByName[strings.ToLower(name)]
+}
+
 // A reader is the Handler of one worker.
 type reader struct {
+	dataset string // of the event before
+	what    dataset
 	*store
 	d       *Detector
 	roles   []role // by key ID
@@ -80,11 +92,14 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	if !e.HasTime {
 		return
 	}
-	what := datasetOf(e.Dataset)
+	if e.Dataset != r.dataset {
+		r.dataset, r.what = strings.Clone(e.Dataset), datasetOf(e.Dataset)
+	}
+	what := r.what
 	if what == nothing {
 		return
 	}
-	r.v = [roles][]byte{}
+	clear(r.v[:])
 	r.answers = r.answers[:0]
 	for i := range e.Fields {
 		f := &e.Fields[i]
@@ -147,10 +162,7 @@ func (r *reader) role(k *event.Key) role {
 	}
 	x := r.roles[k.ID]
 	if x == roleUnknown {
-		x = rolesByName[k.Name]
-		if x == roleNone {
-			x = rolesByName[strings.ToLower(k.Name)]
-		}
+		x = roleOf(k.Name)
 		r.roles[k.ID] = x
 	}
 	return x
@@ -216,6 +228,12 @@ func (r *reader) connection(network uint32, ns int64, dataset string) {
 
 // carriesNames reports whether a connection's service has a log of its own with names.
 func carriesNames(service []byte) bool {
+	switch string(service) {
+	case "", "dns", "ssh":
+		return false
+	case "http", "ssl", "tls", "quic":
+		return true
+	}
 	return bytes.Contains(service, []byte("http")) || bytes.Contains(service, []byte("ssl")) || bytes.Contains(service, []byte("tls")) ||
 		bytes.Contains(service, []byte("quic"))
 }
@@ -345,7 +363,7 @@ func (r *reader) question(network uint32, ns int64) {
 		x.bytes += int64(len(a))
 	}
 	x.length += int64(len(sub))
-	x.bits += int64(entropy(sub)*1000 + .5)
+	x.bits += int64(float64(entropy(sub)*1000) + .5)
 	x.subs.add(spread(hn))
 	if len(r.domain) > r.o.maxDomains() {
 		r.trimDomains()
@@ -428,7 +446,7 @@ func number(b []byte) int64 {
 // port returns the destination's port, 0 where it is none: Zeek writes the types of ICMP there.
 func (r *reader) port() uint16 {
 	n := number(r.v[rolePort])
-	if n > 65535 || bytes.HasPrefix(r.v[roleTransport], []byte("icmp")) || bytes.HasPrefix(r.v[roleTransport], []byte("ICMP")) {
+	if t := r.v[roleTransport]; n > 65535 || len(t) >= 4 && t[0]|0x20 == 'i' && (string(t[:4]) == "icmp" || string(t[:4]) == "ICMP") {
 		return 0
 	}
 	return uint16(n)
@@ -439,9 +457,38 @@ func seconds(b []byte) int64 {
 	if len(b) == 0 {
 		return 0
 	}
+	if n, ok := micros(b); ok {
+		return n * 1000
+	}
 	f, err := strconv.ParseFloat(string(b), 64)
 	if err != nil || !(f >= 0 && f < 1e9) {
 		return 0
 	}
-	return int64(f*1e6+.5) * 1000
+	return int64(float64(f*1e6)+.5) * 1000
+}
+
+// micros is the fast path for 12.345678: as ParseFloat has it, to the microsecond.
+func micros(b []byte) (n int64, ok bool) {
+	digits, after := 0, -1
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			if after < 0 && digits == 9 || after == 6 {
+				return 0, false
+			}
+			n = 10*n + int64(c-'0')
+			digits++
+			if after >= 0 {
+				after++
+			}
+		case c == '.' && after < 0:
+			after = 0
+		default:
+			return 0, false
+		}
+	}
+	for range 6 - max(after, 0) {
+		n *= 10
+	}
+	return n, digits > 0
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/internal/bayes"
 	"weir/internal/enrich"
 )
 
@@ -52,13 +53,13 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	}
 	k = max(k, 1)
 	rate := (float64(k-1) + .5) / float64(n+3)
-	points := -math.Log2(rate * oddsOfRare)
+	points := -bayes.Log2(rate * oddsOfRare)
 	if points < 0 {
 		// a few sources may all have caught the same thing; many make it ordinary
 		points = max(1.6*points, -maxOrdinary) * min(1, float64(k-1)/5)
 	}
 	if k > 3 { // few of many are still many
-		points = min(points, -math.Log2(float64(k)/3))
+		points = min(points, -bayes.Log2(float64(k)/3))
 	}
 	points = min(points, maxRare)
 	switch {
@@ -265,7 +266,7 @@ func (p *Pair) weighRhythm() {
 		p.clue(-3, "fewer than %d beats: too few to tell a rhythm from chance, whatever the destination", minBeats)
 		return
 	}
-	sure := min(1, max(0, (-math.Log10(max(p.Q, 1e-300))-1)/5))
+	sure := min(1, max(0, (-log10(max(p.Q, 1e-300))-1)/5))
 	if sure == 0 {
 		p.clue(-3, "its times may well be chance (p %.2g, q %.2g)", p.P, p.Q)
 		return
@@ -289,7 +290,7 @@ func odds(p float64) string {
 	if p < 1e-99 {
 		return "10^99 or more"
 	}
-	return fmt.Sprintf("10^%.0f", -math.Log10(p))
+	return fmt.Sprintf("10^%.0f", -log10(p))
 }
 
 // words says a rhythm in a sentence.
@@ -322,10 +323,10 @@ func (p *Pair) sum() {
 		points += c.Points
 	}
 	p.order = points
-	p.Score = roundScore(1 / (1 + math.Exp2(-points)))
+	p.Score = roundScore(1 / (1 + bayes.Exp2(-points)))
 }
 
-// significant rounds to six digits: the last bits of logarithms differ between processors.
+// significant rounds to six digits: more say nothing.
 func significant(x float64) float64 {
 	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', 5, 64), 64)
 	return x
@@ -339,7 +340,7 @@ func (p *Pair) otherKinds() {
 	for _, c := range p.Clues {
 		ordinary += min(0, c.Points)
 	}
-	damp := math.Exp2(ordinary / 2)
+	damp := bayes.Exp2(ordinary / 2)
 	if p.RITA.StrobeLike {
 		if s := .8 * damp; s > p.Score {
 			p.Kind, p.Score = KindStrobe, roundScore(s)
@@ -377,7 +378,7 @@ func tellStories(rows []Pair) {
 			continue
 		}
 		before := p.Score
-		p.Score = roundScore(CallsFrom + retold*(before-CallsFrom))
+		p.Score = roundScore(CallsFrom + float64(retold*(before-CallsFrom)))
 		p.clue(0, "the same source has the same rhythm with %s: most likely the same program, so this row counts %.2f instead of %.2f",
 			bySource[key][at].first.target(), p.Score, before)
 	}
