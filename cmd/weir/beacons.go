@@ -76,6 +76,13 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	switch {
+	case f.all:
+	case f.limit > 0:
+		o.Rows = f.limit
+	case !f.json:
+		o.Rows = 1 // those that are called are shown
+	}
 	if !f.together {
 		o.Networks, o.Names = networks(inputs)
 	}
@@ -90,7 +97,7 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 	r := d.Result()
 	bar.done()
 	if f.json {
-		return beaconsJSON(s.out, r, f.limitOr(len(r.Pairs), len(r.Pairs)))
+		return beaconsJSON(s.out, r, f.limitOr(r.Rows, r.Rows))
 	}
 	return printBeacons(s, r, summary, zone, f)
 }

@@ -100,6 +100,15 @@ func (j *judge) domainAt(network uint32, class uint64, d string) uint64 {
 	return place(network, class, id)
 }
 
+// domainSources counts the sources of a class that know a registered domain.
+func (j *judge) domainSources(network uint32, class uint64, d string) int {
+	id, ok := j.common.domains[d]
+	if !ok {
+		return 0
+	}
+	return j.common.domain.count(place(network, class, id))
+}
+
 func (j *judge) countCommon() {
 	c := &j.common
 	*c = common{sources: map[uint64]int{}, ports: map[uint64]int{}, country: map[where]int{}, pairs: map[uint32]int{}, named: map[uint32]bool{},

@@ -23,7 +23,7 @@ func TestHidden(t *testing.T) {
 	score := func(by func(p *Pair) float64) float64 {
 		var found []hidden.Found
 		for i := range r.Pairs {
-			p := &r.Pairs[i]
+			p := r.Pairs[i]
 			found = append(found, hidden.Found{Source: p.Source, Target: p.Destination, Score: by(p)})
 		}
 		return hidden.Recall(found, beacons, r.Series, 1000)
@@ -35,7 +35,7 @@ func TestHidden(t *testing.T) {
 		truth[b.Source+b.Target] = true
 	}
 	for i := range r.Pairs {
-		if p := &r.Pairs[i]; p.Called() {
+		if p := r.Pairs[i]; p.Called() {
 			called++
 			if !truth[p.Source+p.Destination] {
 				wrong++

@@ -3,6 +3,7 @@ package beacon
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -21,6 +22,7 @@ const (
 	oddsOfRare   = 8  // the share of sources, as one in so many, that says nothing
 	maxRare      = 2
 	maxOrdinary  = 5
+	noBeats      = -3 // too few to tell a rhythm
 )
 
 func (p *Pair) clue(points float64, format string, args ...any) {
@@ -29,7 +31,7 @@ func (p *Pair) clue(points float64, format string, args ...any) {
 
 // weighOne adds the clues about the destination.
 func (j *judge) weighOne(p *Pair, w *row) {
-	x := w.series[0]
+	x := w.first
 	c := &j.common
 	class := j.class(x.src)
 	n := c.sources[place(x.network, class, 0)]
@@ -39,11 +41,11 @@ func (j *judge) weighOne(p *Pair, w *row) {
 		k = c.talkTo(place(x.network, class, uint64(w.dst)))
 	}
 	for _, name := range p.Names {
-		if m := c.talkTo(place(x.network, class, uint64(j.texts.add([]byte(name), j.hash([]byte(name)))))); m > k {
+		if m := c.talkTo(place(x.network, class, uint64(j.texts.find(j.hash([]byte(name)))))); m > k {
 			k, what = m, name
 		}
 		if d := enrich.RegisteredDomain(name); d != "" {
-			if m := c.domain.count(j.domainAt(x.network, class, d)); m > k {
+			if m := j.domainSources(x.network, class, d); m > k {
 				k, what = m, d
 			}
 		}
@@ -79,29 +81,31 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	p.weighAge(j.around(x.network, p.First))
 }
 
-// around returns the stretch of a network's logs that holds a time: logs a month apart, or a clock that stood at 1970, say
-// nothing about what is new.
+// around returns the stretch of a network's logs that holds a time.
 func (j *judge) around(network uint32, ns int64) span {
+	return j.arounds[day{network, int32(floorDiv(ns, 86400e9))}]
+}
+
+// stretches finds the stretch of logs around every day: logs a month apart, or a clock that stood at 1970, say nothing
+// about what is new.
+func (j *judge) stretches() map[day]span {
 	if len(j.days) > maxDays {
-		return span{}
-	}
-	from := day{network, int32(floorDiv(ns, 86400e9))}
-	if s, ok := j.arounds[from]; ok {
-		return s
+		return nil
 	}
 	const apart = 30
-	reach := func(step int32) int32 {
-		at := from.day
-		for next := at; next != at+step*apart; {
-			if next += step; j.days[day{network, next}] {
-				at = next
-			}
+	days := slices.SortedFunc(maps.Keys(j.days), func(a, b day) int { return cmp.Or(cmp.Compare(a.network, b.network), cmp.Compare(a.day, b.day)) })
+	out := map[day]span{}
+	for from := 0; from < len(days); {
+		to := from + 1
+		for to < len(days) && days[to].network == days[from].network && days[to].day-days[to-1].day <= apart {
+			to++
 		}
-		return at
+		for _, d := range days[from:to] {
+			out[d] = span{int64(days[from].day) * 86400e9, int64(days[to-1].day+1) * 86400e9}
+		}
+		from = to
 	}
-	s := span{int64(reach(-1)) * 86400e9, int64(reach(1)+1) * 86400e9}
-	j.arounds[from] = s
-	return s
+	return out
 }
 
 // weighAge tells what is new from what was always there.
@@ -179,11 +183,11 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 		}
 	}
 	var e extra
-	for _, y := range w.series {
+	w.each(func(y *series) {
 		f := y
 		if y.kind == kindConn {
 			if f = j.find(j.twin(y.network, y.src, y.dst, kindApp)); f == nil {
-				continue
+				return
 			}
 		}
 		if f.extra != 0 && f.kind != kindDNS {
@@ -193,7 +197,7 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 			}
 			e.noHost, e.noName, e.requests = e.noHost+g.noHost, e.noName+g.noName, e.requests+g.requests
 		}
-	}
+	})
 	if e.requests > 0 && 2*e.noHost > e.requests {
 		p.clue(1, "%d of %d requests have an empty Host header", e.noHost, e.requests)
 	}
@@ -234,36 +238,11 @@ func cut(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// weigh adds the clues about rhythm, whose weight depends on all rows, and sums up.
-func (j *judge) weigh(rows []Pair) {
-	var at []int
-	var ps []float64
-	for i := range rows {
-		if rows[i].Rhythm.Tested {
-			at, ps = append(at, i), append(ps, rows[i].P)
-		}
-	}
-	for i, q := range falseDiscovery(ps) {
-		rows[at[i]].Q = significant(q)
-	}
-	together := newChorus(rows)
-	for i := range rows {
-		p := &rows[i]
-		p.weighRhythm()
-		if n := together.others(p); n > 0 {
-			p.clue(-min(3, .75*float64(n)), "%s the same rhythm with it, like programs that many machines have", otherSources(n))
-		}
-		slices.SortStableFunc(p.Clues, func(a, b Clue) int { return cmp.Compare(math.Abs(b.Points), math.Abs(a.Points)) })
-		p.sum()
-		p.otherKinds()
-	}
-}
-
 // weighRhythm adds what the rhythm says.
 func (p *Pair) weighRhythm() {
 	r := &p.Rhythm
 	if !r.Tested {
-		p.clue(-3, "fewer than %d beats: too few to tell a rhythm from chance, whatever the destination", minBeats)
+		p.clue(noBeats, "fewer than %d beats: too few to tell a rhythm from chance, whatever the destination", minBeats)
 		return
 	}
 	sure := min(1, max(0, (-log10(max(p.Q, 1e-300))-1)/5))
@@ -347,7 +326,7 @@ func (p *Pair) otherKinds() {
 		}
 		p.clue(0, "%d connections in a day: more than one a second", p.RITA.Count)
 	}
-	if long := bucketed(float64(p.Longest)/1e9, 3600, 14400, 28800, 43200); long > 0 {
+	if long := bucketed(float64(p.Longest)/1e9, longFrom/1e9, 14400, 28800, 43200); long > 0 {
 		if s := long * damp; s > p.Score {
 			p.Kind, p.Score = KindLong, roundScore(s)
 		}
@@ -360,14 +339,13 @@ const retold = .1
 
 // tellStories lowers the rows that tell what a row above has told: the same source with the same rhythm is one program
 // with several servers. They are still called, after the rows that tell something new.
-func tellStories(rows []Pair) {
+func tellStories(rows []*Pair) {
 	type story struct {
 		interval float64
 		first    *Pair
 	}
 	bySource := map[string][]story{}
-	for i := range rows {
-		p := &rows[i]
+	for _, p := range rows {
 		if !p.Called() || p.Kind != KindBeacon || p.Rhythm.Interval == 0 {
 			continue
 		}
@@ -406,12 +384,15 @@ type voice struct {
 // sureRhythm is the q-value from which a rhythm is taken for one.
 const sureRhythm = 1e-3
 
-func newChorus(rows []Pair) chorus {
+func (j *judge) newChorus(rows []row) chorus {
 	c := chorus{}
+	s := &seriesJudge{judge: j}
 	for i := range rows {
-		if p := &rows[i]; p.Q <= sureRhythm && p.Rhythm.Interval > 0 {
-			for _, k := range p.targets() {
-				c[k] = append(c[k], voice{p.Source, p.Rhythm.Interval})
+		if w := &rows[i]; w.tested && w.q <= sureRhythm {
+			if p := s.pair(w); p.Rhythm.Interval > 0 {
+				for _, k := range p.targets() {
+					c[k] = append(c[k], voice{p.Source, p.Rhythm.Interval})
+				}
 			}
 		}
 	}

@@ -22,6 +22,7 @@ func (s *store) merge(o *store) {
 		}
 	}
 	var all []moment
+	var bytes []byte
 	o.slots = nil
 	o.once.drain(func(one *single) {
 		if one.key == 0 || !keeps(one.key, s.level) {
@@ -68,7 +69,7 @@ func (s *store) merge(o *store) {
 			y.stored = 1
 		} else {
 			s.unfold(y)
-			all = o.moments(all[:0], x)
+			all, bytes = o.moments(all[:0], bytes, x)
 			for _, m := range all {
 				s.note(y, m.ms, m.sent)
 			}

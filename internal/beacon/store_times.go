@@ -62,15 +62,15 @@ func (s *store) note(x *series, ms, sent int64) {
 // A moment is one connection of a series.
 type moment struct{ ms, sent int64 }
 
-// moments appends those stored of a series, in the order they came.
-func (s *store) moments(dst []moment, x *series) []moment {
+// moments appends those stored of a series, in the order they came; bytes is its memory, which it returns.
+func (s *store) moments(dst []moment, bytes []byte, x *series) ([]moment, []byte) {
 	if x.stored == 0 {
-		return dst
+		return dst, bytes
 	}
 	if x.head == 0 {
-		return append(dst, moment{floorDiv(x.first, 1e6), x.sent})
+		return append(dst, moment{floorDiv(x.first, 1e6), x.sent}), bytes
 	}
-	var bytes []byte
+	bytes = bytes[:0]
 	size := chunkUnit
 	for at := x.head; at != 0; {
 		end := size
@@ -81,18 +81,18 @@ func (s *store) moments(dst []moment, x *series) []moment {
 		at = binary.LittleEndian.Uint32(s.arena[int(at)*chunkUnit:])
 		size = min(2*size, maxChunk)
 	}
-	ms := int64(0)
+	ms, rest := int64(0), bytes
 	for range x.stored {
-		d, n := binary.Varint(bytes)
-		sent, m := binary.Uvarint(bytes[max(n, 0):])
+		d, n := binary.Varint(rest)
+		sent, m := binary.Uvarint(rest[max(n, 0):])
 		if n <= 0 || m <= 0 {
 			panic("BUG: the times of a series are cut off")
 		}
 		ms += d
-		bytes = bytes[n+m:]
+		rest = rest[n+m:]
 		dst = append(dst, moment{ms, int64(sent)})
 	}
-	return dst
+	return dst, bytes
 }
 
 func compareMoments(a, b moment) int {
@@ -112,7 +112,7 @@ func compareMoments(a, b moment) int {
 
 // trim keeps the newest moments of a series, as many as may be.
 func (s *store) trim(x *series) {
-	all := s.moments(nil, x)
+	all, _ := s.moments(nil, nil, x)
 	slices.SortFunc(all, compareMoments)
 	all = all[max(0, len(all)-s.o.maxTimes()):]
 	size := chunkUnit
