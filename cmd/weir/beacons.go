@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -86,6 +87,8 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 	if !f.together {
 		o.Networks, o.Names = networks(inputs)
 	}
+	// Almost all that beacons hold has no pointers: collecting often costs little, and keeps the peak near what is in use.
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	d := beacon.New(o)
 	bar := newProgress(s.err)
 	defer bar.done()

@@ -32,27 +32,32 @@ func newJudge(s *store) *judge {
 
 // join finds the connections of names, of those that have enough to become a row.
 func (j *judge) join() {
-	j.refs = slices.DeleteFunc(j.refs, func(r ref) bool {
+	j.refs.keep(func(r *ref) bool {
 		x := j.find(r.series)
-		return x == nil || x.stored < ritaMinTimes
+		return x != nil && x.stored >= ritaMinTimes
 	})
-	slices.SortFunc(j.refs, func(a, b ref) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.series, b.series)) })
-	j.refs = slices.Compact(j.refs)
-	slices.SortFunc(j.conns, func(a, b conn) int {
+	refs := j.refs.slice()
+	slices.SortFunc(refs, func(a, b ref) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.series, b.series)) })
+	refs = slices.Compact(refs)
+	if len(refs) == 0 {
+		j.conns = pages[conn]{}
+		return
+	}
+	conns := j.conns.slice()
+	slices.SortFunc(conns, func(a, b conn) int {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent), cmp.Compare(a.both, b.both), cmp.Compare(a.nanos, b.nanos))
 	})
-	j.conns = slices.CompactFunc(j.conns, func(a, b conn) bool { return a.id == b.id })
+	conns = slices.CompactFunc(conns, func(a, b conn) bool { return a.id == b.id })
 	j.joins = map[uint64][]conn{}
 	at := 0
-	for _, r := range j.refs {
-		for at < len(j.conns) && j.conns[at].id < r.id {
+	for _, r := range refs {
+		for at < len(conns) && conns[at].id < r.id {
 			at++
 		}
-		if at < len(j.conns) && j.conns[at].id == r.id {
-			j.joins[r.series] = append(j.joins[r.series], j.conns[at])
+		if at < len(conns) && conns[at].id == r.id {
+			j.joins[r.series] = append(j.joins[r.series], conns[at])
 		}
 	}
-	j.refs, j.conns = nil, nil
 	for _, c := range j.joins {
 		slices.SortFunc(c, func(a, b conn) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent)) })
 	}

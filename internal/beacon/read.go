@@ -218,8 +218,8 @@ func (r *reader) connection(network uint32, ns int64, dataset string) {
 	if id := r.v[roleID]; len(id) > 0 && dataset == "zeek.conn" && carriesNames(r.v[roleService]) {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
-			r.conns = append(r.conns, conn{h, floorDiv(ns, 1e6), sent, sent + received, nanos})
-			if len(r.conns) >= r.o.maxJoined() {
+			r.conns.add(conn{h, floorDiv(ns, 1e6), sent, sent + received, nanos})
+			if r.conns.n >= r.o.maxJoined() {
 				r.trimRefs()
 			}
 		}
@@ -268,8 +268,8 @@ func (r *reader) request(network uint32, ns int64, what dataset) {
 	if id := r.v[roleID]; len(id) > 0 {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
-			r.refs = append(r.refs, ref{h, key})
-			if len(r.refs) >= r.o.maxJoined() {
+			r.refs.add(ref{h, key})
+			if r.refs.n >= r.o.maxJoined() {
 				r.trimRefs()
 			}
 		}

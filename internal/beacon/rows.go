@@ -15,6 +15,7 @@ func (d *Detector) Result() *Result {
 	s := newStore(&d.o)
 	if len(d.readers) > 0 {
 		s = d.readers[0].store
+		d.readers[0] = nil
 		for i, r := range d.readers[1:] {
 			s.merge(r.store)
 			d.readers[1+i] = nil

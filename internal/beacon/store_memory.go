@@ -120,6 +120,24 @@ func (p *pages[T]) add(x T) uint32 {
 	return uint32(p.n - 1)
 }
 
+// keep drops those that f does not want.
+func (p *pages[T]) keep(f func(x *T) bool) {
+	old := *p
+	*p = pages[T]{}
+	old.drain(func(x *T) {
+		if f(x) {
+			p.add(*x)
+		}
+	})
+}
+
+// slice returns all of them, and lets go of them.
+func (p *pages[T]) slice() []T {
+	out := make([]T, 0, p.n)
+	p.drain(func(x *T) { out = append(out, *x) })
+	return out
+}
+
 // drain calls f for each in order and lets go of what was seen.
 func (p *pages[T]) drain(f func(x *T)) {
 	for n, page := range p.page {

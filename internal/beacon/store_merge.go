@@ -1,7 +1,5 @@
 package beacon
 
-import "slices"
-
 // merge adds what another store holds, which is of no use afterwards.
 func (s *store) merge(o *store) {
 	for s.level < o.level {
@@ -28,7 +26,7 @@ func (s *store) merge(o *store) {
 		if one.key == 0 || !keeps(one.key, s.level) {
 			return
 		}
-		x := one.sighting()
+		x := o.sighting(one)
 		at, found := s.slot(one.key)
 		if !found {
 			var ok bool
@@ -142,7 +140,8 @@ func (s *store) merge(o *store) {
 	}
 	s.events += o.events
 	s.joined = max(s.joined, o.joined)
-	s.refs, s.conns = append(s.refs, o.refs...), append(s.conns, o.conns...)
+	o.refs.drain(func(r *ref) { s.refs.add(*r) })
+	o.conns.drain(func(c *conn) { s.conns.add(*c) })
 	s.trimRefs()
 }
 
@@ -195,10 +194,10 @@ func (s *store) cover(network uint32, ns int64) {
 func (s *store) trimRefs() {
 	for {
 		if s.joined > 0 {
-			s.refs = slices.DeleteFunc(s.refs, func(r ref) bool { return !keeps(r.id, s.joined) })
-			s.conns = slices.DeleteFunc(s.conns, func(c conn) bool { return !keeps(c.id, s.joined) })
+			s.refs.keep(func(r *ref) bool { return keeps(r.id, s.joined) })
+			s.conns.keep(func(c *conn) bool { return keeps(c.id, s.joined) })
 		}
-		if len(s.conns) < s.o.maxJoined() && len(s.refs) < s.o.maxJoined() {
+		if s.conns.n < s.o.maxJoined() && s.refs.n < s.o.maxJoined() {
 			return
 		}
 		s.joined++
