@@ -92,6 +92,9 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	if !e.HasTime {
 		return
 	}
+	if len(r.queue.waiting) >= maxQueue-2 { // an event has at most two
+		r.settle()
+	}
 	if e.Dataset != r.dataset {
 		r.dataset, r.what = strings.Clone(e.Dataset), datasetOf(e.Dataset)
 	}

@@ -13,6 +13,7 @@ import (
 // Result merges what the handlers hold and judges it. The Detector is of no use afterwards.
 func (d *Detector) Result() *Result {
 	s := newStore(&d.o)
+	d.forgetConnections()
 	if len(d.readers) > 0 {
 		s = d.readers[0].store
 		d.readers[0] = nil
@@ -21,6 +22,7 @@ func (d *Detector) Result() *Result {
 			d.readers[1+i] = nil
 		}
 	}
+	s.settle()
 	j := newJudge(s)
 	r := &Result{Events: s.events, Series: s.pairs()}
 	j.judgeSeries()
@@ -42,6 +44,18 @@ func (d *Detector) Result() *Result {
 	}
 	r.Warnings = j.warnings()
 	return r
+}
+
+// forgetConnections lets go of connections that may have gone to names, where no log told of names.
+func (d *Detector) forgetConnections() {
+	for _, r := range d.readers {
+		if r.refs.n > 0 || r.joined > 0 && r.conns.n == 0 {
+			return
+		}
+	}
+	for _, r := range d.readers {
+		r.conns, r.joined = pages[conn]{}, 0
+	}
 }
 
 func sortPairs(p []*Pair) { slices.SortFunc(p, comparePairs) }

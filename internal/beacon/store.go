@@ -87,7 +87,8 @@ type store struct {
 	today  day // the last one added
 	events int64
 	names  map[addrKey]*few // names that resolved to an address
-	named  uint             // addresses are kept in names whose hashes start with so many zero bits
+	queue  queue
+	named  uint // addresses are kept in names whose hashes start with so many zero bits
 }
 
 type span struct{ first, last int64 }
@@ -222,23 +223,6 @@ func (s *store) has(key uint64) bool {
 
 // pairs is how many pairs there are.
 func (s *store) pairs() int { return s.all.n + s.once.n - len(s.holes) }
-
-// see adds a sighting of a source and a destination.
-func (s *store) see(key uint64, src, dst []byte, hsrc, hdst uint64, x *sighting) {
-	if !keeps(key, s.level) {
-		return
-	}
-	at, found := s.slot(key)
-	if found {
-		s.apply(s.promote(at), x)
-		return
-	}
-	at, ok := s.room(key, at)
-	if !ok {
-		return
-	}
-	s.begin(at, key, s.texts.add(src, hsrc), s.texts.add(dst, hdst), x)
-}
 
 // room makes room for one more pair. It returns where the key is to stand, or false where it is not kept any more.
 func (s *store) room(key, at uint64) (uint64, bool) {

@@ -2,6 +2,8 @@ package beacon
 
 // merge adds what another store holds, which is of no use afterwards.
 func (s *store) merge(o *store) {
+	s.settle()
+	o.settle()
 	for s.level < o.level {
 		s.narrow()
 	}
