@@ -1,6 +1,7 @@
 package beacon
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type domainState struct {
 	questions int64
 	odd       int64 // for records that carry data: TXT, NULL, CNAME, MX, SRV, KEY …
 	failed    int64
+	reversed  int64 // for addresses written backwards
 	bytes     int64 // of the names asked for, and of the answers
 	bits      int64 // sum of the sub-domains' entropies, in thousandths of bits for each character
 	length    int64 // sum of the sub-domains' lengths
@@ -34,6 +36,7 @@ func (d *domainState) merge(o *domainState) {
 	d.questions += o.questions
 	d.odd += o.odd
 	d.failed += o.failed
+	d.reversed += o.reversed
 	d.bytes += o.bytes
 	d.bits += o.bits
 	d.length += o.length
@@ -95,6 +98,24 @@ func (s *store) trimDomains() {
 			}
 		}
 	}
+}
+
+// isReversed reports a sub-domain that begins with an address written backwards: 4.3.2.1, or 32 nibbles for IPv6.
+func isReversed(sub []byte) bool {
+	numbers, nibbles := 0, 0
+	for label := range bytes.SplitSeq(sub, []byte(".")) {
+		if n := number(label); len(label) > 0 && len(label) <= 3 && n <= 255 && (n > 0 || string(label) == "0") {
+			numbers++
+		} else if numbers < 4 {
+			numbers = -1 << 10
+		}
+		if len(label) == 1 && (label[0] >= '0' && label[0] <= '9' || label[0] >= 'a' && label[0] <= 'f') {
+			nibbles++
+		} else if nibbles < 32 {
+			nibbles = -1 << 10
+		}
+	}
+	return numbers == 4 || nibbles == 32
 }
 
 // entropy is that of the characters of a text, in bits for each.

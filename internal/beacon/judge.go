@@ -13,6 +13,7 @@ type judge struct {
 	verdicts []verdict         // series.prev says which is whose
 	joins    map[uint64][]conn // connections of a name
 	common   common
+	tested   int          // rows with enough beats
 	arounds  map[day]span // by every day of the logs: the stretch around it
 }
 

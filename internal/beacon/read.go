@@ -74,6 +74,9 @@ func roleOf(name string) role {
 type reader struct {
 	dataset string // of the event before
 	what    dataset
+	ordered bool  // there was an event before, in the same block
+	file    int   // of it
+	before  int64 // its time
 	*store
 	d       *Detector
 	roles   []role // by key ID
@@ -89,9 +92,6 @@ func newReader(d *Detector) *reader {
 
 // Event takes one event of a log.
 func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
-	if !e.HasTime {
-		return
-	}
 	if len(r.queue.waiting) >= maxQueue-2 { // an event has at most two
 		r.settle()
 	}
@@ -100,6 +100,10 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	what := r.what
 	if what == nothing {
+		return
+	}
+	if !e.HasTime {
+		r.untimed++
 		return
 	}
 	clear(r.v[:])
@@ -118,6 +122,7 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	src := r.v[roleSource]
 	if len(src) == 0 || len(src) > maxText {
+		r.endless++
 		return
 	}
 	network := uint32(0)
@@ -126,6 +131,7 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	if what == table {
 		if len(r.v[roleDestination]) == 0 {
+			r.endless++
 			return
 		}
 		what = connections
@@ -137,6 +143,7 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	r.events++
 	ns := e.Time
+	r.order(pos.File, network, ns)
 	switch what {
 	case connections:
 		if s := r.v[roleStart]; len(s) > 0 {
@@ -158,6 +165,24 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 		r.cover(network<<1, ns)
 	}
 }
+
+// clockBack is by how much a log's times must go back, from one record to the next, for its clock to have been set back.
+// Records are written when connections end, and some loggers write every hour.
+const clockBack = 2 * 3600e9
+
+// order looks for clocks that were set back. Blocks of a log are read by any worker, so it looks within them only.
+func (r *reader) order(file int, network uint32, ns int64) {
+	ns += seconds(r.v[roleDuration])
+	if r.ordered && r.file == file && ns < r.before && uint64(r.before)-uint64(ns) > clockBack {
+		x := r.backs[network]
+		x.times, x.most = x.times+1, max(x.most, float64(r.before)/1e9-float64(ns)/1e9)
+		r.backs[network] = x
+	}
+	r.ordered, r.file, r.before = true, file, ns
+}
+
+// EndBlock makes a reader a [format.BlockHandler].
+func (r *reader) EndBlock(int64) { r.ordered = false }
 
 func (r *reader) role(k *event.Key) role {
 	for k.ID >= len(r.roles) {
@@ -205,6 +230,7 @@ func datasetOf(name string) dataset {
 func (r *reader) connection(network uint32, ns int64, dataset string) {
 	src, dst := r.v[roleSource], r.v[roleDestination]
 	if len(dst) == 0 {
+		r.endless++
 		return
 	}
 	sent, received := number(r.v[roleSentIP]), number(r.v[roleReceivedIP])
@@ -317,6 +343,7 @@ const maxAnswers = 8
 func (r *reader) question(network uint32, ns int64) {
 	src, name := r.v[roleSource], r.hostName(r.v[roleQuestion])
 	if len(name) == 0 {
+		r.endless++
 		return
 	}
 	hs, hn := r.hash(src), r.hash(name)
@@ -357,6 +384,9 @@ func (r *reader) question(network uint32, ns int64) {
 	x.first, x.last = min(x.first, ns), max(x.last, ns)
 	if failed {
 		x.failed++
+	}
+	if isReversed(sub) {
+		x.reversed++
 	}
 	if carriesData(r.v[roleType]) {
 		x.odd++

@@ -28,7 +28,8 @@ func (d *Detector) Result() *Result {
 	j.judgeSeries()
 	rows := j.rows()
 	others := append(j.tunnels(), j.generated()...)
-	r.Tested = j.test(rows)
+	j.tested = j.test(rows)
+	r.Tested = j.tested
 	r.Rows = len(rows) + len(others)
 	r.Pairs = j.weigh(rows, others)
 	sortPairs(r.Pairs)

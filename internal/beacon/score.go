@@ -92,7 +92,7 @@ func (j *judge) stretches() map[day]span {
 	if len(j.days) > maxDays {
 		return nil
 	}
-	const apart = 30
+	const apart, lastDay = 30, 106751 // of int64 nanoseconds
 	days := slices.SortedFunc(maps.Keys(j.days), func(a, b day) int { return cmp.Or(cmp.Compare(a.network, b.network), cmp.Compare(a.day, b.day)) })
 	out := map[day]span{}
 	for from := 0; from < len(days); {
@@ -101,7 +101,7 @@ func (j *judge) stretches() map[day]span {
 			to++
 		}
 		for _, d := range days[from:to] {
-			out[d] = span{int64(days[from].day) * 86400e9, int64(days[to-1].day+1) * 86400e9}
+			out[d] = span{int64(days[from].day) * 86400e9, int64(min(days[to-1].day+1, lastDay)) * 86400e9}
 		}
 		from = to
 	}
@@ -110,7 +110,7 @@ func (j *judge) stretches() map[day]span {
 
 // weighAge tells what is new from what was always there.
 func (p *Pair) weighAge(s span) {
-	all, before := float64(s.last-s.first)/86400e9, float64(p.First-s.first)/86400e9
+	all, before := float64(s.last)/86400e9-float64(s.first)/86400e9, float64(p.First)/86400e9-float64(s.first)/86400e9
 	switch {
 	case all >= 2 && before > .5*all:
 		p.clue(1.5, "first seen %s after the logs begin", shortSeconds(before*86400))
@@ -254,7 +254,7 @@ func (p *Pair) weighRhythm() {
 	if math.Abs(r.Interval-86400) < 600 {
 		p.clue(-1.5, "it comes once a day, as timetables have it")
 	}
-	if d := float64(p.Last-p.First) / 1e9; d < 600 {
+	if d := float64(p.Last)/1e9 - float64(p.First)/1e9; d < 600 {
 		p.clue(-1.5, "it lasted no longer than %s", shortSeconds(math.Max(d, .001)))
 	}
 	if p.RITA.Eligible && p.RITA.DataSize > .9 {

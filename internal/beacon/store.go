@@ -66,29 +66,38 @@ type conn struct {
 
 // A store is the state of one worker. Stores merge, in any order, to the same store.
 type store struct {
-	o      *Options
-	texts  *texts
-	all    pages[series]
-	once   pages[single]
-	holes  []uint32     // in once
-	peers  pages[peer]  // of singles; the first is none
-	slots  []uint64     // index+1 into all
-	extras pages[extra] // the first is none
-	arena  arena
-	level  uint // series are kept whose keys start with so many zero bits (spread)
-	refs   pages[ref]
-	conns  pages[conn]
-	joined uint // ids are kept that start with so many zero bits
-	domain map[domainKey]*domainState
-	cut    uint // for domains
-	thin   map[uint64]bool
-	span   map[uint32]span // by network
-	days   map[day]bool
-	today  day // the last one added
-	events int64
-	names  map[addrKey]*few // names that resolved to an address
-	queue  queue
-	named  uint // addresses are kept in names whose hashes start with so many zero bits
+	o       *Options
+	texts   *texts
+	all     pages[series]
+	once    pages[single]
+	holes   []uint32     // in once
+	peers   pages[peer]  // of singles; the first is none
+	slots   []uint64     // index+1 into all
+	extras  pages[extra] // the first is none
+	arena   arena
+	level   uint // series are kept whose keys start with so many zero bits (spread)
+	refs    pages[ref]
+	conns   pages[conn]
+	joined  uint // ids are kept that start with so many zero bits
+	domain  map[domainKey]*domainState
+	cut     uint // for domains
+	thin    map[uint64]bool
+	span    map[uint32]span // by network
+	days    map[day]bool
+	today   day // the last one added
+	events  int64
+	untimed int64              // records that would have been of use, but for their time
+	endless int64              // those that lack a source or a destination
+	backs   map[uint32]setBack // by network
+	names   map[addrKey]*few   // names that resolved to an address
+	queue   queue
+	named   uint // addresses are kept in names whose hashes start with so many zero bits
+}
+
+// A setBack is how often times went back in a network's logs, and by how many seconds at most.
+type setBack struct {
+	times int64
+	most  float64
 }
 
 type span struct{ first, last int64 }
@@ -109,7 +118,7 @@ type addrKey struct {
 
 func newStore(o *Options) *store {
 	s := &store{o: o, texts: newTexts(), slots: make([]uint64, 1024), arena: newArena(),
-		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, days: map[day]bool{}, today: day{day: -1 << 31}, names: map[addrKey]*few{}}
+		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, days: map[day]bool{}, today: day{day: -1 << 31}, names: map[addrKey]*few{}, backs: map[uint32]setBack{}}
 	s.extras.add(extra{})
 	s.peers.add(peer{})
 	return s

@@ -141,6 +141,12 @@ func (s *store) merge(o *store) {
 		s.days[d] = true
 	}
 	s.events += o.events
+	s.untimed += o.untimed
+	s.endless += o.endless
+	for n, x := range o.backs {
+		y := s.backs[n]
+		s.backs[n] = setBack{x.times + y.times, max(x.most, y.most)}
+	}
 	s.joined = max(s.joined, o.joined)
 	o.refs.drain(func(r *ref) { s.refs.add(*r) })
 	o.conns.drain(func(c *conn) { s.conns.add(*c) })
