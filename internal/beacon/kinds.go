@@ -52,11 +52,11 @@ func (j *judge) tunnels() []Pair {
 		}
 		volume := bits * length * float64(subs) / 8
 		p.clue(min(2, max(-2, bayes.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
-		switch {
-		case d.sources.more:
-			p.clue(-3, "more than %d sources ask for the domain", sources)
-		case sources > 2:
-			p.clue(-1.5*bayes.Log2(float64(sources)/2), "%d sources ask for the domain", sources)
+		for class := range uint64(2) { // of those that ask for it in any way
+			sources = max(sources, j.domainSources(d.network, class, p.Names[0]))
+		}
+		if sources > 2 {
+			p.clue(max(-6, -1.5*bayes.Log2(float64(sources)/2)), "%d sources ask for the domain", sources)
 		}
 		points := -3.
 		for _, c := range p.Clues {
@@ -87,7 +87,10 @@ func (j *judge) most(f *few) (text uint32, n int) {
 	return text, n
 }
 
-const minGenerated = 3
+const (
+	minGenerated   = 3
+	maxManyDomains = 5 // points: a cloud's customers are thousands
+)
 
 // byChance is the share of ordinary domains that look generated, on the safe side: of the well-known names in TestGenerated
 // none to one in 15. Mail servers and resolvers ask for so many domains that this alone would make them suspects.
@@ -96,12 +99,12 @@ const byChance = .04
 // generated scores sources by how many different domains they asked for that look generated, most of them in vain.
 func (j *judge) generated() []Pair {
 	type names struct {
-		domains             map[string]bool
-		failed, asked, sent int64
-		first, last         int64
+		domains                       map[string]bool
+		failed, answered, asked, sent int64
+		first, last                   int64
 	}
 	bySource := map[[2]uint32]*names{}
-	count := func(network, src, dst uint32, first, last, questions, sent int64, failed uint32) {
+	count := func(network, src, dst uint32, first, last, questions, sent int64, failed, answered uint32) {
 		d := j.registered(dst)
 		if d == "" || looksGenerated(d) < .5 || j.common.domain.count(j.domainAt(network, j.class(src), d)) > 2 {
 			return
@@ -116,16 +119,17 @@ func (j *judge) generated() []Pair {
 		n.first, n.last = min(n.first, first), max(n.last, last)
 		n.asked += questions
 		n.failed += int64(failed)
+		n.answered += int64(answered)
 		n.sent += sent
 	}
 	j.all.each(func(x *series) {
 		if x.kind == kindDNS {
-			count(x.network, x.src, x.dst, x.first, x.last, x.count, x.sent, j.extras.at(x.extra).failed)
+			count(x.network, x.src, x.dst, x.first, x.last, x.count, x.sent, j.extras.at(x.extra).failed, j.extras.at(x.extra).answered)
 		}
 	})
 	j.once.each(func(x *single) {
 		if x.kind == kindDNS && x.key != 0 {
-			count(x.network, x.src, x.dst, x.ns, x.ns, 1, int64(x.sent), uint32(x.flags&flagFailed/flagFailed))
+			count(x.network, x.src, x.dst, x.ns, x.ns, 1, int64(x.sent), uint32(x.flags&flagFailed/flagFailed), uint32(x.flags&flagAnswered/flagAnswered))
 		}
 	})
 	all := j.askedBy(func(k [2]uint32) bool { return bySource[k] != nil && len(bySource[k].domains) >= minGenerated })
@@ -145,9 +149,11 @@ func (j *judge) generated() []Pair {
 			continue
 		}
 		p.GeneratedNames = int64(len(domains))
-		fail := float64(n.failed) / float64(max(n.asked, 1))
-		p.clue(2*bayes.Log2(weight/minGenerated), "%d of the %d domains that it asked for look made up by a program", len(domains), all[k])
-		p.clue(float64(4*fail)-2.5, "%.0f %% of these questions had no answer", 100*fail)
+		p.clue(min(maxManyDomains, 2*bayes.Log2(weight/minGenerated)), "%d of the %d domains that it asked for look made up by a program", len(domains), all[k])
+		if told := n.failed + n.answered; told > 0 {
+			fail := float64(n.failed) / float64(told)
+			p.clue(float64(8*fail)-5, "%.0f %% of these questions had no answer", 100*fail)
+		}
 		points := -1.
 		for _, c := range p.Clues {
 			points += c.Points

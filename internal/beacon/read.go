@@ -41,6 +41,7 @@ const (
 	roleStart
 	roleMachine
 	roleTransport
+	roleSide
 	roles
 )
 
@@ -52,7 +53,7 @@ var rolesByName = map[string]role{
 	"event.duration": roleDuration, "zeek.uid": roleID, "network.protocol": roleService,
 	"url.domain": roleHost, "tls.client.server_name": roleServerName, "suricata.quic.sni": roleServerName, "zeek.server_name": roleServerName,
 	"dns.question.name": roleQuestion, "dns.answers.data": roleAnswer, "dns.question.type": roleType,
-	"dns.response_code": roleCode, "user_agent.original": roleAgent, "suricata.flow.start": roleStart, "host.name": roleMachine, "network.transport": roleTransport,
+	"dns.response_code": roleCode, "user_agent.original": roleAgent, "suricata.flow.start": roleStart, "host.name": roleMachine, "network.transport": roleTransport, "suricata.dns.type": roleSide,
 	"network.bytes": roleBoth, "http.request.body.bytes": roleSent, "http.response.body.bytes": roleReceived,
 	"srcbytes": roleSent, "sbytes": roleSent, "src_bytes": roleSent, "orig_bytes": roleSent, "out_bytes": roleSent, "bytes_out": roleSent,
 	"dbytes": roleReceived, "dst_bytes": roleReceived, "resp_bytes": roleReceived, "in_bytes": roleReceived, "bytes_in": roleReceived,
@@ -349,7 +350,9 @@ func (r *reader) question(network uint32, ns int64) {
 	hs, hn := r.hash(src), r.hash(name)
 	failed := len(r.answers) == 0
 	q := sighting{network: network, kind: kindDNS, port: r.port(), ns: ns, sent: int64(len(name)), flags: flagAnswered}
-	if failed {
+	if s := string(r.v[roleSide]); s == "query" || s == "request" { // the answer has a record of its own
+		failed, q.flags = false, 0
+	} else if failed {
 		q.flags = flagFailed
 	}
 	var addrs [maxAnswers]uint32

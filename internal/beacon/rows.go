@@ -345,12 +345,19 @@ func (j *seriesJudge) weighed(w *row, together chorus) *Pair {
 	if p.Rhythm.Tested || p.Longest >= longFrom || p.RITA.StrobeLike { // there is no end of others
 		j.weighOne(p, w)
 	}
+	ordinary := 0. // what makes the destination ordinary; that there is no rhythm does not
+	for _, c := range p.Clues {
+		ordinary += min(0, c.Points)
+	}
 	p.weighRhythm()
 	if n := together.others(p); n > 0 {
 		p.clue(-min(3, float64(.75*float64(n))), "%s the same rhythm with it, like programs that many machines have", otherSources(n))
 	}
+	if n := together.polled(p); n > 0 {
+		p.clue(-min(maxPolled, float64(.75*float64(n))), "the source has the same rhythm with %d other machines inside%s, as a monitor has", n, orMore(n))
+	}
 	slices.SortStableFunc(p.Clues, func(a, b Clue) int { return cmp.Compare(math.Abs(b.Points), math.Abs(a.Points)) })
 	p.sum()
-	p.otherKinds()
+	p.otherKinds(ordinary)
 	return p
 }

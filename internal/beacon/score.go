@@ -23,6 +23,8 @@ const (
 	maxRare      = 2
 	maxOrdinary  = 5
 	noBeats      = -3 // too few to tell a rhythm
+	maxPolled    = 4.5
+	fewBytes     = 500 // of each connection: time, DHCP and their like send less
 )
 
 func (p *Pair) clue(points float64, format string, args ...any) {
@@ -127,15 +129,13 @@ func (j *judge) weighAddress(p *Pair, w *row, x *series) {
 	c := &j.common
 	a, err := netip.ParseAddr(p.Destination)
 	a = a.Unmap()
-	src, srcErr := netip.ParseAddr(p.Source)
-	src = src.Unmap()
 	switch {
 	case err != nil:
 	case a.IsMulticast(), a.IsUnspecified(), a.Is4() && a.As4()[3] == 255:
 		p.clue(-6, "the destination is a group of machines and no machine")
 	case a.IsLoopback(), a.IsLinkLocalUnicast():
 		p.clue(-4, "the destination is on the same link")
-	case srcErr == nil && inside(a) && inside(src) && sameBlock(a, src):
+	case p.bothInside():
 		p.clue(-1.5, "the destination is inside, in the same block of addresses as the source")
 	}
 	quiet := ""
@@ -147,7 +147,11 @@ func (j *judge) weighAddress(p *Pair, w *row, x *series) {
 	switch {
 	case x.kind == kindDNS && quiet == "DNS":
 	case quiet != "" && len(p.Ports) == 1:
-		p.clue(-3, "port %d is for %s, which is periodic by itself", p.Ports[0], quiet)
+		points := -6.
+		if p.Sent > fewBytes*p.Count {
+			points = -3 // more than its messages have
+		}
+		p.clue(points, "port %d is for %s, which is periodic by itself", p.Ports[0], quiet)
 	case len(p.Ports) == 1 && p.Ports[0] > 1023 && c.ports[uint64(x.network)<<16|uint64(p.Ports[0])] <= 1:
 		p.clue(1, "no other pair uses port %d", p.Ports[0])
 	}
@@ -176,7 +180,7 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 	c := &j.common
 	if x.kind == kindDNS {
 		e := j.extraOf(x)
-		if e.answered == 0 {
+		if e.answered == 0 && e.failed > 0 {
 			p.clue(-1.5, "it is only asked for, and nobody answers")
 		} else {
 			p.clue(-1, "it is only asked for: no connection to it is in the logs")
@@ -314,11 +318,7 @@ func significant(x float64) float64 {
 func roundScore(x float64) float64 { return math.Round(x*1e6) / 1e6 }
 
 // otherKinds lays strobes and long connections beside the beacon; the pair is what it is most.
-func (p *Pair) otherKinds() {
-	ordinary := 0.
-	for _, c := range p.Clues {
-		ordinary += min(0, c.Points)
-	}
+func (p *Pair) otherKinds(ordinary float64) {
 	damp := bayes.Exp2(ordinary / 2)
 	if p.RITA.StrobeLike {
 		if s := .8 * damp; s > p.Score {
@@ -371,80 +371,4 @@ func (p *Pair) target() string {
 		return p.Names[0]
 	}
 	return "nothing"
-}
-
-// A chorus knows which sources have what rhythm with a destination.
-type chorus map[string][]voice
-
-type voice struct {
-	source   string
-	interval float64
-}
-
-// sureRhythm is the q-value from which a rhythm is taken for one.
-const sureRhythm = 1e-3
-
-func (j *judge) newChorus(rows []row) chorus {
-	c := chorus{}
-	s := &seriesJudge{judge: j}
-	for i := range rows {
-		if w := &rows[i]; w.tested && w.q <= sureRhythm {
-			if p := s.pair(w); p.Rhythm.Interval > 0 {
-				for _, k := range p.targets() {
-					c[k] = append(c[k], voice{p.Source, p.Rhythm.Interval})
-				}
-			}
-		}
-	}
-	return c
-}
-
-// others counts the other sources whose interval is the pair's, or a half or double of it.
-func (c chorus) others(p *Pair) int {
-	if p.Q > sureRhythm || p.Rhythm.Interval == 0 {
-		return 0
-	}
-	most := 0
-	for _, k := range p.targets() {
-		sources := map[string]bool{}
-		for _, v := range c[k] {
-			ratio := v.interval / p.Rhythm.Interval
-			for _, same := range [...]float64{.5, 1, 2} {
-				if v.source != p.Source && math.Abs(ratio-same) <= .1*same {
-					sources[v.source] = true
-				}
-			}
-			if len(sources) >= 8 {
-				break
-			}
-		}
-		most = max(most, len(sources))
-	}
-	return most
-}
-
-// targets are what a pair's destination may be known by.
-func (p *Pair) targets() (out []string) {
-	if p.Destination != "" {
-		out = append(out, p.Network+" "+p.Destination)
-	}
-	for _, n := range p.Names {
-		if d := enrich.RegisteredDomain(n); d != "" {
-			n = d
-		}
-		if k := p.Network + " " + n; !slices.Contains(out, k) {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-func otherSources(n int) string {
-	switch {
-	case n == 1:
-		return "1 other source has"
-	case n >= 8:
-		return "8 other sources or more have"
-	}
-	return fmt.Sprintf("%d other sources have", n)
 }
