@@ -9,9 +9,6 @@ import (
 // TestHidden finds beacons among the connections of a network; `make bench` does the same with a million.
 func TestHidden(t *testing.T) {
 	o := hidden.Options{Seed: 1, Connections: 200_000, Days: 1, Beacons: 100, Jitter: .4, Missing: .3}
-	if testing.Short() {
-		o.Connections = 50_000
-	}
 	list, beacons := hidden.Generate(o)
 	flows := make([]flow, len(list))
 	for i, c := range list {

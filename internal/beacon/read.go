@@ -144,7 +144,11 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	r.events++
 	ns := e.Time
-	r.order(pos.File, network, ns)
+	written := ns
+	if e.Dataset == "zeek.conn" { // its time is that of the start
+		written += seconds(r.v[roleDuration])
+	}
+	r.order(pos.File, network, written)
 	switch what {
 	case connections:
 		if s := r.v[roleStart]; len(s) > 0 {
@@ -168,12 +172,11 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 }
 
 // clockBack is by how much a log's times must go back, from one record to the next, for its clock to have been set back.
-// Records are written when connections end, and some loggers write every hour.
+// Some loggers write every hour.
 const clockBack = 2 * 3600e9
 
 // order looks for clocks that were set back. Blocks of a log are read by any worker, so it looks within them only.
 func (r *reader) order(file int, network uint32, ns int64) {
-	ns += seconds(r.v[roleDuration])
 	if r.ordered && r.file == file && ns < r.before && uint64(r.before)-uint64(ns) > clockBack {
 		x := r.backs[network]
 		x.times, x.most = x.times+1, max(x.most, float64(r.before)/1e9-float64(ns)/1e9)

@@ -103,7 +103,7 @@ func (j *judge) stretches() map[day]span {
 			to++
 		}
 		for _, d := range days[from:to] {
-			out[d] = span{int64(days[from].day) * 86400e9, int64(min(days[to-1].day+1, lastDay)) * 86400e9}
+			out[d] = span{int64(max(days[from].day, -lastDay)) * 86400e9, int64(min(days[to-1].day+1, lastDay)) * 86400e9}
 		}
 		from = to
 	}
