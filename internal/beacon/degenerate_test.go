@@ -247,7 +247,7 @@ func TestEndsOfTime(t *testing.T) {
 	}
 	got := d.Result()
 	sane(t, got)
-	if !warned(got, "stretches", "1677-09-21", "2262-04-11") || warned(got, "The logs cover") {
+	if !warned(got, "stretches", "1677-09-22", "2262-04-10") || warned(got, "The logs cover") {
 		t.Errorf("%q", got.Warnings)
 	}
 }

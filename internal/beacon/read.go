@@ -234,7 +234,7 @@ func datasetOf(name string) dataset {
 func (r *reader) connection(network uint32, ns int64, dataset string) {
 	src, dst := r.v[roleSource], r.v[roleDestination]
 	if len(dst) == 0 {
-		r.endless++
+		r.lacking()
 		return
 	}
 	sent, received := number(r.v[roleSentIP]), number(r.v[roleReceivedIP])
@@ -257,6 +257,12 @@ func (r *reader) connection(network uint32, ns int64, dataset string) {
 			}
 		}
 	}
+}
+
+// lacking takes back a record that turned out to have but one end.
+func (r *reader) lacking() {
+	r.events--
+	r.endless++
 }
 
 // carriesNames reports whether a connection's service has a log of its own with names.
@@ -347,7 +353,7 @@ const maxAnswers = 8
 func (r *reader) question(network uint32, ns int64) {
 	src, name := r.v[roleSource], r.hostName(r.v[roleQuestion])
 	if len(name) == 0 {
-		r.endless++
+		r.lacking()
 		return
 	}
 	hs, hn := r.hash(src), r.hash(name)

@@ -324,7 +324,7 @@ func (p *Pair) otherKinds(ordinary float64) {
 		if s := .8 * damp; s > p.Score {
 			p.Kind, p.Score = KindStrobe, roundScore(s)
 		}
-		p.clue(0, "%d connections in a day: more than one a second", p.RITA.Count)
+		p.clue(0, "%d connections looked at, all in one day: more than one a second", p.RITA.Count)
 	}
 	if long := bucketed(float64(p.Longest)/1e9, longFrom/1e9, 14400, 28800, 43200); long > 0 {
 		if s := long * damp; s > p.Score {
