@@ -281,3 +281,16 @@ func TestMissingFields(t *testing.T) {
 		t.Errorf("%d pairs, %q", got.Series, got.Warnings)
 	}
 }
+
+// TestRows: with a limit the best rows are the same, and all that are called are there.
+func TestRows(t *testing.T) {
+	flows := traffic()
+	all := judged(Options{}, 1, flows)
+	for _, n := range []int{1, 5, 50} {
+		got := judged(Options{Rows: n, Workers: 3}, 2, flows)
+		if got.Rows != len(all.Pairs) || got.Called != all.Called || got.Tested != all.Tested || len(got.Pairs) != max(n, all.Called) ||
+			!reflect.DeepEqual(got.Pairs, all.Pairs[:len(got.Pairs)]) {
+			t.Errorf("%d rows of %d: %s", len(got.Pairs), got.Rows, differ(all, got))
+		}
+	}
+}

@@ -2,6 +2,7 @@ package beacon
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -40,5 +41,28 @@ func TestExact(t *testing.T) {
 	}
 	if erfc(0) != 1 || erfc(40) != 0 || erfc(-40) != 2 || turnOf(0) != 0 || !math.IsNaN(exp(math.NaN())) {
 		t.Error("an edge is wrong")
+	}
+}
+
+// TestExactBits: the same bits on every processor; these are amd64's.
+func TestExactBits(t *testing.T) {
+	s, c := sincos(.123)
+	jittery, even := make([]float64, 250), make([]float64, 250) // whole numbers: compilers fuse what the tests invent, too
+	for i := range jittery {
+		jittery[i] = float64(300*i + 7919*i*i%240)
+		even[i] = float64(300*(i+i*i%3) + i%7)
+	}
+	slices.Sort(even)
+	r, line := judgeRhythm(jittery), new(spectrum).line(even)
+	for i, x := range []struct {
+		got  float64
+		want uint64
+	}{
+		{exp(-1.2345), 0x3fd29f6b7bfe469d}, {log(1.2345), 0x3fcaf71abe30f48f}, {log1p(1e-5), 0x3ee4f8aea9ae7317}, {expm1(-.1), 0xbfb85c933156a62c}, {erfc(.7), 0x3fd49ee7bdd1d374}, {erfc(3.3), 0x3ec9a661bcdec4b2}, {s, 0x3fe6575f0138cda4}, {c, 0x3fe6e8f3a092f1dd}, {turnOf(.3), 0x3fb7c00260125fbc},
+		{tilt(.21), 0xc0121ab6d2821021}, {evenness.lowerTail(.3, 40), 0x3f3f03da12136c74}, {combine([]float64{.3, .01, .7}), 0x3f9ea3b93648a460}, {r.P, 0x3703bee1c81e2d55}, {r.Interval, 0x408c080000000000}, {line.p, 0x31675684ba2c9030}, {line.spread, 0x3f8a4bf990cff6c6},
+	} {
+		if got := math.Float64bits(x.got); got != x.want {
+			t.Errorf("%d: %g is %#x, not %#x", i, x.got, got, x.want)
+		}
 	}
 }
