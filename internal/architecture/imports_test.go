@@ -52,7 +52,7 @@ var rules = []struct {
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"partition", rule{inside: []string{"event", "source", "format", "token", "linear"}, core: true}},
 	{"export", rule{inside: []string{"event", "source", "format", "token"}, outside: []string{"github.com/parquet-go/parquet-go"}, core: true}},
-	{"beacon", rule{inside: []string{"event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
+	{"beacon", rule{inside: []string{"bayes", "event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
