@@ -152,14 +152,21 @@ func (s *Sum) level(a *Act, peers uint64) (n uint64, g group) {
 
 // Usual returns the value of an aspect that an entity showed most often, and how often: of several, the first by its text.
 func (p *Profile) Usual(aspect int, entity uint64) (text string, n uint64) {
+	p.Each(aspect, entity, func(t string, times uint64) {
+		if times > n || times == n && t < text {
+			text, n = t, times
+		}
+	})
+	return text, n
+}
+
+// Each calls f with every value of an aspect that an entity showed and how often, in no particular order.
+func (p *Profile) Each(aspect int, entity uint64, f func(text string, n uint64)) {
 	m, ok := p.at[memberKey(aspect, entity)]
 	if !ok {
-		return "", 0
+		return
 	}
 	for c := p.members[m].cells; c != none; c = p.cells[c].next {
-		if x := &p.cells[c]; x.n > n || x.n == n && x.text < text {
-			text, n = x.text, x.n
-		}
+		f(p.cells[c].text, p.cells[c].n)
 	}
-	return text, n
 }
