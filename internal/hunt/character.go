@@ -16,7 +16,7 @@ func (h *hunter) layDepartures(a *analysis, own bool) {
 	if own {
 		held := newProfile()
 		c.pairs(func(_, _ int, act *profile.Act, n uint64) { held.Add(act, n) })
-		c.loose(func(_ *content, _ int, _ uint32, act *profile.Act, n uint64) { held.Add(act, n) })
+		c.loose(func(e *encounter, act *profile.Act) { held.Add(act, e.n) })
 		past = past.Without(held)
 	}
 	groups := map[int]uint16{} // by aspect
@@ -39,25 +39,31 @@ func (h *hunter) layDepartures(a *analysis, own bool) {
 			x.departure, x.bits = group(k, x)+1, float32(d.Weight)
 		}
 	})
-	c.loose(func(of *content, k int, i uint32, act *profile.Act, _ uint64) {
+	strays := map[uint32][]stray{} // by content
+	c.loose(func(e *encounter, act *profile.Act) {
 		d := past.Departure(act)
-		if aspects[k].as == template {
+		x := &a.features[e.value]
+		switch {
+		case aspects[e.aspect].as == template:
 			// New is a version that came more often in the window than in all of known good, and, so that there are others,
 			// less often there than its actor showed any.
-			if t := &a.tokens[a.featTok[a.features[i].from]]; t.good < t.bad && uint64(t.good) < d.Count {
-				of.version = i + 1
+			if t := &a.tokens[a.featTok[x.from]]; t.good < t.bad && uint64(t.good) < d.Count {
+				for _, i := range e.contents {
+					a.contents[i].version = e.value + 1
+				}
 			}
-			return
+		case d.Known && !(aspects[e.aspect].volatile && d.Anybody == 0):
+			for _, i := range e.contents {
+				strays[i] = append(strays[i], stray{feature: e.value, group: group(e.aspect, x), bits: float32(d.Weight)})
+			}
 		}
-		if !d.Known || aspects[k].volatile && d.Anybody == 0 {
-			return
-		}
-		if of.strays == 0 {
-			of.strayFrom = uint32(len(a.strays))
-		}
-		of.strays++
-		a.strays = append(a.strays, stray{feature: i, group: group(k, &a.features[i]), bits: float32(d.Weight)})
 	})
+	for i := range a.contents {
+		if s := strays[uint32(i)]; len(s) > 0 {
+			a.contents[i].strays, a.contents[i].strayFrom = uint16(len(s)), uint32(len(a.strays))
+			a.strays = append(a.strays, s...)
+		}
+	}
 }
 
 // A stray is how far a value of a content is out of its actor's character, in bits, where no pair holds both.
@@ -73,6 +79,7 @@ type characters struct {
 	a      *analysis
 	parts  []part // by field of the analysis
 	enrich *token.Enrichment
+	met    []encounter
 }
 
 func (h *hunter) characters(a *analysis) *characters {
@@ -85,6 +92,7 @@ func (h *hunter) characters(a *analysis) *characters {
 			}
 		}
 	}
+	c.met = c.meet()
 	return c
 }
 
@@ -111,11 +119,24 @@ func (c *characters) pairs(f func(aspect, feature int, act *profile.Act, n uint6
 	}
 }
 
-// loose calls f with every content and each loose aspect that its features show.
-func (c *characters) loose(f func(of *content, aspect int, feature uint32, act *profile.Act, n uint64)) {
+// An encounter is an actor with a value of a loose aspect, in one or more contents.
+type encounter struct {
+	aspect       int
+	actor, value uint32 // features
+	contents     []uint32
+	n            uint64 // events
+}
+
+// meet finds the encounters of all contents, in their order.
+func (c *characters) meet() (met []encounter) {
 	if c.enrich == nil {
-		return
+		return nil
 	}
+	type key struct {
+		aspect       int
+		actor, value uint32
+	}
+	at := map[key]int{}
 	for i := range c.a.contents {
 		x := &c.a.contents[i]
 		var who [3]uint32 // like actors, plus one
@@ -131,11 +152,27 @@ func (c *characters) loose(f func(of *content, aspect int, feature uint32, act *
 				if !aspects[k].judged() || w == 0 || v.n == 0 {
 					continue
 				}
-				actor, value := c.h.keep.feature(c.a.features[w-1].id), c.h.keep.feature(v.id)
-				if act, shown := looseAct(k, &actor, &value, c.enrich); shown {
-					f(x, k, fi, &act, uint64(x.copies))
+				e, ok := at[key{k, w, fi}]
+				if !ok {
+					e = len(met)
+					at[key{k, w, fi}] = e
+					met = append(met, encounter{aspect: k, actor: w - 1, value: fi})
 				}
+				met[e].contents = append(met[e].contents, uint32(i))
+				met[e].n += uint64(x.copies)
 			}
+		}
+	}
+	return met
+}
+
+// loose calls f with every encounter that shows something.
+func (c *characters) loose(f func(e *encounter, act *profile.Act)) {
+	for i := range c.met {
+		e := &c.met[i]
+		actor, value := c.h.keep.feature(c.a.features[e.actor].id), c.h.keep.feature(c.a.features[e.value].id)
+		if act, shown := looseAct(e.aspect, &actor, &value, c.enrich); shown {
+			f(e, &act)
 		}
 	}
 }

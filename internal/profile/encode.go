@@ -38,6 +38,7 @@ var ErrFormat = errors.New("not a profile that this weir reads")
 //
 // Numbers are unsigned varints, those with a width little endian.
 func (p *Profile) WriteTo(w io.Writer) (int64, error) {
+	p.flush()
 	e := encoder{w: bufio.NewWriter(w)}
 	e.bytes([]byte(magic))
 	e.bytes([]byte{Version})

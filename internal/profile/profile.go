@@ -36,7 +36,7 @@ const (
 	maxText   = 64 // bytes of a value that are kept for people
 	maxTexts  = 1 << 14
 	maxName   = 256
-	cacheBits = 12
+	cacheBits = 14
 )
 
 // An Act is a value of an aspect that an entity showed. The hashes are the caller's, who may key them; Peers is 0 for an
@@ -84,8 +84,10 @@ type cell struct {
 	member, next int32
 }
 
+// A recent act is counted where it is remembered, and only later (flush) where it belongs: acts that come again and again
+// then touch one line of memory.
 type recent struct {
-	key          uint64
+	key, n       uint64
 	member, cell int32 // none for a varied entity's cell, and for both of one that is left out or where nothing is shown
 }
 
@@ -131,9 +133,22 @@ func (p *Profile) AddAgain(key uint64, act func() (a Act, shown bool)) {
 		if a, shown := act(); shown {
 			m, c = p.place(&a)
 		}
-		*r = recent{key, m, c}
+		if r.n > 0 {
+			p.count(r.member, r.cell, r.n)
+		}
+		*r = recent{key, 0, m, c}
 	}
-	p.count(r.member, r.cell, 1)
+	r.n++
+}
+
+// flush puts what was counted of late where it belongs, and forgets where that is.
+func (p *Profile) flush() {
+	for i := range p.cache {
+		if r := &p.cache[i]; r.n > 0 {
+			p.count(r.member, r.cell, r.n)
+		}
+	}
+	clear(p.cache)
 }
 
 func (p *Profile) count(m, c int32, n uint64) {
@@ -225,9 +240,9 @@ func (p *Profile) freeCell() int32 {
 
 // vary gives up the values of a member.
 func (p *Profile) vary(m int32) {
+	p.flush()
 	p.drop(m)
 	p.members[m].varied = true
-	clear(p.cache)
 }
 
 func (p *Profile) drop(m int32) {
@@ -254,6 +269,7 @@ func (p *Profile) narrow(aspect int) (narrowed bool) {
 }
 
 func (p *Profile) leaveOut(aspect int) {
+	p.flush()
 	a := &p.aspects[aspect]
 	for m := range p.members {
 		x := &p.members[m]
@@ -261,7 +277,6 @@ func (p *Profile) leaveOut(aspect int) {
 			p.leave(int32(m))
 		}
 	}
-	clear(p.cache)
 	p.compact()
 }
 
@@ -274,7 +289,7 @@ func (p *Profile) leave(m int32) {
 	x.out = true
 }
 
-// compact gives back the members that are out when they are most of all. Whoever calls it has cleared the cache.
+// compact gives back the members that are out when they are most of all. Whoever calls it has flushed what was counted of late.
 func (p *Profile) compact() {
 	if len(p.members) < 1024 || len(p.at) > len(p.members)/2 {
 		return
@@ -321,7 +336,8 @@ func (p *Profile) textOf(aspect int, value uint64, text []byte) string {
 
 // Merge adds the counts of o, which stays as it is. The order of merging makes no difference.
 func (p *Profile) Merge(o *Profile) {
-	clear(p.cache)
+	p.flush()
+	o.flush()
 	for i := range o.aspects {
 		if a := &p.aspects[i]; o.aspects[i].limit < a.limit {
 			a.limit = o.aspects[i].limit
@@ -355,7 +371,8 @@ func (p *Profile) Merge(o *Profile) {
 // Subtract takes the counts of o, which must be part of p, out of it. An entity of which nothing is left is forgotten; what
 // else was left out or varied stays so.
 func (p *Profile) Subtract(o *Profile) {
-	clear(p.cache)
+	p.flush()
+	o.flush()
 	for i := range o.members {
 		x := &o.members[i]
 		m, ok := p.at[memberKey(int(x.aspect), x.entity)]
@@ -404,6 +421,7 @@ func (p *Profile) Narrowed(aspect int) float64 {
 
 // Members returns how many entities show an aspect.
 func (p *Profile) Members(aspect int) (n int) {
+	p.flush()
 	for i := range p.members {
 		if x := &p.members[i]; int(x.aspect) == aspect && !x.out && x.n > 0 {
 			n++

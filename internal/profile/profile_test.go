@@ -25,6 +25,7 @@ type contents struct {
 }
 
 func dump(p *Profile) contents {
+	p.flush()
 	c := contents{map[entry]uint64{}, map[entry]bool{}, p.aspects}
 	for _, x := range p.members {
 		if x.out || x.n == 0 {
