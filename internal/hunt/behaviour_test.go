@@ -47,7 +47,7 @@ func TestPlaceboIsHeldOut(t *testing.T) {
 		inputs = append(inputs, source.Bytes(name, data))
 	}
 	h := readOnly(t, inputs, Options{Windows: []Span{window}})
-	chosen := choose(h.ladders, h.covered, 1<<30)
+	chosen := choose(h.ladders, []Span{h.covered}, 1<<30)
 	if len(chosen) < 3 {
 		t.Fatalf("%d placebo windows", len(chosen))
 	}

@@ -103,7 +103,7 @@ func (h *hunter) tellHour(shift int, act *profile.Act, at int) string {
 		return ""
 	}
 	from, to := absence(&n, at)
-	return whose(&aspects[k], string(act.Name)) + ": the first between " + twoDigits(from) + " and " + twoDigits(to) + " in " + age(h.reach()) +
+	return whose(&aspects[k], string(act.Name)) + ": the first between " + twoDigits(from) + " and " + twoDigits(to) + since(h.reach()) +
 		", after " + thousands(total) + " at other times"
 }
 
@@ -119,22 +119,6 @@ func absence(n *[24]uint64, at int) (from, to int) {
 }
 
 func twoDigits(n int) string { return string([]byte{'0' + byte(n/10), '0' + byte(n%10)}) }
-
-// reach is how long known good reaches: from the first event to the last, without stretches of more than a week that hold
-// none, as a clock that jumps makes them.
-func (h *hunter) reach() int64 {
-	t := h.times.times()
-	n, empty := int64(0), int64(0)
-	for _, c := range t.Counts {
-		if empty += t.Width; c > 0 {
-			if empty-t.Width > 7*day {
-				empty = t.Width
-			}
-			n, empty = n+empty, 0
-		}
-	}
-	return min(n, h.covered.Length())
-}
 
 // sizes are how large what an entity sends usually is.
 type sizes struct {
@@ -201,7 +185,7 @@ func words(of *aspect, who, value, usual string, n uint64, d profile.Departure, 
 	who, value, usual = whose(of, who), name(of, brief(value)), name(of, strings.ToValidUTF8(usual, ""))
 	if of.what == "event.shift" {
 		if d.Count == 0 {
-			return who + ": the first " + hours(value) + " in " + age(covered) + ", after " + thousands(d.Total) + " at other times"
+			return who + ": the first " + hours(value) + since(covered) + ", after " + thousands(d.Total) + " at other times"
 		}
 		return who + ": " + thousands(d.Count) + " of " + thousands(d.Total) + " were " + hours(value)
 	}
@@ -275,6 +259,14 @@ func times(n uint64) string {
 		return "once"
 	}
 	return thousands(n) + " times"
+}
+
+// since writes in what time something is the first, if that is known.
+func since(ns int64) string {
+	if ns <= 0 {
+		return ""
+	}
+	return " in " + age(ns)
 }
 
 // age writes how long known good reaches, in units of which there are at least two.
