@@ -85,7 +85,7 @@ func newCollector(q *question, raw *spool) *collector {
 		first: 1<<63 - 1, last: -1 << 63}
 	c.ladders, c.others = newLadders(q), newOthers()
 	if q.behaviour {
-		c.usual = newBehaviour()
+		c.usual = newBehaviour(q.enrich)
 	}
 	return c
 }
@@ -132,7 +132,7 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 		return
 	}
 	if c.usual != nil {
-		c.usual.see(features)
+		c.usual.see(features, hour%24)
 	}
 	c.store(e, pos, features)
 }
