@@ -51,6 +51,7 @@ var rules = []struct {
 	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes", "profile"}, core: true}},
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"beacon", rule{inside: []string{"event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
+	{"decide", rule{inside: []string{"event", "where", "bayes", "calibrate", "eval"}, outside: []string{"go.yaml.in/yaml/v4"}, core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
