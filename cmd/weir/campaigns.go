@@ -36,15 +36,7 @@ in one place at the end.`,
 }
 
 func runCampaigns(ctx context.Context, s *streams, f *huntFlags, args []string) error {
-	o, err := f.options(time.Now())
-	if err != nil {
-		return err
-	}
-	inputs, err := expand(s, args)
-	if err != nil {
-		return err
-	}
-	r, err := huntIn(ctx, s, inputs, o)
+	r, err := f.run(ctx, s, args)
 	if err != nil {
 		return err
 	}

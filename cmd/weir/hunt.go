@@ -17,6 +17,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/filter"
 	"weir/internal/hunt"
+	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
 	"weir/internal/where"
@@ -36,6 +37,8 @@ type huntFlags struct {
 	report                   string
 	limit, workers           int
 	ablate                   []string
+	marks                    string
+	set                      *marks.Set // what is in it
 }
 
 func newHunt(s *streams) *cobra.Command {
@@ -70,6 +73,7 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.StringVar(&f.filter, "filter", "", "let a filter that 'weir train' made judge too: its `FILE`")
+	p.StringVar(&f.marks, "marks", "", "use the marks in this `FILE` (docs/marks.md): without --window, spans marked bad are the windows")
 	p.BoolVar(&f.knownClients, "drop-known-clients", false, "flag clients that known good holds too")
 	p.StringSliceVar(&f.dropCountry, "drop-countries", nil, "flag clients from these countries (ISO `CODES`)")
 	p.StringSliceVar(&f.onlyCountry, "only-countries", nil, "flag clients from anywhere but these countries")
@@ -87,15 +91,7 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 }
 
 func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error {
-	o, err := f.options(time.Now())
-	if err != nil {
-		return err
-	}
-	inputs, err := expand(s, args)
-	if err != nil {
-		return err
-	}
-	r, err := huntIn(ctx, s, inputs, o)
+	r, err := f.run(ctx, s, args)
 	if err != nil {
 		return err
 	}
@@ -107,6 +103,24 @@ func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error
 		return writeJSON(s.out, r, f.limitOr(100), f.all)
 	}
 	return printHunt(s, r, f)
+}
+
+// run hunts as the flags say. The caller closes the result.
+func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
+	o, err := f.options(s, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	inputs, err := expand(s, args)
+	if err != nil {
+		return nil, err
+	}
+	b := f.bind(o, inputs)
+	r, err := huntIn(ctx, s, inputs, o)
+	if b != nil && r != nil {
+		printNotes(s, b.Notes())
+	}
+	return r, err
 }
 
 // huntIn hunts with a progress line on standard error.
@@ -153,7 +167,7 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 }
 
 // options reads the flags, and reports every fault at once.
-func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
+func (f *huntFlags) options(s *streams, now time.Time) (*hunt.Options, error) {
 	var errs []error
 	note := func(err error) {
 		if err != nil {
@@ -178,7 +192,10 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 	}
 	o := &hunt.Options{Windows: spans("window", f.windows), Ignore: spans("ignore", f.ignore), Good: spans("good", f.good),
 		Hosts: f.hosts, Zone: zone, Format: f.format, Workers: f.workers, Seed: rand.Uint64(), Spool: tempSpool}
-	if len(f.windows) == 0 {
+	if err := f.readMarks(s, o); err != nil {
+		return nil, err
+	}
+	if len(f.windows) == 0 && f.marks == "" {
 		note(errors.New(`no window: say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`))
 	}
 	if f.limit < 0 || f.workers < 0 {
@@ -200,7 +217,7 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 		}
 		o.Judge = judgeWith(fl, geo)
 	}
-	if len(f.windows) == len(o.Windows) && len(o.Windows) > 0 {
+	if len(f.windows) <= len(o.Windows) && len(o.Windows) > 0 {
 		note(o.Validate())
 	}
 	if len(errs) > 0 {

@@ -17,9 +17,9 @@ import (
 
 // LearnOptions govern [Filter.Learn]. Label is required.
 type LearnOptions struct {
-	Label    func(file int, line int64) Label // of each record
-	Forget   bool                             // take back records that were learned with that label
-	Enrich   func() *token.Enrichment         // nil is what the binary holds
+	Label    func() Labeller          // what records are; one for each goroutine
+	Forget   bool                     // take back records that were learned with that label
+	Enrich   func() *token.Enrichment // nil is what the binary holds
 	Workers  int
 	Progress func(read, total, events int64)
 }
@@ -77,7 +77,7 @@ func (f *Filter) Learn(ctx context.Context, inputs []source.Input, o LearnOption
 	choice := f.Reading
 	scan := format.ScanOptions{Workers: o.Workers, Progress: o.Progress, FileTimes: true, Options: format.Options{Zone: zone, Choice: &choice}}
 	summary, err := format.Scan(ctx, inputs, scan, func(int, *event.Keys) format.Handler {
-		r := &reader{label: o.Label, judge: f.NewJudge(o.Enrich())}
+		r := &reader{label: o.Label(), judge: f.NewJudge(o.Enrich())}
 		readers = append(readers, r)
 		return r
 	})
@@ -103,14 +103,14 @@ func (f *Filter) Learn(ctx context.Context, inputs []source.Input, o LearnOption
 
 // A reader keeps the records that are to be learned.
 type reader struct {
-	label   func(file int, line int64) Label
+	label   Labeller
 	judge   *Judge
 	records []journalEntry
 }
 
 // Event implements format.Handler.
 func (r *reader) Event(e *event.Event, pos format.Position, raw []byte) {
-	l := r.label(pos.File, pos.Line)
+	l := r.label(e, pos, raw)
 	if l == Unlabelled {
 		return
 	}
