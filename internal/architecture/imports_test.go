@@ -53,10 +53,10 @@ var rules = []struct {
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"beacon", rule{inside: []string{"event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"decide", rule{inside: []string{"event", "where", "bayes", "calibrate", "eval"}, outside: []string{"go.yaml.in/yaml/v4"}, core: true}},
-	{"review", rule{inside: []string{"bayes", "decide"}, core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
+	{"review", rule{inside: []string{"bayes", "hunt", "decide"}, core: true}},
 	{"report", rule{inside: []string{"format", "eval", "hunt", "term"}, core: true}},
 	{"architecture", rule{}},
 }
