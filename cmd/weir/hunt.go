@@ -62,7 +62,18 @@ FROM and TO are RFC 3339, "2026-03-01 02:10", a date, epoch seconds, or now-2h. 
 	return cmd
 }
 
+// add adds all flags of a hunt.
 func (f *huntFlags) add(cmd *cobra.Command) {
+	f.addAsk(cmd)
+	f.addShow(cmd)
+	p := cmd.Flags()
+	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
+	p.StringSliceVar(&f.ablate, "ablate", nil, "leave out a part of the method, to measure what it is worth")
+	_ = p.MarkHidden("ablate") // fails only for a flag that is not there
+}
+
+// addAsk adds the flags that say what is hunted for.
+func (f *huntFlags) addAsk(cmd *cobra.Command) {
 	p := cmd.Flags()
 	p.SortFlags = false
 	p.StringArrayVar(&f.windows, "window", nil, "when the break-in was, as `FROM/TO`; may be given again")
@@ -81,13 +92,15 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringSliceVar(&f.onlyHours, "only-hours", nil, "flag events outside these local hours, as `22-6`")
 	p.StringSliceVar(&f.dropNetworks, "drop-networks", nil, "flag clients in these networks, as `10.0.0.0/8`")
 	p.StringArrayVar(&f.dropWhere, "drop-where", nil, "flag events that meet a condition, as `'http.response.status_code == 404'`")
+}
+
+// addShow adds the flags that say what is shown of a hunt.
+func (f *huntFlags) addShow(cmd *cobra.Command) {
+	p := cmd.Flags()
 	p.BoolVar(&f.json, "json", false, "write JSON Lines, one suspicious event each, best first (docs/json.md)")
 	p.StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
 	p.IntVar(&f.limit, "limit", 0, "how many suspects to show (default 100 as JSON, 20 rows otherwise)")
 	p.BoolVar(&f.all, "all", false, "show every suspicious event, also those that a step of the funnel flagged")
-	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
-	p.StringSliceVar(&f.ablate, "ablate", nil, "leave out a part of the method, to measure what it is worth")
-	_ = p.MarkHidden("ablate") // fails only for a flag that is not there
 }
 
 func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error {

@@ -212,6 +212,9 @@ func (l *Labeller) Label(file int, e *event.Event, raw []byte) *Mark {
 	return nil
 }
 
+// Record is Label by the marks of single records alone.
+func (l *Labeller) Record(file int, raw []byte) *Mark { return l.record(file, raw) }
+
 func (l *Labeller) record(file int, raw []byte) *Mark {
 	if file >= len(l.b.files) || len(l.b.files[file]) == 0 {
 		return nil
