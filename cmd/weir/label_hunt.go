@@ -12,7 +12,6 @@ import (
 	"weir/internal/marks"
 	"weir/internal/review"
 	"weir/internal/source"
-	"weir/internal/term"
 )
 
 // A huntPool is the suspects of a hunt.
@@ -48,8 +47,12 @@ func (f *labelCommand) poolOfHunt(ctx context.Context, s *streams, inputs []sour
 		}
 	}
 	fmt.Fprintf(s.out, "%s in the window, %s.\n", plural(r.Len(), "record"), plural(len(p.x.Items), "question"))
+	pg := newPage(s.out)
 	for _, w := range r.Warnings {
-		fmt.Fprintf(s.out, "! %s\n", term.Clean(w))
+		pg.item(pg.Yellow("!"), w)
+	}
+	if err := pg.w.Flush(); err != nil {
+		return nil, err
 	}
 	return p, p.resume(before, inputs)
 }

@@ -51,11 +51,23 @@ func (k *keys) next(ctx context.Context) byte {
 		if len(b) == 0 {
 			return 'q'
 		}
-		if k.file != nil && b[0] == escape {
-			continue // an arrow, a function key
-		}
-		k.pending = b
+		k.pending = plainKeys(b)
 	}
+}
+
+// plainKeys takes out what arrows and function keys send: escape, [ or O, parameters, a last byte from @ on.
+func plainKeys(b []byte) (out []byte) {
+	for i := 0; i < len(b); i++ {
+		if b[i] != escape {
+			out = append(out, b[i])
+			continue
+		}
+		if i+1 < len(b) && (b[i+1] == '[' || b[i+1] == 'O') {
+			for i += 2; i < len(b) && b[i] < '@'; i++ {
+			}
+		}
+	}
+	return out
 }
 
 // read waits for bytes; none means the end.

@@ -164,8 +164,10 @@ func (l *session) mark(items []int, x *example, bad bool) error {
 			}
 			done.before, l.filter = l.filter, next
 		}
-		for _, w := range report.Warnings {
-			fmt.Fprintf(l.s.out, "! %s\n", capital(w))
+		p := newPage(l.s.out)
+		p.warnings(report.Warnings)
+		if err := p.w.Flush(); err != nil {
+			return err
 		}
 	}
 	l.done = append(l.done, done)

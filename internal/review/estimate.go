@@ -79,7 +79,8 @@ func (s *Study) makeState() *state {
 		variance += float64(cells[c].n2 * x.v[c])
 	}
 	variance += s.alike(x, cells, all)
-	x.estimate = Estimate{Bad: mean, SD: math.Sqrt(variance)}
+	wrong := float64(curveError * mean)
+	x.estimate = Estimate{Bad: mean, SD: math.Sqrt(variance + float64(wrong*wrong))}
 	for i := range s.items {
 		if s.done[i] != 1 {
 			x.estimate.Of += s.items[i].Records
@@ -89,6 +90,12 @@ func (s *Study) makeState() *state {
 	x.estimate.High = min(float64(x.estimate.Of), mean+float64(1.96*x.estimate.SD))
 	return x
 }
+
+// curveError is how far off the estimate may be though every answer fits, as a part of it: scores of different kinds of records
+// rise at different places, and one curve has to do for all. The estimate is claimed to be no better than what was measured
+// (within 20 % at two standard deviations); without it, the truth lay in the interval in 14 to 68 of 100 cases of the
+// invented companies of bench, 56 to 80 of the AIT incidents.
+const curveError = .1
 
 // negligible is the weight of a setting that is not worth the time.
 const negligible = 1e-7
