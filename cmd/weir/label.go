@@ -106,7 +106,7 @@ func runLabel(ctx context.Context, s *streams, f *labelCommand, args []string) e
 	}
 	var p pool
 	basis := decide.Mixture
-	if f.filter != "" && len(f.windows) == 0 && !hasWindows(before) {
+	if f.filter != "" && len(f.windows) == 0 {
 		basis = decide.Calibrated
 		p, err = f.poolOfFilter(ctx, s, inputs, before, &policy.Costs)
 	} else {
@@ -122,16 +122,6 @@ func runLabel(ctx context.Context, s *streams, f *labelCommand, args []string) e
 		l.who = analyst()
 	}
 	return l.run()
-}
-
-// hasWindows reports whether spans are marked bad, which a hunt takes for its windows.
-func hasWindows(set *marks.Set) bool {
-	for _, m := range set.Standing() {
-		if m.Span != nil && m.What == marks.Bad {
-			return true
-		}
-	}
-	return false
 }
 
 // A pool is suspects that can be asked about.

@@ -26,12 +26,11 @@ type state struct {
 }
 
 type cell struct {
-	bin  int32
-	row  int
-	n    float64 // records
-	n2   float64 // squares of the records of its items
-	t    *tally
-	mean float64
+	bin int32
+	row int
+	n   float64 // records
+	n2  float64 // squares of the records of its items
+	t   *tally
 }
 
 // now returns the state, making it where answers have changed it.
