@@ -108,7 +108,7 @@ func runLabel(ctx context.Context, s *streams, f *labelCommand, args []string) e
 	basis := decide.Mixture
 	if f.filter != "" && len(f.windows) == 0 {
 		basis = decide.Calibrated
-		p, err = f.poolOfFilter(ctx, s, inputs, before, &policy.Costs)
+		p, err = f.poolOfFilter(ctx, s, inputs, before, policy)
 	} else {
 		p, err = f.poolOfHunt(ctx, s, inputs, before, &policy.Costs)
 	}

@@ -44,6 +44,7 @@ type judged struct {
 	raw       []byte
 	judge     *filter.Judge // of the worker that read the example
 	mark      *marks.Mark
+	costs     *decide.Costs // of the example's mistakes
 }
 
 type shortPlace struct {
@@ -58,7 +59,7 @@ func comparePlaces(a, b shortPlace) int {
 }
 
 // poolOfFilter judges all records.
-func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []source.Input, before *marks.Set, costs *decide.Costs) (pool, error) {
+func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []source.Input, before *marks.Set, policy *decide.Policy) (pool, error) {
 	apply := applyFlags{filter: f.filter, geoip: f.geoip, workers: f.workers}
 	fl, enrichment, err := apply.open()
 	if err != nil {
@@ -70,7 +71,7 @@ func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []so
 	var workers []*gatherer
 	bar := newProgress(s.err)
 	summary, err := scanWith(ctx, inputs, fl, scanFlags{workers: f.workers, progress: bar.update}, func() format.Handler {
-		w := &gatherer{judge: fl.NewJudge(enrichment()), marks: p.bound.Labeller(), at: map[uint64]*judged{}, stop: stop}
+		w := &gatherer{judge: fl.NewJudge(enrichment()), policy: policy.Fork(), marks: p.bound.Labeller(), at: map[uint64]*judged{}, stop: stop}
 		workers = append(workers, w)
 		return w
 	})
@@ -96,7 +97,7 @@ func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []so
 			rows[x.near] = row
 		}
 		p.rows[row] = append(p.rows[row], i)
-		p.x = append(p.x, review.Item{Score: x.score, Probability: x.p, Records: int64(len(x.places)), Row: row, Costs: costs})
+		p.x = append(p.x, review.Item{Score: x.score, Probability: x.p, Records: int64(len(x.places)), Row: row, Costs: x.costs})
 	}
 	fmt.Fprintf(s.out, "%s judged, %s.\n", plural(int(p.total()), "record"), plural(len(p.list), "question"))
 	if p.covered > 0 {
@@ -122,7 +123,7 @@ func (p *filterPool) merge(workers []*gatherer) {
 			o.places = append(o.places, x.places...)
 			o.mark = later(o.mark, x.mark)
 			if comparePlaces(x.at, o.at) < 0 {
-				o.at, o.event, o.raw, o.judge = x.at, x.event, x.raw, x.judge
+				o.at, o.event, o.raw, o.judge, o.costs = x.at, x.event, x.raw, x.judge, x.costs
 			}
 		}
 	}
@@ -147,6 +148,7 @@ func later(a, b *marks.Mark) *marks.Mark {
 // A gatherer is one worker's share.
 type gatherer struct {
 	judge   *filter.Judge
+	policy  *decide.Policy
 	marks   *marks.Labeller
 	at      map[uint64]*judged
 	places  int
@@ -173,6 +175,9 @@ func (w *gatherer) Event(e *event.Event, pos format.Position, raw []byte) {
 		w.at[key] = x
 	} else if comparePlaces(here, x.at) < 0 {
 		x.at, x.event, x.raw = here, e.Clone(), bytes.Clone(raw)
+	}
+	if comparePlaces(here, x.at) == 0 {
+		x.costs, _ = w.policy.CostsOf(e)
 	}
 	x.mark = later(x.mark, m)
 	x.places = append(x.places, here)
