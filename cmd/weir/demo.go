@@ -79,7 +79,7 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	hf := &huntFlags{windows: []string{windowOf(truth)}, zone: sf.zone}
-	o, err := hf.options(started)
+	o, err := hf.options(s, started)
 	if err != nil {
 		return err
 	}

@@ -113,6 +113,6 @@ You have examples of good and bad and want to judge other logs:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
 		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newBeacons(s),
-		newCluster(s), newExport(s))
+		newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s))
 	return root
 }

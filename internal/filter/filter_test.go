@@ -75,7 +75,7 @@ func trainAll(files []file, o TrainOptions) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Choice, o.Label = choice, label
+	o.Choice, o.Label = choice, ByPlace(label)
 	f, _, err := Train(context.Background(), in, o)
 	return f, err
 }
@@ -112,7 +112,7 @@ func reread(t testing.TB, f *Filter) *Filter {
 func learn(t testing.TB, f *Filter, forget bool, workers int, files ...file) (*Filter, *Learned) {
 	t.Helper()
 	in, label := inputsOf(files)
-	g, report, _, err := f.Learn(context.Background(), in, LearnOptions{Label: label, Forget: forget, Workers: workers})
+	g, report, _, err := f.Learn(context.Background(), in, LearnOptions{Label: ByPlace(label), Forget: forget, Workers: workers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestForgetAll(t *testing.T) {
 	files := examples(9, 20, 5)
 	f := trained(t, files, TrainOptions{})
 	in, label := inputsOf(files[1:])
-	_, _, _, err := f.Learn(context.Background(), in, LearnOptions{Label: label, Forget: true})
+	_, _, _, err := f.Learn(context.Background(), in, LearnOptions{Label: ByPlace(label), Forget: true})
 	if !errors.Is(err, ErrNoBad) {
 		t.Errorf("error %v", err)
 	}
@@ -482,7 +482,7 @@ func trialOf(t testing.TB, files []file) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := TrainOptions{Choice: choice, Label: label}
+	o := TrainOptions{Choice: choice, Label: ByPlace(label)}
 	o.defaults()
 	c, _, err := gather(context.Background(), in, &o)
 	if err != nil {

@@ -135,7 +135,7 @@ func (r *Result) judgeAll(chosen []placebo, clean []*analysis) []innocent {
 		for i := range sums {
 			shares[i] = level.shares(sums[i])
 		}
-		own, sums = r.round(clean, level.shares(own), shares, true)
+		own, sums = r.round(clean, r.certain(level.shares(own)), shares, true)
 	}
 	r.sums = own
 	r.flood = r.floods(clean)
