@@ -45,7 +45,7 @@ func bent() []Point {
 
 func viewOf(points []Point) []pool {
 	p := ordered(points)
-	s := survey(p)
+	s := survey(p, true)
 	s.scale = 1
 	return view(s.cells(p), -1)
 }
