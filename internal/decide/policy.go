@@ -20,6 +20,9 @@ const (
 	AgentInNetwork                   // user agent in a network
 )
 
+// numKinds is how many kinds there are.
+const numKinds = AgentInNetwork + 1
+
 var entityNames = [...]string{"address", "network", "user", "session", "agent-in-network"}
 
 func (k EntityKind) String() string { return entityNames[k] }
