@@ -175,7 +175,10 @@ func (s *stake) with(a Action, i, k int, durations []time.Duration) Alternative 
 	c := s.costs
 	o := &s.outlooks[i*len(durations)+k]
 	miss := c.Miss()
-	shut := float64(o.Good*c.WrongBlock()) + float64(o.Sessions*c.Session) + float64(o.Client*c.Client)
+	shut := float64(o.Good*c.WrongBlock()) + float64(o.Sessions*c.Session)
+	if c.Client > 0 {
+		shut += float64(o.Client() * c.Client)
+	}
 	later := float64((s.most - o.Bad) * miss)
 	x := Alternative{Action: a, Entity: s.entities[i], Duration: durations[k], Cost: shut + later, Good: o.Good, Bad: o.Bad}
 	if a == Challenge {

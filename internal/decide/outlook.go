@@ -6,8 +6,16 @@ import "weir/internal/bayes"
 type Outlook struct {
 	Good     float64 // good records
 	Bad      float64 // bad ones, besides the one at hand
-	Client   float64 // probability that there is any good record
 	Sessions float64 // good sessions
+	shape    float64
+}
+
+// Client is the probability that there is any good record, where their number is negative binomial.
+func (o *Outlook) Client() float64 {
+	if o.shape <= 0 || o.Good <= 0 {
+		return 0
+	}
+	return 1 - bayes.Exp2(-float64(o.shape*bayes.Log2(1+o.Good/o.shape)))
 }
 
 // Outlooks appends to dst what an entity, whose record at hand is bad with probability p, will send within each of the
@@ -27,8 +35,7 @@ func (l *Ledger) Outlooks(dst []Outlook, e Entity, p float64, now int64) []Outlo
 	} else {
 		a.begun = now
 	}
-	shape := float64(b.spread.alpha*(1-p)) + a.good
-	var o Outlook
+	o := Outlook{shape: float64(b.spread.alpha*(1-p)) + a.good}
 	for i := range l.durations { // more time is never less traffic
 		good := l.expect(b, &a, p, now, i)
 		if !l.plain {
@@ -36,10 +43,6 @@ func (l *Ledger) Outlooks(dst []Outlook, e Entity, p float64, now int64) []Outlo
 		}
 		o.Good = max(o.Good, good)
 		o.Bad = max(o.Bad, float64(p*b.told[i].further()))
-		o.Client = 0
-		if shape > 0 && o.Good > 0 {
-			o.Client = 1 - bayes.Exp2(-float64(shape*bayes.Log2(1+o.Good/shape)))
-		}
 		o.Sessions = o.Good * (b.sessions + 1) / (b.good + sessionRecords)
 		dst = append(dst, o)
 	}
