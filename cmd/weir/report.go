@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/decide"
 	"weir/internal/eval"
 	"weir/internal/hunt"
 	"weir/internal/report"
@@ -55,4 +56,16 @@ func reportOptions(title string) report.Options {
 		o.Version = v
 	}
 	return o
+}
+
+// reportCost writes the page of what policies cost, if one is wanted, and says where it is.
+func reportCost(s *streams, path, title string, c *decide.Curve) error {
+	if path == "" {
+		return nil
+	}
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Cost(w, c, reportOptions(title)) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))
+	return nil
 }

@@ -55,7 +55,7 @@ var rules = []struct {
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
-	{"report", rule{inside: []string{"format", "eval", "hunt", "term"}, core: true}},
+	{"report", rule{inside: []string{"format", "eval", "decide", "hunt", "term"}, core: true}},
 	{"architecture", rule{}},
 }
 

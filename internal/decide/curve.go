@@ -21,8 +21,8 @@ type CurvePoint struct {
 	BadThrough  int64
 }
 
-// An Outcome is what one policy costs over all records.
-type Outcome struct {
+// A PolicyCost is what one policy costs over all records.
+type PolicyCost struct {
 	Name        string // NeverBlock, ByDefault or ByCost
 	Cost        Money
 	Actions     [Block + 1][2]int64 // records by action and label, good first
@@ -51,12 +51,12 @@ type Curve struct {
 	Currency      string // "" is in wrong blocks
 	Basis         Basis
 	Good, Bad     int64
-	Entities      int64        // distinct; an estimate above 65,536
-	GoodEntities  int64        // those with a good record
-	Points        []CurvePoint // by rising threshold, from blocking all to blocking nothing
-	Best          CurvePoint   // the cheapest common threshold, in hindsight
-	Classes       []Class      // those with records, by rule, no rule first
-	Outcomes      [3]Outcome   // never block, by default, by cost
+	Entities      int64         // distinct; an estimate above 65,536
+	GoodEntities  int64         // those with a good record
+	Points        []CurvePoint  // by rising threshold, from blocking all to blocking nothing
+	Best          CurvePoint    // the cheapest common threshold, in hindsight
+	Classes       []Class       // those with records, by rule, no rule first
+	Policies      [3]PolicyCost // never block, by default, by cost
 	BlockAll      Money
 	Threshold     float64 // the policy's own where no rule matches
 	Chosen        Money   // of blocking at the policy's own thresholds, and doing nothing else
@@ -80,7 +80,7 @@ const (
 	leastResample = 40
 	resampleSteps = 300_000_000 // cells looked at in all: about a second
 	mostPoints    = 400
-	fewEntities   = 20
+	fewSenders    = 20
 )
 
 // NewCurve lays out what the samples of a tally cost. Costs are those that the labels make, not those that probabilities
@@ -106,7 +106,7 @@ func NewCurve(t *Tally, o CurveOptions) (*Curve, error) {
 		}
 	}
 	every := l.sums(nil)
-	c.outcomes(t, l)
+	c.policies(t, l)
 	c.curve(t, l, every)
 	c.intervals(t, l, every, o)
 	c.Sensitivities = l.sensitivities(t)
@@ -227,12 +227,12 @@ func (l *layout) sums(times []uint8) *total {
 	return s
 }
 
-// outcomes fills in what the three policies do.
-func (c *Curve) outcomes(t *Tally, l *layout) {
+// policies fills in what the three policies do.
+func (c *Curve) policies(t *Tally, l *layout) {
 	for i, name := range []string{NeverBlock, ByDefault, ByCost} {
-		c.Outcomes[i].Name = name
+		c.Policies[i].Name = name
 	}
-	never, byDefault, byCost := &c.Outcomes[ofNever], &c.Outcomes[ofDefault], &c.Outcomes[ofCost]
+	never, byDefault, byCost := &c.Policies[ofNever], &c.Policies[ofDefault], &c.Policies[ofCost]
 	for i, x := range l.cells {
 		k := &t.classes[l.keys[i].rule]
 		a := k.actions[l.keys[i].bin]
@@ -337,8 +337,8 @@ func (c *Curve) intervals(t *Tally, l *layout, every *total, o CurveOptions) {
 		return Money{v, min(v, x[int(.025*float64(n))]), max(v, x[int(.975*float64(n))])}
 	}
 	policy := func(i int) Money { return within(func(s *total) float64 { return s.policies[i] }) }
-	for i := range c.Outcomes {
-		c.Outcomes[i].Cost = policy(i)
+	for i := range c.Policies {
+		c.Policies[i].Cost = policy(i)
 	}
 	c.BlockAll, c.Chosen = policy(ofAll), policy(ofChosen)
 	c.SavesNever = within(func(s *total) float64 { return s.policies[ofNever] - s.policies[ofCost] })
@@ -352,12 +352,12 @@ func (c *Curve) intervals(t *Tally, l *layout, every *total, o CurveOptions) {
 	}
 }
 
-// Cheapest returns the outcome that costs least; of equal ones, that which does least.
-func (c *Curve) Cheapest() *Outcome {
-	best := &c.Outcomes[0]
-	for i := range c.Outcomes {
-		if c.Outcomes[i].Cost.Value < best.Cost.Value {
-			best = &c.Outcomes[i]
+// Cheapest returns the policy that costs least; of equal ones, that which does least.
+func (c *Curve) Cheapest() *PolicyCost {
+	best := &c.Policies[0]
+	for i := range c.Policies {
+		if c.Policies[i].Cost.Value < best.Cost.Value {
+			best = &c.Policies[i]
 		}
 	}
 	return best
@@ -377,13 +377,13 @@ func (c *Curve) warn(t *Tally) {
 	case c.Good < least:
 		say("only %d good records: what blocking them costs is rough", c.Good)
 	}
-	if c.Entities < fewEntities && c.Good+c.Bad > 0 {
+	if c.Entities < fewSenders && c.Good+c.Bad > 0 {
 		say("the records come from %d senders only, so the intervals say little", c.Entities)
 	}
 	if c.Basis != Calibrated {
 		say("%s", c.Basis.why())
 	}
-	reviews := c.Outcomes[ofCost].Actions[Review]
+	reviews := c.Policies[ofCost].Actions[Review]
 	if reviews[0]+reviews[1] > 0 && t.policy.Costs.ReviewCost() == 0 {
 		say("reviews cost nothing here, so the cost of a person's time is missing: state minute and minutes in the policy")
 	}

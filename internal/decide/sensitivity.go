@@ -139,7 +139,7 @@ func (l *layout) sensitivity(t *Tally, loads []load, number int) (Sensitivity, b
 			j := l.judged(t, loads, number, f)
 			matters = matters || j.costs != base.costs
 			if cheapest == 0 && j.cheapest() != base.cheapest() {
-				name = outcomeNames[j.cheapest()]
+				name = policyNames[j.cheapest()]
 				cheapest = l.between(t, loads, number, last, f, func(j judged) bool { return j.cheapest() == base.cheapest() })
 			}
 			if acts == 0 && !j.fits() {
@@ -167,7 +167,7 @@ func (l *layout) sensitivity(t *Tally, loads []load, number int) (Sensitivity, b
 	return s, matters
 }
 
-var outcomeNames = [...]string{NeverBlock, ByDefault, ByCost}
+var policyNames = [...]string{NeverBlock, ByDefault, ByCost}
 
 // between returns the factor, from one where ok holds to one where it does not, at which it ceases to.
 func (l *layout) between(t *Tally, loads []load, number int, from, to float64, ok func(judged) bool) float64 {

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sort"
 
@@ -67,24 +68,44 @@ func NewTally(p *Policy, b Basis) *Tally {
 // newCostClass cuts probabilities evenly in log-odds, and where the action changes, so that a bin has one action.
 func newCostClass(c *Costs, b Basis) costClass {
 	k := costClass{costs: c}
-	steps := c.Steps(b)
 	threshold := c.Threshold()
 	k.edges = append(k.edges, 0, threshold)
 	for i := -binsTo * binsBy; i <= binsTo*binsBy; i++ {
 		k.edges = append(k.edges, bayes.Logistic(float64(i)/binsBy))
 	}
-	for _, s := range steps {
-		k.edges = append(k.edges, s.From)
+	for _, of := range []Basis{Calibrated, Mixture} {
+		for _, s := range c.Steps(of) {
+			k.edges = append(k.edges, s.From)
+		}
 	}
 	slices.SortFunc(k.edges, cmp.Compare[float64])
 	k.edges = slices.Compact(k.edges)
+	k.block = sort.SearchFloat64s(k.edges, threshold)
+	k.decide(b)
+	return k
+}
+
+// decide sets the actions.
+func (k *costClass) decide(b Basis) {
+	steps := k.costs.Steps(b)
 	k.actions = make([]Action, len(k.edges))
 	for i, from := range k.edges {
 		n := sort.Search(len(steps), func(n int) bool { return steps[n].From > from }) // ≥ 1: the first step is from 0
 		k.actions[i] = steps[n-1].Action
 	}
-	k.block = sort.SearchFloat64s(k.edges, threshold)
-	return k
+}
+
+// Rebase says anew what the probabilities rest on: that they cannot be taken at their word may show only while they are read.
+// Nothing that could not block can block afterwards.
+func (t *Tally) Rebase(b Basis) {
+	if t.basis != Calibrated || b == Calibrated {
+		return
+	}
+	t.basis = b
+	for i := range t.classes {
+		t.classes[i].decide(b)
+	}
+	t.clients[2] = sketch{}
 }
 
 func (k *costClass) bin(p float64) int {
@@ -113,7 +134,7 @@ func (t *Tally) Add(s Sample) {
 	k := &t.classes[rule]
 	bin := k.bin(p)
 	n := uint64(max(1, s.Count))
-	h := spread(s.Entity)
+	h := scatter(s.Entity)
 	key := cellKey{int32(rule), uint16(bin), uint16(h % buckets)}
 	c := t.cells[key]
 	if c == nil {
@@ -157,8 +178,8 @@ func (t *Tally) Merge(o *Tally) {
 	t.senders.merge(&o.senders)
 }
 
-// spread is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-func spread(x uint64) uint64 {
+// scatter is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+func scatter(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
@@ -207,3 +228,17 @@ func (s *sketch) merge(o *sketch) {
 
 // count is the number of distinct hashes, within about 1 % where there are more than mostHashes.
 func (s *sketch) count() int64 { return int64(len(s.kept)) << s.level }
+
+// LogOdds returns ln(p/(1−p)): −Inf for 0, +Inf from 1 on.
+func LogOdds(p float64) float64 {
+	switch {
+	case p <= 0:
+		return math.Inf(-1)
+	case p >= 1:
+		return math.Inf(1)
+	}
+	return float64((bayes.Log2(p) - bayes.Log2(1-p)) * math.Ln2)
+}
+
+// Probability returns the probability with these log-odds.
+func Probability(odds float64) float64 { return bayes.Logistic(odds) }

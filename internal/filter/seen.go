@@ -115,6 +115,15 @@ func (s *seen) clone() *seen {
 	return c
 }
 
+// A Memory tells which records a filter has learned. It is safe for concurrent use.
+type Memory struct{ seen *seen }
+
+// Memory returns what the filter remembers of the records it has learned: of all, or of the share SeenShare.
+func (f *Filter) Memory() *Memory { return &Memory{f.seen.clone()} }
+
+// Has reports whether the filter has learned a record of these bytes.
+func (m *Memory) Has(raw []byte) bool { return m.seen.get(recordKey(raw)) != learned{} }
+
 type seenRecord struct {
 	key uint64
 	learned

@@ -1,5 +1,5 @@
-// Package report writes a hunt or an evaluation as one HTML page that a person can look at, keep and send on: Hunt and
-// Evaluation. The page holds everything it needs, loads nothing and runs one script that stands in it; a policy in its head
+// Package report writes a hunt, an evaluation or what policies cost as one HTML page that a person can look at, keep and send
+// on: Hunt, Evaluation and Cost. The page holds everything it needs, loads nothing and runs one script that stands in it; a policy in its head
 // forbids all else. What came from logs is an attacker's: it is made visible by term.Clean, escaped by html/template, and
 // never becomes anything but text.
 //
@@ -35,7 +35,7 @@ var templates = template.Must(template.New("").ParseFS(assets, "assets/*.html"))
 // A page is what the template draws.
 type page struct {
 	Title, Command, Version string
-	Kind                    string // of page: "hunt" or "evaluation"
+	Kind                    string // of page: "hunt", "evaluation" or "cost"
 	Generated, Machine      string
 	Policy                  string
 	Style                   template.CSS
@@ -47,6 +47,7 @@ type page struct {
 	Sections                []section
 	Hunt                    *huntView
 	Evaluation              *evaluationView
+	Cost                    *costView
 }
 
 // A fact is a figure with its name.
