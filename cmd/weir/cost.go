@@ -195,7 +195,7 @@ func costOf(ctx context.Context, s *streams, l *labelled, fl *filter.Filter, enr
 		c.Warnings = append(c.Warnings, fmt.Sprintf("only %.0f %% of what these records hold was seen in training, where it was %.0f %% of held-back records",
 			100*known, 100*fl.Known))
 	}
-	if sum.learned > 0 {
+	if 1000*sum.learned >= sum.records { // fewer are chance: an empty line, a common request
 		c.Warnings = append(c.Warnings, fmt.Sprintf("the filter has learned %s of these %s records or records of the same bytes, so the costs look lower than they are: "+
 			"use records that it has not seen", term.Count(sum.learned), term.Count(sum.records)))
 	}

@@ -58,6 +58,20 @@ func reportOptions(title string) report.Options {
 	return o
 }
 
+// reportDemo writes the page of the demo: its hunt, with what policies cost.
+func reportDemo(s *streams, path string, r *hunt.Result, c *decide.Curve) error {
+	if path == "" {
+		return nil
+	}
+	o := reportOptions("Demo: the logs of an invented company")
+	o.Cost = c
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, o) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))
+	return nil
+}
+
 // reportCost writes the page of what policies cost, if one is wanted, and says where it is.
 func reportCost(s *streams, path, title string, c *decide.Curve) error {
 	if path == "" {

@@ -44,10 +44,14 @@ const maxClasses = 100
 // Cost writes the page of what policies cost.
 func Cost(w io.Writer, c *decide.Curve, o Options) error {
 	p := &page{Title: "Costs", Kind: "cost", Warnings: slices.Clone(c.Warnings)}
-	p.Cost = costOf(c)
 	p.price(c)
-	p.Sections = []section{{"policies", "Policies"}}
-	var charts []*chart
+	return p.write(w, o, nil, p.addCost(c, nil))
+}
+
+// addCost adds costs to a page and their chart to its charts.
+func (p *page) addCost(c *decide.Curve, charts []*chart) []*chart {
+	p.Cost = costOf(c)
+	p.Sections = append(p.Sections, section{"policies", "Policies"})
 	if x := costChart(c); x != nil {
 		d := x.draw()
 		p.Cost.Curve, charts = &d, append(charts, x)
@@ -57,7 +61,7 @@ func Cost(w io.Writer, c *decide.Curve, o Options) error {
 	if len(p.Cost.Sensitivities) > 0 {
 		p.Sections = append(p.Sections, section{"sensitivity", "Sensitivity"})
 	}
-	return p.write(w, o, nil, charts)
+	return charts
 }
 
 // money writes an amount in a policy's currency; without one it is in wrong blocks.

@@ -16,15 +16,17 @@ import (
 	"io"
 	"time"
 
+	"weir/internal/decide"
 	"weir/internal/term"
 )
 
 // Options say what a page cannot know from its subject. The zero value leaves all of it away.
 type Options struct {
-	Title     string    // heading and name of the page; empty for what it is
-	Command   string    // what was typed
-	Version   string    // of weir
-	Generated time.Time // when; a page is the same bytes for the same time
+	Title     string        // heading and name of the page; empty for what it is
+	Command   string        // what was typed
+	Version   string        // of weir
+	Generated time.Time     // when; a page is the same bytes for the same time
+	Cost      *decide.Curve // shown after a hunt or an evaluation; nil for nothing
 }
 
 //go:embed assets
@@ -60,6 +62,12 @@ type section struct{ ID, Name string }
 func (p *page) write(w io.Writer, o Options, zone *time.Location, charts []*chart) error {
 	if zone == nil {
 		zone = time.UTC
+	}
+	if o.Cost != nil && p.Cost == nil {
+		charts = p.addCost(o.Cost, charts)
+		for _, w := range o.Cost.Warnings {
+			p.Warnings = append(p.Warnings, "costs: "+w)
+		}
 	}
 	style, err := asset("uplot.min.css", "report.css")
 	if err != nil {
