@@ -27,6 +27,8 @@ type Ledger struct {
 	durations []time.Duration
 	limit     int
 	now       int64
+	began     int64 // first record
+	started   bool
 	books     [numKinds]*book
 
 	stake stake // scratch of Decide
@@ -71,8 +73,8 @@ func NewLedger(durations []time.Duration, limit int) *Ledger {
 func (l *Ledger) book(k EntityKind) *book {
 	if l.books[k] == nil {
 		b := &book{index: map[uint64]int32{}, spread: priorSpread}
-		for i, d := range l.durations {
-			b.told = append(b.told, newRecord(i, d))
+		for i := range l.durations {
+			b.told = append(b.told, newRecord(i, l.durations))
 		}
 		l.books[k] = b
 	}
@@ -103,6 +105,9 @@ func (l *Ledger) Seen(e Entity) (good, bad float64) {
 // Add notes a record of these entities, which is bad with probability p. Records come in order of time; one that is earlier
 // than the latest counts as of that moment.
 func (l *Ledger) Add(now int64, entities []Entity, p float64) {
+	if !l.started {
+		l.started, l.began, l.now = true, now, now
+	}
 	l.now = max(l.now, now)
 	now = l.now
 	for _, e := range entities {

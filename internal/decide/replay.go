@@ -313,7 +313,8 @@ func (r *replay) warn() {
 	}
 	for i, n := range res.Rules {
 		if n == 0 {
-			add("%s (line %d of the policy) matched none of the %d records", quote(r.policy.Rules[i].Name), r.policy.Rules[i].Line, res.Records.Records())
+			add("rule %q (line %d of the policy) decided for none of the %d records: does its condition fit, or does a rule above take all that it fits?",
+				cut(r.policy.Rules[i].Name), r.policy.Rules[i].Line, res.Records.Records())
 		}
 	}
 	if n := r.ledger.Forgotten(); n > 0 {
@@ -335,5 +336,3 @@ func (r *replay) warn() {
 	}
 	slices.Sort(res.Warnings)
 }
-
-func quote(s string) string { return "“" + cut(s) + "”" }
