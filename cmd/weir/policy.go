@@ -140,7 +140,7 @@ func printPolicy(s *streams, pol *decide.Policy, name string) error {
 		p.item(p.Yellow("!"), fmt.Sprintf("The file does not say %s; weir takes what 'weir policy example' shows, a guess at a small shop's.", strings.Join(d, ", ")))
 	}
 	for _, d := range doubtRules(pol) {
-		p.item(p.Yellow("!"), capital(term.Clean(d))+".")
+		p.item(p.Yellow("!"), sentence(d))
 	}
 	return p.w.Flush()
 }

@@ -34,6 +34,15 @@ func printReplay(s *streams, r *rerun, res *decide.ReplayResult, f *replayFlags)
 	return p.w.Flush()
 }
 
+// sentence is a warning with a capital and a stop.
+func sentence(text string) string {
+	text = capital(term.Clean(text))
+	if strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
+}
+
 func kindsText(pol *decide.Policy) string {
 	var out []string
 	for _, k := range pol.Entities {
@@ -102,7 +111,7 @@ func (p replayPage) answer(res *decide.ReplayResult) {
 	}
 	p.text(2, text)
 	for _, w := range res.Warnings { // beside the answer: who reads only this should see them
-		p.item(p.Yellow("!"), capital(term.Clean(w))+".")
+		p.item(p.Yellow("!"), sentence(w))
 	}
 }
 
