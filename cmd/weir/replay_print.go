@@ -245,9 +245,9 @@ func (p replayPage) reviews(res *decide.ReplayResult, limit int) {
 	if n == 0 {
 		return
 	}
-	note := plural(n, "suspect") + " for a person to look at"
+	note := plural(n, "suspect")
 	if p.r.labels {
-		note += fmt.Sprintf("; of %s the record is marked bad", term.Count(res.BadReviews))
+		note += fmt.Sprintf(", %s of them bad", term.Count(res.BadReviews))
 	}
 	p.heading("Reviews by cost", note)
 	for i := range res.Reviews[:min(n, limit)] {

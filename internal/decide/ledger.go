@@ -49,7 +49,8 @@ type book struct {
 	told     []*record
 }
 
-// An account is what is known of an entity. Weights are sums of probabilities, or of labels where these were known.
+// An account is what is known of an entity. Weights are sums of probabilities, or of labels where these were known; bad is of
+// records that are rather bad than good.
 type account struct {
 	hash        uint64
 	good, bad   float64
@@ -131,7 +132,9 @@ func (l *Ledger) Add(now int64, entities []Entity, p float64) {
 		}
 		a.session += 1 - p
 		a.good += 1 - p
-		a.bad += p
+		if p >= episodeStarts { // many small doubts are no bad record
+			a.bad += p
+		}
 		b.good += 1 - p
 		a.last = now
 		if b.added++; b.added >= b.next {

@@ -45,7 +45,7 @@ const (
 	followPrior   = 5.  // episodes, likewise
 	followMost    = 10. // bad records that follow a bad one in the end
 	followHalf    = int64(time.Hour)
-	episodeStarts = .5 // probability from which a record is held to be the start of an episode
+	episodeStarts = .5 // probability from which a record is held to be bad, and may start an episode
 )
 
 // newRecord returns that of the duration number i.
