@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -24,9 +23,9 @@ import (
 type costFlags struct {
 	labelFlags
 	applyFlags
-	policy, prior, report string
-	ratio                 float64
-	json                  bool
+	policyFlags
+	prior, report string
+	json          bool
 }
 
 func newCost(s *streams) *cobra.Command {
@@ -51,8 +50,7 @@ the probabilities of all records of the logs, labelled or not, how many are bad 
 	p := cmd.Flags()
 	p.SortFlags = false
 	p.StringVar(&f.filter, "filter", "", "the filter, a `FILE` that 'weir train' has written")
-	p.StringVar(&f.policy, "policy", "", "what mistakes cost: a policy `FILE`")
-	p.Float64Var(&f.ratio, "ratio", 0, "one bad record let through costs as much as this `MANY` good ones blocked")
+	f.policyFlags.add(cmd)
 	f.labelFlags.add(cmd)
 	p.StringVar(&f.prior, "prior", "", "`SHARE` of bad records that is expected here, or auto (default: the filter's own)")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb, as for training")
@@ -62,32 +60,13 @@ the probabilities of all records of the logs, labelled or not, how many are bad 
 	return cmd
 }
 
-// policyOf reads the policy, or makes it of one number.
-func policyOf(file string, ratio float64) (*decide.Policy, error) {
-	switch {
-	case file != "" && ratio != 0:
-		return nil, usagef("--policy and --ratio both say what mistakes cost; leave one out")
-	case file == "" && ratio == 0:
-		return nil, usagef("what do mistakes cost? Write --ratio 200 if one bad record let through hurts as much as 200 good ones blocked, or --policy FILE")
-	case file == "":
-		if !(ratio > 0 && ratio <= 1e9) {
-			return nil, usagef("--ratio: %v is no ratio; write a number above 0, as 200", ratio)
-		}
-		return decide.FromRatio(ratio), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy: %w", err)
-	}
-	return decide.Parse(file, text)
-}
-
-// basisOf says what a filter's probabilities rest on.
+// basisOf says what a filter's probabilities rest on: those of a replay are judged alike (rerun.trust).
 func basisOf(fl *filter.Filter, p *decide.Policy) decide.Basis {
-	switch d := fl.Held.Drift; {
-	case fl.Held.By == "nothing" || min(fl.Good, fl.Bad) < int64(p.Least):
+	c, h := fl.Calibration, &fl.Held
+	switch {
+	case c.Method == calibrate.Constant || h.Reliability == nil || min(c.Good, c.Bad) < p.Least:
 		return decide.Few
-	case d != nil && *d < -.05:
+	case h.Drift != nil && *h.Drift < leastDrift:
 		return decide.Drifted
 	}
 	return decide.Calibrated
@@ -112,7 +91,7 @@ func runCost(ctx context.Context, s *streams, f *costFlags, args []string) error
 	if err != nil {
 		return err
 	}
-	policy, err := policyOf(f.policy, f.ratio)
+	policy, err := f.policyFlags.open()
 	if err != nil {
 		return err
 	}
@@ -140,7 +119,7 @@ func runCost(ctx context.Context, s *streams, f *costFlags, args []string) error
 	if err != nil {
 		return err
 	}
-	c.Warnings = append(notes, c.Warnings...)
+	c.Warnings = append(append(notes, c.Warnings...), doubtRules(policy)...)
 	if err := reportCost(s, f.report, "", c); err != nil {
 		return err
 	}
@@ -229,7 +208,7 @@ func (w *pricer) Event(e *event.Event, pos format.Position, raw []byte) {
 		Entity: w.judge.Group(), Rule: rule})
 	w.records++
 	w.known += int64(g.Known * knownUnit)
-	if w.memory.Has(raw) {
+	if w.memory.Holds(raw) {
 		w.learned++
 	}
 }

@@ -197,26 +197,28 @@ func (d *Decision) Why(money func(float64) string) string {
 	switch w.Action {
 	case Block, Challenge:
 		verb := map[Action]string{Block: "a block", Challenge: "asking"}[w.Action]
-		text = fmt.Sprintf("%s for %s keeps out %s good and %s bad requests and costs %s in all; letting pass costs %s", verb, DurationText(w.Duration),
+		text = fmt.Sprintf("%s for %s keeps out %s good and %s bad and costs %s; letting pass costs %s", verb, DurationText(w.Duration),
 			amount(w.Good), amount(w.Bad), money(w.Cost), money(d.Others[Allow].Cost))
 	case Review:
-		text = fmt.Sprintf("a look costs %s in all; letting pass %s", money(w.Cost), money(d.Others[Allow].Cost))
+		text = fmt.Sprintf("a look costs %s; letting pass %s", money(w.Cost), money(d.Others[Allow].Cost))
 		if d.Can[Block] {
 			text += ", a block " + money(d.Others[Block].Cost)
 		}
 	case Observe:
-		text = fmt.Sprintf("watching costs %s in all; letting pass %s", money(w.Cost), money(d.Others[Allow].Cost))
+		text = fmt.Sprintf("watching costs %s; letting pass %s", money(w.Cost), money(d.Others[Allow].Cost))
 	default:
 		text = "nothing costs less than letting pass"
 	}
 	switch d.Reason {
 	case OfBasis:
-		text += fmt.Sprintf(", but the probability is %s, so a person decides", d.Basis)
+		text += fmt.Sprintf("; but the probability is %s: a person decides", basisText[d.Basis])
 	case Uncertain:
-		text += ", but the probability may be so low that it would not pay, so a person decides"
+		text += "; but the probability may be so low that it would not pay: a person decides"
 	}
 	return text
 }
+
+var basisText = [...]string{"calibrated", "of a hunt without labels", "of too few examples, or the record is unlike all of them", "of other times"}
 
 // amount writes a number of requests.
 func amount(x float64) string {

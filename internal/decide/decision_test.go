@@ -39,7 +39,7 @@ func chance(r *rand.Rand) (*Policy, *Costs, *Ledger, []Entity, int64) {
 func TestDecideIsCheapest(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	taken := map[Action]int{}
-	for n := range 20_000 {
+	for n := range 6000 {
 		p, c, l, who, now := chance(r)
 		prob := r.Float64()
 		d := p.Decide(now, who, Evidence{prob, prob, Calibrated}, l, c)
@@ -72,7 +72,7 @@ func TestDecideIsCheapest(t *testing.T) {
 		}
 	}
 	for a := Allow; a <= Block; a++ {
-		if taken[a] < 50 {
+		if taken[a] < 20 {
 			t.Errorf("%v was taken %d times only: %v", a, taken[a], taken)
 		}
 	}
@@ -83,7 +83,7 @@ func TestDecideIsCheapest(t *testing.T) {
 func TestDearerBlocksBlockLess(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	less := 0
-	for n := range 20_000 {
+	for n := range 6000 {
 		p, c, l, who, now := chance(r)
 		if n%2 == 0 {
 			who = who[:1]
@@ -105,7 +105,7 @@ func TestDearerBlocksBlockLess(t *testing.T) {
 			less++
 		}
 	}
-	if less < 100 {
+	if less < 30 {
 		t.Errorf("a dearer request made a difference %d times only", less)
 	}
 }
@@ -210,15 +210,15 @@ func TestSharedAddressIsProtected(t *testing.T) {
 	l, now := past(p.Durations)
 	v := Evidence{.9, .9, Calibrated}
 	fresh := p.Decide(now, []Entity{{Address, 7}}, v, l, &p.Costs)
-	visitor := p.Decide(now, []Entity{{Address, 105}}, v, l, &p.Costs)
 	shared := p.Decide(now, []Entity{{Address, 1}}, v, l, &p.Costs)
 	if fresh.Action != Block || shared.Duration >= fresh.Duration && shared.Action == Block {
 		t.Errorf("a newcomer: %v for %v; the shared address: %v for %v", fresh.Action, fresh.Duration, shared.Action, shared.Duration)
 	}
-	if !(fresh.Others[Block].Good <= visitor.Others[Block].Good && visitor.Others[Block].Good <= shared.Others[Block].Good) {
-		t.Errorf("good kept out: a newcomer %g, a visitor %g, the shared address %g", fresh.Others[Block].Good, visitor.Others[Block].Good, shared.Others[Block].Good)
-	}
 	day := 3
+	good := func(who uint64) float64 { return l.Outlooks(nil, Entity{Address, who}, .9, now)[day].Good }
+	if !(good(7) < good(105) && good(105) < good(1)) {
+		t.Errorf("good a day: a newcomer %g, a visitor %g, the shared address %g", good(7), good(105), good(1))
+	}
 	if o := l.Outlooks(nil, Entity{Address, 1}, .001, now)[day]; o.Good < 500 || o.Good > 2000 || o.Client() < .99 {
 		t.Errorf("the shared address sends 1000 a day, and the outlook is %+v", o)
 	}

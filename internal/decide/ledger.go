@@ -27,6 +27,8 @@ type Ledger struct {
 	durations []time.Duration
 	limit     int
 	now       int64
+	began     int64 // first record
+	started   bool
 	books     [numKinds]*book
 
 	stake stake // scratch of Decide
@@ -47,7 +49,8 @@ type book struct {
 	told     []*record
 }
 
-// An account is what is known of an entity. Weights are sums of probabilities, or of labels where these were known.
+// An account is what is known of an entity. Weights are sums of probabilities, or of labels where these were known; bad is of
+// records that are rather bad than good.
 type account struct {
 	hash        uint64
 	good, bad   float64
@@ -71,8 +74,8 @@ func NewLedger(durations []time.Duration, limit int) *Ledger {
 func (l *Ledger) book(k EntityKind) *book {
 	if l.books[k] == nil {
 		b := &book{index: map[uint64]int32{}, spread: priorSpread}
-		for i, d := range l.durations {
-			b.told = append(b.told, newRecord(i, d))
+		for i := range l.durations {
+			b.told = append(b.told, newRecord(i, l.durations))
 		}
 		l.books[k] = b
 	}
@@ -103,6 +106,9 @@ func (l *Ledger) Seen(e Entity) (good, bad float64) {
 // Add notes a record of these entities, which is bad with probability p. Records come in order of time; one that is earlier
 // than the latest counts as of that moment.
 func (l *Ledger) Add(now int64, entities []Entity, p float64) {
+	if !l.started {
+		l.started, l.began, l.now = true, now, now
+	}
 	l.now = max(l.now, now)
 	now = l.now
 	for _, e := range entities {
@@ -126,7 +132,9 @@ func (l *Ledger) Add(now int64, entities []Entity, p float64) {
 		}
 		a.session += 1 - p
 		a.good += 1 - p
-		a.bad += p
+		if p >= episodeStarts { // many small doubts are no bad record
+			a.bad += p
+		}
 		b.good += 1 - p
 		a.last = now
 		if b.added++; b.added >= b.next {

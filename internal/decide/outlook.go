@@ -26,7 +26,9 @@ func (o *Outlook) Client() float64 {
 // followed a bad record on this site so far (record.further).
 func (l *Ledger) Outlooks(dst []Outlook, e Entity, p float64, now int64) []Outlook {
 	b := l.book(e.Kind)
-	now = max(now, l.now)
+	if l.started {
+		now = max(now, l.now)
+	}
 	l.settle(b, now)
 	a := account{first: now}
 	if i, ok := b.index[e.Hash]; ok {
@@ -35,6 +37,7 @@ func (l *Ledger) Outlooks(dst []Outlook, e Entity, p float64, now int64) []Outlo
 	} else {
 		a.begun = now
 	}
+	again := a.again()
 	o := Outlook{shape: float64(b.spread.alpha*(1-p)) + a.good}
 	for i := range l.durations { // more time is never less traffic
 		good := l.expect(b, &a, p, now, i)
@@ -42,7 +45,7 @@ func (l *Ledger) Outlooks(dst []Outlook, e Entity, p float64, now int64) []Outlo
 			good *= b.told[i].trust(a.stage(now), good)
 		}
 		o.Good = max(o.Good, good)
-		o.Bad = max(o.Bad, float64(p*b.told[i].further()))
+		o.Bad += float64(p * b.told[i].further(again))
 		o.Sessions = o.Good * (b.sessions + 1) / (b.good + sessionRecords)
 		dst = append(dst, o)
 	}

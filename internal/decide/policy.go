@@ -114,10 +114,10 @@ func (p *Policy) Fork() *Policy {
 }
 
 // FromRatio returns the policy that one number makes: a bad record let through hurts as much as ratio wrong blocks. It
-// allows or blocks; what may not block is reviewed.
+// allows or blocks; what may not block is reviewed, which costs three wrong blocks and averts four fifths of the loss.
 func FromRatio(ratio float64) *Policy {
 	return &Policy{
-		Costs: Costs{Request: 1, Breach: ratio, Success: 1, PassGood: 1, ReviewAverts: 1,
+		Costs: Costs{Request: 1, Breach: ratio, Success: 1, PassGood: 1, Minute: 1, Minutes: 3, ReviewAverts: .8,
 			Actions: [Block + 1]bool{Allow: true, Block: true}},
 		Entities:  []EntityKind{Address},
 		Durations: defaultDurations(),

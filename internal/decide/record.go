@@ -13,11 +13,13 @@ type record struct {
 	rarity   uint // one record in 2^rarity gets a promise
 	waiting  queue
 	bad      queue
+	soon     queue // like bad, until the end of the duration before
+	early    queue // these, with what came by then
 	said     [stages][sizeSteps]float64
 	came     [stages][sizeSteps]float64
-	episodes float64
-	followed float64
-	before   float64 // bad records to follow one, before anything is known
+	episodes [2]float64 // of entities without and with bad records before
+	followed [2]float64 // bad records within the duration that are not within the one before
+	before   float64    // the same of one episode, before anything is known
 }
 
 // A promise is a prediction that waits to come true.
@@ -28,6 +30,8 @@ type promise struct {
 	had    float64 // weight when it was made
 	said   float64
 	weight float64
+	soon   float64 // bad records that came within the duration before
+	again  int8    // 1 if the entity had bad records before
 	stage  int8
 	size   int8
 }
@@ -41,11 +45,29 @@ const (
 	followPrior   = 5.  // episodes, likewise
 	followMost    = 10. // bad records that follow a bad one in the end
 	followHalf    = int64(time.Hour)
-	episodeStarts = .5 // probability from which a record is held to be the start of an episode
+	episodeStarts = .5 // probability from which a record is held to be bad, and may start an episode
 )
 
-func newRecord(i int, d time.Duration) *record {
-	return &record{bit: 1 << i, rarity: 2, length: int64(d), before: followMost * float64(d) / float64(int64(d)+followHalf)}
+// newRecord returns that of the duration number i.
+func newRecord(i int, durations []time.Duration) *record {
+	r := &record{bit: 1 << i, rarity: 2, length: int64(durations[i]), before: followed(durations[i])}
+	if i > 0 {
+		r.before -= followed(durations[i-1])
+	}
+	return r
+}
+
+// followed is how many bad records follow one within d, before anything is known.
+func followed(d time.Duration) float64 {
+	return followMost * float64(d) / float64(int64(d)+followHalf)
+}
+
+// again is 1 for an entity that has sent bad records before.
+func (a *account) again() int8 {
+	if a.bad >= episodeStarts {
+		return 1
+	}
+	return 0
 }
 
 // stage puts accounts into classes by how long the session has lasted, and by whether it is the first.
@@ -76,17 +98,22 @@ func (r *record) trust(a int8, said float64) float64 {
 	return (r.came[a][s] + trustPrior) / (r.said[a][s] + trustPrior)
 }
 
-// further is how many bad records follow a bad one that starts an episode.
-func (r *record) further() float64 {
-	return (r.followed + float64(followPrior*r.before)) / (r.episodes + followPrior)
+// further is how many bad records follow, within the duration and not within the one before, a bad one that starts an
+// episode, by whether the entity has had one before.
+func (r *record) further(again int8) float64 {
+	return (r.followed[again] + float64(followPrior*r.before)) / (r.episodes[again] + followPrior)
 }
+
+// warmUp is how long a ledger learns before it keeps its predictions to see what comes true: at first, those who come every
+// day look like newcomers.
+const warmUp = 24 * int64(time.Hour)
 
 // promise writes down what is predicted for an account now, to see what comes true: for some records, by lot. An episode of
 // bad records ends with the duration; then another may start.
 func (l *Ledger) promise(b *book, a *account, p float64, now int64) {
 	lot := mix(a.hash ^ uint64(b.added))
 	for i, r := range b.told {
-		if lot<<(64-r.rarity) == 0 && !l.plain {
+		if lot<<(64-r.rarity) == 0 && !l.plain && now-l.began >= min(r.length, warmUp) {
 			if r.waiting.n == maxPromises {
 				r.waiting.thin()
 				r.rarity++
@@ -97,8 +124,13 @@ func (l *Ledger) promise(b *book, a *account, p float64, now int64) {
 				stage: a.stage(now), size: sizeOf(said)})
 		}
 		if p >= episodeStarts && a.openBad&r.bit == 0 && r.bad.n < maxPromises {
-			r.bad.push(promise{due: now + r.length, hash: a.hash, since: a.first, had: a.bad + p, weight: p})
+			q := promise{due: now + r.length, hash: a.hash, since: a.first, had: a.bad + p, weight: p, again: a.again()}
+			r.bad.push(q)
 			a.openBad |= r.bit
+			if i > 0 { // what came within the duration before is noted there, at its end
+				q.due = now + b.told[i-1].length
+				r.soon.push(q)
+			}
 		}
 	}
 }
@@ -112,7 +144,7 @@ func mix(x uint64) uint64 {
 
 // settle notes what came true of predictions whose time has passed.
 func (l *Ledger) settle(b *book, now int64) {
-	for _, r := range b.told {
+	for i, r := range b.told {
 		for r.waiting.n > 0 && r.waiting.first().due < now {
 			q := r.waiting.pop()
 			if a := b.find(&q); a != nil {
@@ -120,12 +152,22 @@ func (l *Ledger) settle(b *book, now int64) {
 				r.came[q.stage][q.size] += max(0, a.good-q.had)
 			}
 		}
+		for r.soon.n > 0 && r.soon.first().due < now {
+			q := r.soon.pop()
+			if a := b.find(&q); a != nil {
+				q.soon = max(0, a.bad-q.had)
+			}
+			r.early.push(q)
+		}
 		for r.bad.n > 0 && r.bad.first().due < now {
-			q := r.bad.pop()
+			q, soon := r.bad.pop(), 0.
+			if i > 0 { // in the same order
+				soon = r.early.pop().soon
+			}
 			if a := b.find(&q); a != nil {
 				a.openBad &^= r.bit
-				r.episodes += q.weight
-				r.followed += float64(q.weight * max(0, a.bad-q.had))
+				r.episodes[q.again] += q.weight
+				r.followed[q.again] += float64(q.weight * max(0, a.bad-q.had-soon))
 			}
 		}
 	}

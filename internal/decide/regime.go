@@ -162,22 +162,18 @@ type driftWatch struct {
 	n, next      int64
 	sum          int64 // of Known
 	live         float64
-	found        float64 // live, when it was much lower
-	seen         bool    // now
-	rarer        bool    // ever: bad is much rarer than the probabilities are for
-	unlike       bool    // ever: much is unknown to the filter
+	odds         float64 // by which those of a probability are multiplied
+	seen         bool    // much is unknown to the filter now
+	unlike       bool    // or was
 }
 
 const (
-	driftRecords = 1000 // before which nothing is said
-	driftShare   = .05  // by which the share of bad is lower, at least
-	driftTimes   = 5    // and how many times
+	driftRecords = 1000 // before which nothing is said, and for how many the filter's own share of bad counts
 	driftKnown   = .15  // by which less is known
 	driftSample  = 20_000
 )
 
-// note takes a record. Only a share of bad that is much lower counts as drift: bad records come in bursts, and that nobody can
-// be blocked because there are so many of them is not what is wanted.
+// note takes a record.
 func (d *driftWatch) note(x *packed) {
 	d.levels[min(int(x.p*float32(len(d.levels))), len(d.levels)-1)]++
 	d.sum += int64(x.known)
@@ -185,17 +181,26 @@ func (d *driftWatch) note(x *packed) {
 	if d.n < driftRecords || d.n < d.next {
 		return
 	}
-	d.next = d.n + d.n/4
-	d.seen = false
-	if d.known > 0 && float64(d.sum)/(255*float64(d.n)) < d.known-driftKnown {
-		d.seen, d.unlike = true, true
+	d.next = d.n + d.n/8
+	d.seen = d.known > 0 && float64(d.sum)/(255*float64(d.n)) < d.known-driftKnown
+	d.unlike = d.unlike || d.seen
+	if d.prior <= 0 {
+		return
 	}
-	if d.prior > 0 {
-		d.live, _ = calibrate.EstimatePrior(d.sample(), d.prior)
-		if d.prior-d.live > driftShare && d.live < d.prior/driftTimes {
-			d.seen, d.rarer, d.found = true, true, d.live
-		}
+	d.live, _ = calibrate.EstimatePrior(d.sample(), d.prior)
+	n := float64(d.n)
+	share := (float64(n*d.live) + float64(driftRecords*d.prior)) / (n + driftRecords)
+	d.odds = share / (1 - share) / (d.prior / (1 - d.prior))
+}
+
+// correct returns a probability for the share of bad so far, if that is lower than the one it is for. It is never raised: bad
+// records come in bursts, and one who sends many must not make others be blocked.
+func (d *driftWatch) correct(p float64) float64 {
+	if d.odds == 0 || d.odds >= 1 || p >= 1 {
+		return p
 	}
+	odds := p / (1 - p) * d.odds
+	return odds / (1 + odds)
 }
 
 // sample returns probabilities in the shares that they have among all.

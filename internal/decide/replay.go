@@ -231,7 +231,7 @@ func (r *replay) live(x *packed) {
 
 // decide takes the decision by cost. Who is asked already is blocked, or nothing changes.
 func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
-	v := Evidence{P: float64(x.p), Low: LowerBound(r.o.Reliability, float64(x.p)), Basis: r.o.Basis}
+	v := Evidence{P: r.drift.correct(float64(x.p)), Low: r.drift.correct(LowerBound(r.o.Reliability, float64(x.p))), Basis: r.o.Basis}
 	switch {
 	case v.Basis != Calibrated:
 	case x.flags&novel != 0:
@@ -247,6 +247,7 @@ func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
 		return
 	}
 	t := r.treatment(x, &d)
+	t.P = v.P
 	r.byCost.start(t)
 	switch {
 	case d.Action == Review:
@@ -313,7 +314,8 @@ func (r *replay) warn() {
 	}
 	for i, n := range res.Rules {
 		if n == 0 {
-			add("%s (line %d of the policy) matched none of the %d records", quote(r.policy.Rules[i].Name), r.policy.Rules[i].Line, res.Records.Records())
+			add("rule %q (line %d of the policy) decided for none of the %d records: does its condition fit, or does a rule above take all that it fits?",
+				cut(r.policy.Rules[i].Name), r.policy.Rules[i].Line, res.Records.Records())
 		}
 	}
 	if n := r.ledger.Forgotten(); n > 0 {
@@ -327,13 +329,11 @@ func (r *replay) warn() {
 	} else if res.Records.Bad == 0 {
 		add("no record is labelled bad: what a policy averts is not seen here, what it costs is")
 	}
-	switch {
-	case r.drift.unlike:
+	if r.drift.unlike {
 		add("the records are of another kind than those the filter was trained on: decisions that would block went to review. Train it on records from here")
-	case r.drift.rarer:
-		add("probabilities are for a share of bad of %.2g %%, and about %.2g %% of these records seem to be: decisions that would block went to review. Say --prior %.2g", 100*r.o.Prior, 100*r.drift.found, r.drift.found)
+	}
+	if o := r.drift.odds; o != 0 && o < .5 {
+		add("the filter's probabilities are for a share of bad of %.2g %%, and of these records about %.2g %% seem to be: decisions lowered them as this showed. Say --prior %.2g where that is so from the start", 100*r.o.Prior, 100*res.Live, res.Live)
 	}
 	slices.Sort(res.Warnings)
 }
-
-func quote(s string) string { return "“" + cut(s) + "”" }

@@ -115,15 +115,6 @@ func (s *seen) clone() *seen {
 	return c
 }
 
-// A Memory tells which records a filter has learned. It is safe for concurrent use.
-type Memory struct{ seen *seen }
-
-// Memory returns what the filter remembers of the records it has learned: of all, or of the share SeenShare.
-func (f *Filter) Memory() *Memory { return &Memory{f.seen.clone()} }
-
-// Has reports whether the filter has learned a record of these bytes.
-func (m *Memory) Has(raw []byte) bool { return m.seen.get(recordKey(raw)) != learned{} }
-
 type seenRecord struct {
 	key uint64
 	learned
@@ -136,4 +127,16 @@ func (s *seen) sorted() []seenRecord {
 	}
 	slices.SortFunc(out, func(a, b seenRecord) int { return cmp.Compare(a.key, b.key) })
 	return out
+}
+
+// A Memory tells which records a filter has learned. It is safe for concurrent use.
+type Memory struct{ seen *seen }
+
+// Memory returns what the filter remembers of the records it has learned.
+func (f *Filter) Memory() *Memory { return &Memory{f.seen.clone()} }
+
+// Holds reports whether a record, as it stood in the log, was learned. A filter remembers Manifest.SeenShare of its records.
+func (m *Memory) Holds(raw []byte) bool {
+	key := recordKey(raw)
+	return m.seen.tells(key) && m.seen.get(key) != learned{}
 }
