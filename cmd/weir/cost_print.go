@@ -86,7 +86,7 @@ func (p costPage) policies(c *decide.Curve) {
 		note = "in " + term.Clean(c.Currency) + ", " + note
 	}
 	p.heading("Three policies", note)
-	width := max(p.width-58, 14)
+	width := max(p.width-66, 14)
 	fmt.Fprintf(p.w, "  %-17s %11s %s %8s %7s %8s %7s\n", "", "cost", term.Pad("", width), "good", "", "bad", "")
 	fmt.Fprintf(p.w, "  %-17s %11s %s %8s %7s %8s %7s\n", "", "", term.Pad("interval", width), "blocked", "clients", "through", "reviews")
 	cheapest := c.Cheapest()
@@ -213,11 +213,11 @@ func (p costPage) actions(c *decide.Curve) {
 				steps = append(steps, fmt.Sprintf("%s from %s", s.Action, probabilityText(s.From)))
 			}
 		}
-		line := strings.Join(steps, ", ")
+		line := capital(strings.Join(steps, ", "))
 		if len(c.Classes) > 1 {
-			line = fmt.Sprintf("%s (%s records): %s", name, term.Count(k.Good+k.Bad), line)
+			line = fmt.Sprintf("%s (%s records): %s", name, term.Count(k.Good+k.Bad), strings.Join(steps, ", "))
 		}
-		p.text(2, capital(line)+".")
+		p.text(2, line+".")
 	}
 }
 
@@ -227,9 +227,9 @@ func (p costPage) sensitivity(c *decide.Curve) {
 		return
 	}
 	p.heading("How far a number may be off", "the one that matters most first")
-	fmt.Fprintf(p.w, "  %-16s %10s %22s %22s %10s\n", "", "stated", "same policy cheapest", "same actions right", "cost per %")
+	fmt.Fprintf(p.w, "  %-15s %9s %20s %19s %9s\n", "", "stated", "same policy cheapest", "same actions right", "cost/1 %")
 	for _, x := range c.Sensitivities {
-		fmt.Fprintf(p.w, "  %-16s %10s %22s %22s %+9.2f%%\n", x.Name, fmt.Sprintf("%.4g", x.Value), factors(x.Down, x.Up), factors(x.ActsDown, x.ActsUp), x.Elasticity)
+		fmt.Fprintf(p.w, "  %-15s %9s %20s %19s %+8.2f%%\n", x.Name, fmt.Sprintf("%.6g", x.Value), factors(x.Down, x.Up), factors(x.ActsDown, x.ActsUp), x.Elasticity)
 	}
 	p.text(2, "Factors by which the true number may differ while the cheapest of the three stays the cheapest, and while the actions that the stated "+
 		"number leads to cost at most 5 % more than those that the true one would; the last column is by how much the cost by cost changes with 1 % more.")
@@ -259,7 +259,7 @@ func factors(down, up float64) string {
 
 func (p costPage) doubts(c *decide.Curve) {
 	p.heading("How sure", "")
-	p.text(2, fmt.Sprintf("Probabilities are %s. Intervals come from %s of %s senders.", basisText(c.Basis), plural(c.Resamples, "resample"), term.Count(c.Entities)))
+	p.text(2, fmt.Sprintf("Probabilities are %s. Intervals come from %s of %s.", basisText(c.Basis), plural(c.Resamples, "resample"), plural(int(c.Entities), "sender")))
 	for _, w := range c.Warnings {
 		p.item(p.Yellow("!"), capital(term.Clean(w))+".")
 	}

@@ -378,7 +378,7 @@ func (c *Curve) warn(t *Tally) {
 		say("only %d good records: what blocking them costs is rough", c.Good)
 	}
 	if c.Entities < fewSenders && c.Good+c.Bad > 0 {
-		say("the records come from %d senders only, so the intervals say little", c.Entities)
+		say("few senders (%d), so the intervals say little", c.Entities)
 	}
 	if c.Basis != Calibrated {
 		say("%s", c.Basis.why())

@@ -165,7 +165,7 @@ func swingOf(s *decide.Sensitivity) swing {
 		}
 		return clamp(.5 + math.Log10(f)/6)
 	}
-	x := swing{Name: s.Name, Stated: fmt.Sprintf("%.4g", s.Value), Cheapest: between(s.Down, s.Up), Acts: between(s.ActsDown, s.ActsUp),
+	x := swing{Name: s.Name, Stated: fmt.Sprintf("%.6g", s.Value), Cheapest: between(s.Down, s.Up), Acts: between(s.ActsDown, s.ActsUp),
 		Elasticity: fmt.Sprintf("%+.2f %%", s.Elasticity)}
 	down, up := max(s.Down, s.ActsDown), min(s.Up, s.ActsUp)
 	x.From, x.Width, x.At = inPercent(place(down)), inPercent(place(up)-place(down)), inPercent(.5)
