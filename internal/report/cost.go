@@ -215,6 +215,8 @@ func costChart(c *decide.Curve) *chart {
 	if len(x.X) < 2 {
 		return nil
 	}
+	least, most := slices.Min(x.Series[0].Y), slices.Max(x.Series[0].Y)
+	x.Log = least >= 1 && most > 30*least
 	at := func(threshold float64, name string) {
 		if threshold > 0 && threshold < 1 {
 			o := decide.LogOdds(threshold)
