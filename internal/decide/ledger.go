@@ -58,7 +58,6 @@ type account struct {
 	begun       int64   // start of the session
 	session     float64 // good records of the session
 	sessions    float64 // good ones
-	open        uint32  // predictions of good that wait to come true, by duration
 	openBad     uint32  // likewise of bad
 }
 

@@ -216,7 +216,7 @@ func costChart(c *decide.Curve) *chart {
 		return nil
 	}
 	least, most := slices.Min(x.Series[0].Y), slices.Max(x.Series[0].Y)
-	x.Log = least >= 1 && most > 30*least
+	x.Log = least >= 1 && most > 10*least
 	at := func(threshold float64, name string) {
 		if threshold > 0 && threshold < 1 {
 			o := decide.LogOdds(threshold)
