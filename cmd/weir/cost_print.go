@@ -233,14 +233,12 @@ func (p costPage) sensitivity(c *decide.Curve) {
 	}
 	p.text(2, "Factors by which the true number may differ while the cheapest of the three stays the cheapest, and while the actions that the stated "+
 		"number leads to cost at most 5 % more than those that the true one would; the last column is by how much the cost by cost changes with 1 % more.")
-	for _, x := range c.Sensitivities {
-		if x.UpCheapest != "" {
-			p.text(2, fmt.Sprintf("If %s were %.3g times as high, %q would be the cheapest.", x.Name, x.Up, x.UpCheapest))
-		}
-		if x.DownCheapest != "" {
-			p.text(2, fmt.Sprintf("If %s were %.3g of what it is said to be, %q would be the cheapest.", x.Name, x.Down, x.DownCheapest))
-		}
-		break // of the one that matters most
+	x := &c.Sensitivities[0]
+	if x.UpCheapest != "" {
+		p.text(2, fmt.Sprintf("If %s were %.3g times as high, %q would be the cheapest.", x.Name, x.Up, x.UpCheapest))
+	}
+	if x.DownCheapest != "" {
+		p.text(2, fmt.Sprintf("If %s were %.3g of what it is said to be, %q would be the cheapest.", x.Name, x.Down, x.DownCheapest))
 	}
 }
 
