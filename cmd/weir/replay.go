@@ -193,6 +193,7 @@ func (f *replayFlags) train(ctx context.Context, s *streams, r *rerun) error {
 		return explainFilter(err)
 	}
 	r.filter, r.enrichment, r.trained = fl, enrichment, true
+	r.options.KnownBefore = r.options.From // the filter has them, so the ledger may too
 	return nil
 }
 
