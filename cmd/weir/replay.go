@@ -114,7 +114,11 @@ func runReplay(ctx context.Context, s *streams, f *replayFlags, args []string) e
 	if err := r.gather(ctx, s, f); err != nil {
 		return err
 	}
+	bar := newProgress(s.err)
+	bar.what = "replaying"
+	r.options.Progress = func(done, all int64) { bar.update(done, all, done) }
 	result, err := decide.Replay(r.all, r.policy, r.options)
+	bar.done()
 	if errors.Is(err, decide.ErrNothing) {
 		return hintf(errors.New(r.nothing(result)), "Check --from, --to and the --zone they are in, and that the logs have times.")
 	}
@@ -193,6 +197,7 @@ func (f *replayFlags) train(ctx context.Context, s *streams, r *rerun) error {
 		return explainFilter(err)
 	}
 	r.filter, r.enrichment, r.trained = fl, enrichment, true
+	r.options.KnownBefore = r.options.From // the filter has them, so the ledger may too
 	return nil
 }
 
@@ -367,10 +372,10 @@ func (r *rerun) warnings(res *decide.ReplayResult) {
 		first = append(first, r.doubt[:len(r.doubt)-1])
 	}
 	if r.nobody > 0 {
-		first = append(first, fmt.Sprintf("%d records name nobody whom the policy may block (%s): they pass under every policy", r.nobody, kindsText(r.policy)))
+		first = append(first, fmt.Sprintf("in %s there is nobody whom the policy may block (%s), so that it takes no decision at them", plural(int(r.nobody), "record"), kindsText(r.policy)))
 	}
 	if r.untimed > 0 {
-		first = append(first, fmt.Sprintf("%d records have no time and are left out", r.untimed))
+		first = append(first, fmt.Sprintf("left out for want of a time: %s", plural(int(r.untimed), "record")))
 	}
 	first = append(first, doubtRules(r.policy)...)
 	res.Warnings = append(first, res.Warnings...)

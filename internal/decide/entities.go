@@ -10,7 +10,7 @@ import (
 
 // entityFields are the fields that name entities, by kind, the first that a record has; a network is that of the address.
 var entityFields = [numKinds][]string{
-	Address: {"source.ip", "client.ip", "source.address", "client.address"},
+	Address: {"source.ip", "client.ip", "source.address", "client.address", "source.domain", "client.domain"},
 	User:    {"user.name"},
 	Session: {"session.id", "http.session.id", "network.session.id"},
 }

@@ -58,7 +58,7 @@ type account struct {
 	begun       int64   // start of the session
 	session     float64 // good records of the session
 	sessions    float64 // good ones
-	openBad     uint32  // likewise of bad
+	openBad     uint32  // durations for which an episode of bad records is under way
 }
 
 // NewLedger returns a ledger for blocks of these durations, rising. limit is how many entities of one kind it knows at most;

@@ -335,3 +335,27 @@ func BenchmarkReplay(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
+
+// TestKnownBefore: labels from before the span count in the ledger, those within do not.
+func TestKnownBefore(t *testing.T) {
+	p := FromRatio(10)
+	log := []logged{
+		{Occurrence{Time: 10e9, P: .25, Line: 1, Label: Good}, []uint64{1}},
+		{Occurrence{Time: 20e9, P: .25, Line: 2, Label: Bad}, []uint64{2}},
+		{Occurrence{Time: 30e9, P: .25, Line: 3, Label: Unknown}, []uint64{3}},
+		{Occurrence{Time: 60e9, P: .25, Line: 4, Label: Good}, []uint64{4}},
+	}
+	all := collected(p, log)
+	r := newReplay(all, p, ReplayOptions{From: 50e9, KnownBefore: 50e9})
+	for _, i := range all.order() {
+		r.step(i)
+	}
+	for who, want := range map[uint64][2]float64{1: {1, 0}, 2: {0, 1}, 3: {.75, 0}, 4: {.75, 0}} {
+		if good, bad := r.ledger.Seen(Entity{Address, who}); good != want[0] || bad != want[1] {
+			t.Errorf("%d has sent %g good and %g bad, want %v", who, good, bad, want)
+		}
+	}
+	if r.result.Before != 3 || r.result.Records.Records() != 1 {
+		t.Errorf("%+v", r.result)
+	}
+}

@@ -33,6 +33,7 @@ type Condition struct {
 	program *vm.Program
 	machine vm.VM
 	env     environment
+	vars    map[string]any // what the program sees: env, made at the first Match
 	fields  []string
 }
 
@@ -104,8 +105,11 @@ func within(v any, networks []netip.Prefix) bool {
 // Match reports whether the event meets the condition. A condition that fails on an event, or is no truth value for it,
 // is not met.
 func (c *Condition) Match(e *event.Event) bool {
+	if c.vars == nil {
+		c.vars = map[string]any{"event": &c.env}
+	}
 	c.env.e = e
-	out, err := c.machine.Run(c.program, map[string]any{"event": &c.env})
+	out, err := c.machine.Run(c.program, c.vars)
 	yes, ok := out.(bool)
 	return err == nil && ok && yes
 }
