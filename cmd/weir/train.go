@@ -84,7 +84,7 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 
 // spreadLabels lets several files follow --good and --bad, as a shell's globs give them: --good a b is --good a --good b.
 func spreadLabels(args []string) []string {
-	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate", "export"}, args[0]) {
+	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate", "export", "cost"}, args[0]) {
 		return args
 	}
 	var out []string

@@ -54,12 +54,13 @@ var rules = []struct {
 	{"partition", rule{inside: []string{"event", "source", "format", "token", "linear"}, core: true}},
 	{"export", rule{inside: []string{"event", "source", "format", "token"}, outside: []string{"github.com/parquet-go/parquet-go"}, core: true}},
 	{"beacon", rule{inside: []string{"bayes", "event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
-	{"decide", rule{inside: []string{"event", "where", "bayes", "calibrate", "eval"}, outside: []string{"go.yaml.in/yaml/v4"}, core: true}},
+	{"decide", rule{inside: []string{"event", "where", "bayes", "calibrate", "eval"}, outside: []string{"github.com/zeebo/xxh3", "go.yaml.in/yaml/v4"},
+		core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
 	{"review", rule{inside: []string{"bayes", "hunt", "decide"}, core: true}},
-	{"report", rule{inside: []string{"format", "token", "eval", "hunt", "cluster", "term"}, core: true}},
+	{"report", rule{inside: []string{"format", "token", "eval", "decide", "hunt", "cluster", "term"}, core: true}},
 	{"architecture", rule{}},
 }
 

@@ -34,16 +34,22 @@
 //
 // Nobody blocks a request; one blocks an address, a network, a user, a session, or a user agent in a network, for a while.
 // What is risked is all the good traffic that the entity will send in that time, so an address that many share protects
-// itself. A [Ledger] keeps, in order of time, what each entity has sent; [Ledger.Outlook] is what it will send:
+// itself. A [Ledger] keeps, in order of time, what each entity has sent; [Ledger.Outlooks] is what it will send within d:
 //
-//	good(d) = d·(α·(1−p) + good seen)/(β + time known)     Gamma-Poisson; α, β by moments over the site's entities
-//	bad(d)  = p·F(d)                                       F: further bad records that followed a bad one within d, on this site
+//	good(d)   = (rest of the visit + visits to come · records of a visit) · what came true of such forecasts
+//	visits(d) = d·(α·(1−p) + times it came back)/(β + time known)      Gamma-Poisson; α, β by moments over the site's entities
+//	bad(d)    = p·F(d)                  F: further bad records that followed a bad one within d, on this site
 //
-// Every duration is laid against the same horizon H, the longest of the policy:
+// Every duration is laid against the same horizon H, the longest of the policy. The record at hand has happened; what
+// counts is what follows:
 //
-//	cost of blocking for d = good(d)·G + (bad(H) − bad(d))·L + (1−p)·client          and of not blocking = bad(H)·L
+//	block for d      shut(d) + (bad(H) − bad(d))·L          shut(d) = good(d)·G + sessions(d)·session + P(any good)·client
+//	challenge for d  q·(1 + sessions(d)) + (1−passes good)·shut(d) + (passes bad)·bad(d)·L + (bad(H) − bad(d))·L
+//	review           R + (1−r)·bad(H)·L                     once for a suspect; so is watching: w + (1−o)·bad(H)·L
+//	allow            bad(H)·L
 //
-// so the best duration is part of the answer ([Policy.Decide]).
+// so the best duration is part of the answer ([Policy.Decide]). A block or a challenge that would not pay at the lower end
+// of what the probability may be ([LowerBound]) is for a person too.
 //
 // # Policies side by side
 //

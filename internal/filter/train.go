@@ -42,6 +42,7 @@ func ByPlace(label func(file int, line int64) Label) func() Labeller {
 type TrainOptions struct {
 	Choice   *format.Choice                        // how files are read
 	Label    func() Labeller                       // what records are; one for each goroutine
+	Before   int64                                 // leaves out records that are not before this, and those without a time; 0 leaves out none
 	Zone     *time.Location                        // nil is UTC
 	Enrich   func() *token.Enrichment              // one for each goroutine; nil is what the binary holds
 	Workers  int                                   // 0 is one per processor
@@ -107,13 +108,14 @@ type collector struct {
 	sample  *linear.Sample
 	words   *count.Vocabulary
 	seen    *seen
+	before  int64
 	records [2]int64 // good and bad
 	untimed int64
 	columns *columns
 }
 
 func newCollector(o *TrainOptions) *collector {
-	c := &collector{x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
+	c := &collector{before: o.Before, x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
 	c.columns = newColumns()
 	c.x.columns = c.columns
 	c.sample = linear.NewSample(o.Limits.Items, c.tally)
@@ -134,7 +136,7 @@ func (c *collector) tally(items []item, bad bool, n uint32) {
 // Event implements format.Handler.
 func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	l := c.label(e, pos, raw)
-	if l == Unlabelled {
+	if l == Unlabelled || c.before != 0 && (!e.HasTime || e.Time >= c.before) {
 		return
 	}
 	bad := l == Bad
