@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/internal/calibrate"
 	"weir/internal/decide"
 	"weir/internal/event"
 	"weir/internal/filter"
@@ -206,27 +205,11 @@ func (f *replayFlags) train(ctx context.Context, s *streams, r *rerun) error {
 	return nil
 }
 
-// leastDrift is how much worse the newest part of the training data may be told apart until that counts as drift, as where a
-// filter warns of it.
-const leastDrift = -.05
-
 // trust says how far the filter's probabilities can be taken at their word.
 func (r *rerun) trust() {
-	m := &r.filter.Manifest
-	r.options.Basis, r.options.Reliability, r.options.Prior, r.options.Known = decide.Calibrated, m.Held.Reliability, m.Prior, m.Known
-	c := m.Calibration
-	switch {
-	case c == nil || c.Method == calibrate.Constant || m.Held.Reliability == nil:
-		r.options.Basis = decide.Few
-		r.doubt = "The filter's probabilities are not calibrated: it had too few records to hold any back. Whatever would be blocked goes to review. Train it with more examples of good and bad."
-	case c.Good < r.policy.Least || c.Bad < r.policy.Least:
-		r.options.Basis = decide.Few
-		r.doubt = fmt.Sprintf("The filter's probabilities rest on %d good and %d bad records that were held back, and the policy wants %d of each: whatever would be blocked goes to review. Train it with more examples, or set block.least lower.",
-			c.Good, c.Bad, r.policy.Least)
-	case m.Held.Drift != nil && *m.Held.Drift < leastDrift:
-		r.options.Basis = decide.Drifted
-		r.doubt = "What is good or bad was changing when the filter was trained (its newest records are told apart worse than older ones): whatever would be blocked goes to review. Train it on newer records."
-	}
+	o, f := &r.options, r.filter
+	o.Basis, r.doubt = trust(f, r.policy)
+	o.Reliability, o.HeldPrior, o.Prior, o.Known = f.Held.Reliability, f.HeldPrior(), f.Prior, f.Known
 }
 
 // gathered is what reading the logs gave.

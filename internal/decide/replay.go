@@ -14,7 +14,8 @@ type ReplayOptions struct {
 	KnownBefore int64              // labels of records before this count in the ledger instead of probabilities; not after From
 	Reliability *calibrate.Diagram // of the filter's probabilities
 	Basis       Basis              // of them
-	Prior       float64            // share of bad that they are for; 0 checks nothing
+	HeldPrior   float64            // share of bad that Reliability is for, where it is another than Prior; 0 is Prior
+	Prior       float64            // share of bad that probabilities are for; 0 checks nothing
 	Known       float64            // share of tokens that the filter knew of records it was not trained on; 0 checks nothing
 	Entities    int                // that the ledger knows at most, of one kind; 0 is NewLedger's default
 	Blocks      int                // that are kept one by one at most; 0 is a hundred thousand
@@ -231,7 +232,7 @@ func (r *replay) live(x *packed) {
 
 // decide takes the decision by cost. Who is asked already is blocked, or nothing changes.
 func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
-	v := Evidence{P: r.drift.correct(float64(x.p)), Low: r.drift.correct(LowerBound(r.o.Reliability, float64(x.p))), Basis: r.o.Basis}
+	v := Evidence{P: r.drift.correct(float64(x.p)), Low: r.drift.correct(r.low(float64(x.p))), Basis: r.o.Basis}
 	switch {
 	case v.Basis != Calibrated:
 	case x.flags&novel != 0:
@@ -262,6 +263,15 @@ func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
 	default:
 		r.blocks = r.keep(r.blocks, t)
 	}
+}
+
+// low is the lower bound of a probability: what was held back had another share of bad where the filter's was moved since.
+func (r *replay) low(p float64) float64 {
+	d, moved := r.o.Reliability, 1.
+	if h, q := r.o.HeldPrior, r.o.Prior; h > 0 && h < 1 && q > 0 && q < 1 {
+		moved = q / (1 - q) / (h / (1 - h))
+	}
+	return min(p, atOdds(LowerBound(d, atOdds(p, 1/moved)), moved))
 }
 
 func (r *replay) keep(list []*Treatment, t *Treatment) []*Treatment {
