@@ -222,7 +222,7 @@ type gathered struct {
 	nobody  int64 // records without an entity of the policy's kinds
 }
 
-const mostNames = 1 << 20
+const mostNames = 1 << 20 // of each worker, and of all
 
 // gather reads and judges the logs.
 func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
@@ -243,7 +243,7 @@ func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
 	summary, err := format.Scan(ctx, r.l.inputs, format.ScanOptions{Workers: f.workers, Progress: bar.update, FileTimes: true,
 		Options: format.Options{Zone: zone, Choice: &choice}}, func(_ int, keys *event.Keys) format.Handler {
 		w := &replayer{label: r.l.label(), judge: r.filter.NewJudge(r.enrichment()), policy: r.policy.Fork(), memory: memory, options: &r.options,
-			entities: decide.NewResolver(r.policy.Entities, keys, mostNames/4), count: &count, stop: stop,
+			entities: decide.NewResolver(r.policy.Entities, keys, mostNames), count: &count, stop: stop,
 			all: decide.NewOccurrences(r.policy.Entities)}
 		workers = append(workers, w)
 		return w
@@ -260,18 +260,17 @@ func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
 		return err
 	}
 	r.l.done(s)
-	r.names = map[decide.Entity]string{}
 	var parts []*decide.Occurrences
+	var resolvers []*decide.Resolver
 	for _, w := range workers {
 		parts = append(parts, w.all)
 		r.untimed += w.untimed
 		r.later += w.later
 		r.learned += w.learned
 		r.nobody += w.nobody
-		for e, name := range w.entities.Names() {
-			r.names[e] = name
-		}
+		resolvers = append(resolvers, w.entities)
 	}
+	r.names = decide.Names(resolvers...)
 	r.all = decide.Join(parts...)
 	return nil
 }

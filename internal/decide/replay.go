@@ -11,7 +11,7 @@ import (
 // ReplayOptions govern Replay.
 type ReplayOptions struct {
 	From, To    int64              // nanoseconds since 1970, To not included; decisions are taken between; 0 and 0 is always
-	KnownBefore int64              // labels of records before this count in the ledger instead of probabilities; not after From
+	KnownBefore int64              // labels of records before this count in the ledger instead of probabilities; not after From; 0 is none
 	Reliability *calibrate.Diagram // of the filter's probabilities
 	Basis       Basis              // of them
 	HeldPrior   float64            // share of bad that Reliability is for, where it is another than Prior; 0 is Prior
@@ -70,7 +70,7 @@ type Treatment struct {
 	Rule        int     // that its costs come from, −1 for none
 	Hit         Flow    // records that met it
 	GoodCost    float64 // what the known good ones among them cost
-	FirstGood   int64   // when the first known good one came; 0 for none
+	FirstGood   int64   // when the first known good one came, if Hit has any
 
 	none           float64 // probability that no good record has met it yet
 	met, metGood   bool
@@ -191,7 +191,7 @@ func (r *replay) step(i uint32) {
 		r.live(x)
 	}
 	weight := float64(x.p)
-	if x.time < r.o.KnownBefore {
+	if r.o.KnownBefore != 0 && x.time < r.o.KnownBefore {
 		switch x.label() {
 		case Good:
 			weight = 0
@@ -205,7 +205,7 @@ func (r *replay) step(i uint32) {
 // live takes a record within the span: first what the policies do with it, then what they make of it.
 func (r *replay) live(x *packed) {
 	res := r.result
-	if res.First == 0 || x.time < res.First {
+	if res.Records.Records() == 0 {
 		res.First = x.time
 	}
 	res.Last = x.time
@@ -303,7 +303,7 @@ func (r *replay) done() (*ReplayResult, error) {
 	}
 	for i := range res.Blocks {
 		t := &res.Blocks[i]
-		if t.FirstGood != 0 && (res.Wrong == nil || t.FirstGood < res.Wrong.FirstGood) {
+		if t.Hit.Good > 0 && (res.Wrong == nil || t.FirstGood < res.Wrong.FirstGood) {
 			res.Wrong = t
 		}
 		if t.GoodCost > 0 && (res.Worst == nil || t.GoodCost > res.Worst.GoodCost) {
