@@ -65,13 +65,14 @@ func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []so
 	if err != nil {
 		return nil, decide.Few, err
 	}
-	p := &filterPool{names: namesOf(inputs), rows: map[int][]int{}, bound: before.Bind(namesOf(inputs))}
+	rank, names := ranksOf(inputs)
+	p := &filterPool{names: names, rows: map[int][]int{}, bound: before.Bind(namesOf(inputs))}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var workers []*gatherer
 	bar := newProgress(s.err)
 	summary, err := scanWith(ctx, inputs, fl, scanFlags{workers: f.workers, progress: bar.update}, func() format.Handler {
-		w := &gatherer{judge: fl.NewJudge(enrichment()), policy: policy.Fork(), marks: p.bound.Labeller(), at: map[uint64]*judged{}, stop: stop}
+		w := &gatherer{judge: fl.NewJudge(enrichment()), policy: policy.Fork(), rank: rank, marks: p.bound.Labeller(), at: map[uint64]*judged{}, stop: stop}
 		workers = append(workers, w)
 		return w
 	})
@@ -158,6 +159,7 @@ type gatherer struct {
 	judge   *filter.Judge
 	policy  *decide.Policy
 	marks   *marks.Labeller
+	rank    []int // of files
 	at      map[uint64]*judged
 	places  int
 	covered int64
@@ -173,7 +175,7 @@ func (w *gatherer) Event(e *event.Event, pos format.Position, raw []byte) {
 	}
 	g := w.judge.Judge(e)
 	key, near := w.judge.Likeness()
-	here := shortPlace{int32(pos.File), pos.Line, marks.Hash(raw), 0}
+	here := shortPlace{int32(w.rank[pos.File]), pos.Line, marks.Hash(raw), 0}
 	if e.HasTime {
 		here.time = e.Time
 	}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"weir/internal/decide"
+	"weir/internal/filter"
 	"weir/internal/marks"
 	"weir/internal/review"
 )
@@ -87,5 +89,30 @@ func TestResume(t *testing.T) {
 	a, _ := first.study.Next()
 	if b, _ := again.study.Next(); a != b {
 		t.Errorf("next was %+v and is %+v", a, b)
+	}
+}
+
+// TestTwoTeachers: a filter that somebody else has written since it was read is not written over.
+func TestTwoTeachers(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f.weir")
+	write := func(text string) {
+		t.Helper()
+		if err := replaceFile(name, shared, func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("mine")
+	l := &session{f: &labelCommand{}}
+	l.f.filter = name
+	var err error
+	if l.kept, err = os.Stat(name); err != nil {
+		t.Fatal(err)
+	}
+	write("theirs")
+	if err := l.keepFilter(&filter.Filter{}); err == nil || !strings.Contains(err.Error(), "changed by somebody else") {
+		t.Errorf("writing over another's filter gives %v", err)
+	}
+	if text, _ := os.ReadFile(name); string(text) != "theirs" {
+		t.Errorf("the other's filter is now %q", text)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -27,6 +28,7 @@ type session struct {
 	money  func(float64) string
 	keys   *keys
 	filter *filter.Filter // that learns; nil where none does
+	kept   os.FileInfo    // of the filter's file as it was read or written last
 	done   []step
 	marked int // records in this session
 }
@@ -43,7 +45,10 @@ func (l *session) run() error {
 	l.keys = newKeys(l.s.in)
 	if l.f.learn {
 		var err error
-		if l.filter, err = readFilter(l.f.filter); err != nil {
+		if l.kept, err = os.Stat(l.f.filter); err == nil {
+			l.filter, err = readFilter(l.f.filter)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -202,7 +207,7 @@ func (l *session) mark(items []int, x *example, bad bool) error {
 			return explainFilter(err)
 		}
 		if report.Added > 0 {
-			if _, err := writeFilter(l.f.filter, next); err != nil {
+			if err := l.keepFilter(next); err != nil {
 				return err
 			}
 			done.before, l.filter = l.filter, next
@@ -274,13 +279,27 @@ func (l *session) undo() (ok bool, err error) {
 	l.study.Undo(last.answers)
 	l.marked -= last.records
 	if last.before != nil {
-		if _, err := writeFilter(l.f.filter, last.before); err != nil {
+		if err := l.keepFilter(last.before); err != nil {
 			return false, err
 		}
 		l.filter = last.before
 	}
 	fmt.Fprintf(l.s.out, "  Taken back: %s.\n", plural(last.records, "record"))
 	return true, nil
+}
+
+// keepFilter writes the filter, unless somebody else has written it meanwhile, whose lessons would be lost.
+func (l *session) keepFilter(f *filter.Filter) error {
+	if now, err := os.Stat(l.f.filter); err != nil || !os.SameFile(now, l.kept) {
+		return hintf(fmt.Errorf("the filter %q was changed by somebody else while this session taught it", l.f.filter),
+			"All answers are in the marks, but the filter there has not learned those of this session: 'weir learn --marks' teaches it them. Only one session at a time may say --learn.")
+	}
+	if _, err := writeFilter(l.f.filter, f); err != nil {
+		return err
+	}
+	var err error
+	l.kept, err = os.Stat(l.f.filter)
+	return err
 }
 
 func (l *session) append(list ...marks.Mark) error {

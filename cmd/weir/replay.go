@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +75,7 @@ type rerun struct {
 	labels     bool
 	trained    bool // on the records before the span
 	summary    *format.Summary
+	files      []string // that records are numbered by
 	gathered
 }
 
@@ -238,11 +241,13 @@ func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
 	choice := r.filter.Reading
 	bar := newProgress(s.err)
 	var workers []*replayer
+	var rank []int
+	rank, r.files = ranksOf(r.l.inputs)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	summary, err := format.Scan(ctx, r.l.inputs, format.ScanOptions{Workers: f.workers, Progress: bar.update, FileTimes: true,
 		Options: format.Options{Zone: zone, Choice: &choice}}, func(_ int, keys *event.Keys) format.Handler {
-		w := &replayer{label: r.l.label(), judge: r.filter.NewJudge(r.enrichment()), policy: r.policy.Fork(), memory: memory, options: &r.options,
+		w := &replayer{label: r.l.label(), judge: r.filter.NewJudge(r.enrichment()), policy: r.policy.Fork(), memory: memory, rank: rank, options: &r.options,
 			entities: decide.NewResolver(r.policy.Entities, keys, mostNames), count: &count, stop: stop,
 			all: decide.NewOccurrences(r.policy.Entities)}
 		workers = append(workers, w)
@@ -281,6 +286,7 @@ type replayer struct {
 	judge    *filter.Judge
 	policy   *decide.Policy
 	memory   *filter.Memory
+	rank     []int // of files
 	options  *decide.ReplayOptions
 	entities *decide.Resolver
 	count    *atomic.Int64
@@ -305,7 +311,7 @@ func (w *replayer) Event(e *event.Event, pos format.Position, raw []byte) {
 		return
 	}
 	g := w.judge.Judge(e)
-	x := decide.Occurrence{Time: e.Time, P: float32(g.Probability), Line: uint32(pos.Line), File: uint32(pos.File), Called: g.Verdict != filter.VerdictGood,
+	x := decide.Occurrence{Time: e.Time, P: float32(g.Probability), Line: uint32(pos.Line), File: uint32(w.rank[pos.File]), Called: g.Verdict != filter.VerdictGood,
 		Novel: g.Verdict == filter.VerdictNovel, Known: uint8(255 * g.Known)}
 	switch w.label(e, pos, raw) {
 	case filter.Good:
@@ -369,12 +375,26 @@ func (r *rerun) warnings(res *decide.ReplayResult) {
 	res.Warnings = append(first, res.Warnings...)
 }
 
-// inputName is the name of an input.
-func (r *rerun) inputName(at decide.Line) string { return inputAt(r.l.inputs, at.File) }
-
-func inputAt(inputs []source.Input, i int) string {
-	if i < 0 || i >= len(inputs) {
+// inputName is the name of the file that a record stands in.
+func (r *rerun) inputName(at decide.Line) string {
+	if at.File < 0 || at.File >= len(r.files) {
 		return "?"
 	}
-	return inputs[i].Name
+	return r.files[at.File]
+}
+
+// ranksOf puts inputs in the order of their names, so that nothing depends on the order in which they were given: the place of
+// each, and their names in that order.
+func ranksOf(inputs []source.Input) (rank []int, names []string) {
+	order := make([]int, len(inputs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(inputs[a].Name, inputs[b].Name) })
+	rank = make([]int, len(inputs))
+	for k, i := range order {
+		rank[i] = k
+		names = append(names, inputs[i].Name)
+	}
+	return rank, names
 }
