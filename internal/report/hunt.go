@@ -205,8 +205,6 @@ const (
 func logsOf(r *hunt.Result) logs {
 	l := logs{Span: spanText(r.Covered, r.Zone) + " (" + length(r.Covered.Length()) + ")",
 		Records: plural(r.Summary.Records(), "record") + " in " + plural(len(r.Summary.Files), "file")}
-	type sum struct{ files, records, untimed, malformed int64 }
-	sums, order := map[string]*sum{}, []string{}
 	more := 0
 	fault := func(text string) {
 		if len(l.Faults) == maxFaults {
@@ -215,23 +213,11 @@ func logsOf(r *hunt.Result) logs {
 		}
 		l.Faults = append(l.Faults, text)
 	}
-	for i := range r.Summary.Files {
-		f := &r.Summary.Files[i]
-		faultsOf(f, fault)
-		if f.Format == "" {
-			continue
-		}
-		s := sums[f.Format]
-		if s == nil {
-			s = &sum{}
-			sums[f.Format] = s
-			order = append(order, f.Format)
-		}
-		s.files, s.records, s.untimed, s.malformed = s.files+1, s.records+f.Records, s.untimed+f.Untimed, s.malformed+f.Malformed
+	for _, f := range r.Summary.ByName() {
+		faultsOf(&f, fault)
 	}
-	for _, name := range order {
-		s := sums[name]
-		l.Formats = append(l.Formats, formatRow{term.Clean(name), term.Count(s.files), term.Count(s.records), some(s.untimed), some(s.malformed)})
+	for _, t := range r.Summary.ByFormat() {
+		l.Formats = append(l.Formats, formatRow{term.Clean(t.Format), term.Count(t.Files), term.Count(t.Records), some(t.Untimed), some(t.Malformed)})
 	}
 	if more > 0 {
 		l.Faults = append(l.Faults, "and "+plural(more, "more fault"))
