@@ -47,7 +47,7 @@ func EstimatePrior(probabilities []float64, trainPrior float64) (prior float64, 
 		return max(1-edge, trainPrior), false
 	}
 	for range 50 {
-		if mid := (low + high) / 2; slope(probabilities, trainPrior, mid) > 0 {
+		if mid := float64((low + high) / 2); slope(probabilities, trainPrior, mid) > 0 {
 			low = mid
 		} else {
 			high = mid
