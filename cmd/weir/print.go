@@ -237,8 +237,8 @@ func (p *page) level(r *hunt.Result) {
 		p.heading("How sure", fmt.Sprintf("against %s of the same length", plural(n, "clean window")))
 		p.text(2, capital(r.Matching)+".")
 		p.text(2, fmt.Sprintf("A score is how many standard deviations an event lies above what clean windows give to the same "+
-			"kind of record. Best score here: %.1f; best in a clean window: %.1f. No p-value is below %.2f with %s.", best, top,
-			1/float64(n+1), plural(n, "clean window")))
+			"kind of record. Best score here: %.1f; best in a clean window: %.1f. No p-value is below 1/%d with %s.", best, top,
+			n+1, plural(n, "clean window")))
 		above := 0
 		for i := 0; i < r.Len() && r.Score(i) > top; i++ {
 			above++

@@ -365,6 +365,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 			}
 		}
 	}
+	r.Share.Expect = max(r.Share.Expect, r.Share.Lower) // two estimates, and less than the least is not to be expected
 }
 
 // rank orders the rows: by score, equal scores by file name and line.

@@ -120,7 +120,7 @@ func (p *page) lead(r *hunt.Result, folds []hunt.Fold, list []cluster.Campaign) 
 	p.Facts = []fact{
 		{"Window", strings.Join(spans, "; "), length(total) + ", " + r.Zone.String()},
 		{"Suspicious", term.Count(r.Suspicious), "against " + plural(r.Good, "known good event")},
-		{"Left by the funnel", term.Count(left), "in " + plural(told, "campaign") + " and " + plural(len(folds), "row")},
+		{"Left by the funnel", term.Count(left), inCampaigns(list, told) + ", in " + plural(len(folds), "row")},
 	}
 	if len(r.Placebos) > 0 {
 		p.Facts = append(p.Facts, fact{"Bad, at least", percent(r.Share.Lower), percent(r.Share.Expect) + " expected"})
@@ -201,6 +201,15 @@ const (
 	maxFaults  = 20
 	maxLeftOut = 40
 )
+
+// inCampaigns says in how many campaigns suspects are, and how many in none.
+func inCampaigns(list []cluster.Campaign, told int) string {
+	text := "in " + plural(told, "campaign")
+	if told < len(list) {
+		text += " (" + term.Count(list[told].Events) + " in none)"
+	}
+	return text
+}
 
 func logsOf(r *hunt.Result) logs {
 	l := logs{Span: spanText(r.Covered, r.Zone) + " (" + length(r.Covered.Length()) + ")",
