@@ -34,7 +34,8 @@ func newDemo(s *streams) *cobra.Command {
 		Use:   "demo [flags]",
 		Short: "hunt in invented logs of a break-in, and lay what is found beside the truth",
 		Long: `Invents four weeks of a small company's logs with a break-in in one night, hunts in them knowing the window alone, and
-shows for every part of the break-in in which campaign and step the hunt tells it. The page of the hunt follows.`,
+shows for every part of the break-in in which campaign and step the hunt tells it. The page of the hunt follows, and what
+blocking would have cost, by a filter that has learned from another company's break-in.`,
 		Example: `  weir demo
   weir demo --seed 7 --keep /tmp/company`,
 		Args: noArguments,
@@ -79,7 +80,7 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	hf := &huntFlags{windows: []string{windowOf(truth)}, zone: sf.zone}
-	o, err := hf.options(started)
+	o, err := hf.options(s, started)
 	if err != nil {
 		return err
 	}
@@ -92,6 +93,10 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	defer r.Close()
+	costs, err := demoCost(ctx, s, f, sf, truth)
+	if err != nil {
+		return err
+	}
 	if f.keep == "" { // a reader that has seen enough ends this process at the next write
 		_ = os.RemoveAll(sf.out)
 	}
@@ -99,7 +104,7 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := reportHunt(s, f.report, "Demo: the logs of an invented company", r, list); err != nil {
+	if err := reportDemo(s, f.report, r, list, costs); err != nil {
 		return err
 	}
 	p := newPage(s.out)
@@ -109,7 +114,10 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 	if err := p.w.Flush(); err != nil {
 		return err
 	}
-	return printHunt(s, r, list, hf)
+	if err := printHunt(s, r, list, hf); err != nil {
+		return err
+	}
+	return printDemoCost(s, f, costs)
 }
 
 // A place is a line of a log.

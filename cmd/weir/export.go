@@ -19,7 +19,6 @@ import (
 	"weir/internal/filter"
 	"weir/internal/format"
 	"weir/internal/hunt"
-	"weir/internal/source"
 	"weir/internal/term"
 )
 
@@ -89,8 +88,8 @@ func (f *exportFlags) check() error {
 		return usagef("- is no file to write: name one, or /dev/stdout")
 	case f.tokens < 1:
 		return usagef("--max-tokens: %d is no number of tokens", f.tokens)
-	case len(f.windows) > 0 && (f.truth != "" || len(f.good)+len(f.bad) > 0):
-		return usagef("--window says what is good and bad; leave out --truth, --good and --bad")
+	case len(f.windows) > 0 && (f.truth != "" || f.marks != "" || len(f.good)+len(f.bad) > 0):
+		return usagef("--window says what is good and bad; leave out --truth, --marks, --good and --bad")
 	}
 	if f.svmlight != "" && f.vocabulary == "" {
 		if info, err := os.Stat(f.svmlight); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -118,15 +117,24 @@ func (f *exportFlags) check() error {
 }
 
 // open finds the inputs and how records are labelled.
-func (f *exportFlags) open(s *streams, zone *time.Location, args []string) ([]source.Input, func(int, int64, *event.Event) export.Label, error) {
-	if f.truth != "" || len(f.good)+len(f.bad) > 0 {
+func (f *exportFlags) open(s *streams, zone *time.Location, args []string) (*labelled, func() export.Labeller, error) {
+	if f.truth != "" || f.marks != "" || len(f.good)+len(f.bad) > 0 {
 		l, err := f.labelFlags.open(s, args)
 		if err != nil {
 			return nil, nil, err
 		}
 		l.print(s)
-		return l.inputs, func(file int, line int64, _ *event.Event) export.Label {
-			return map[filter.Label]export.Label{filter.Good: export.Good, filter.Bad: export.Bad}[l.label(file, line)]
+		return l, func() export.Labeller {
+			label := l.label()
+			return func(e *event.Event, pos format.Position, raw []byte) export.Label {
+				switch label(e, pos, raw) {
+				case filter.Good:
+					return export.Good
+				case filter.Bad:
+					return export.Bad
+				}
+				return export.Unlabelled
+			}
 		}, nil
 	}
 	var spans []hunt.Span
@@ -138,19 +146,22 @@ func (f *exportFlags) open(s *streams, zone *time.Location, args []string) ([]so
 		spans = append(spans, sp)
 	}
 	inputs, err := expand(s, args)
+	l := &labelled{inputs: inputs}
 	if err != nil || len(spans) == 0 {
-		return inputs, nil, err
+		return l, nil, err
 	}
-	return inputs, func(_ int, _ int64, e *event.Event) export.Label {
-		if !e.HasTime {
-			return export.Unlabelled
-		}
-		for _, sp := range spans {
-			if sp.Contains(e.Time) {
-				return export.Bad
+	return l, func() export.Labeller {
+		return func(e *event.Event, _ format.Position, _ []byte) export.Label {
+			if !e.HasTime {
+				return export.Unlabelled
 			}
+			for _, sp := range spans {
+				if sp.Contains(e.Time) {
+					return export.Bad
+				}
+			}
+			return export.Good
 		}
-		return export.Good
 	}, nil
 }
 
@@ -162,10 +173,11 @@ func runExport(ctx context.Context, s *streams, f *exportFlags, args []string) e
 	if err != nil {
 		return err
 	}
-	inputs, label, err := f.open(s, zone, args)
+	l, label, err := f.open(s, zone, args)
 	if err != nil {
 		return err
 	}
+	inputs := l.inputs
 	names, flags := f.outputs()
 	for i := range inputs {
 		for k := range names {
@@ -184,6 +196,9 @@ func runExport(ctx context.Context, s *streams, f *exportFlags, args []string) e
 		bar.done()
 		if summary != nil {
 			warnOfFiles(s, summary)
+		}
+		if err == nil {
+			l.done(s)
 		}
 		if err == nil && totals.Records() == 0 {
 			err = errors.New("there is no record to export")

@@ -38,6 +38,7 @@ var rules = []struct {
 	{"enrich", rule{outside: []string{"github.com/mileusna/useragent", "github.com/oschwald/maxminddb-golang/v2",
 		"github.com/phuslu/iploc", "golang.org/x/net"}}},
 	{"where", rule{inside: []string{"event"}, outside: []string{"github.com/expr-lang/expr"}, core: true}},
+	{"marks", rule{inside: []string{"event", "where"}, outside: []string{"github.com/zeebo/xxh3"}}},
 	{"token", rule{inside: []string{"event", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"count", rule{core: true}},
 	{"bayes", rule{core: true}},
@@ -53,10 +54,13 @@ var rules = []struct {
 	{"partition", rule{inside: []string{"event", "source", "format", "token", "linear"}, core: true}},
 	{"export", rule{inside: []string{"event", "source", "format", "token"}, outside: []string{"github.com/parquet-go/parquet-go"}, core: true}},
 	{"beacon", rule{inside: []string{"bayes", "event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
+	{"decide", rule{inside: []string{"event", "where", "bayes", "calibrate", "eval"}, outside: []string{"github.com/zeebo/xxh3", "go.yaml.in/yaml/v4"},
+		core: true}},
 	{"scenario", rule{core: true}},
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
-	{"report", rule{inside: []string{"format", "token", "eval", "hunt", "cluster", "term"}, core: true}},
+	{"review", rule{inside: []string{"bayes", "hunt", "decide"}, core: true}},
+	{"report", rule{inside: []string{"format", "token", "eval", "decide", "hunt", "cluster", "term"}, core: true}},
 	{"architecture", rule{}},
 }
 

@@ -23,7 +23,7 @@ func TestBlocksAgainstSklearn(t *testing.T) {
 				}
 			}
 			p := ordered(points)
-			s := survey(p)
+			s := survey(p, false)
 			var steps curve
 			for _, b := range pav(view(s.cells(p), -1)) {
 				rate := b.bad / (b.good + b.bad)

@@ -47,13 +47,16 @@ type Writer interface {
 	Write(r *Record) error
 }
 
+// A Labeller says what a record is. What it is given is valid only during the call.
+type Labeller func(e *event.Event, pos format.Position, raw []byte) Label
+
 // Options govern [Run].
 type Options struct {
-	Scan   format.ScanOptions                               // Ordered is set
-	Enrich func() *token.Enrichment                         // one for each goroutine
-	Label  func(file int, line int64, e *event.Event) Label // called by several goroutines; nil leaves all unlabelled
-	Seed   uint64                                           // of hashes, so that nobody can make values meet; nothing that comes out depends on it
-	Fine   bool                                             // tokens as filters take them: finer, and without who sent the record
+	Scan   format.ScanOptions       // Ordered is set
+	Enrich func() *token.Enrichment // one for each goroutine
+	Label  func() Labeller          // likewise; nil leaves all records unlabelled
+	Seed   uint64                   // of hashes, so that nobody can make values meet; nothing that comes out depends on it
+	Fine   bool                     // tokens as filters take them: finer, and without who sent the record
 }
 
 // A WriteError is an error of a [Writer], as against one of reading.
@@ -79,7 +82,11 @@ func Run(ctx context.Context, inputs []source.Input, o Options, writers ...Write
 	o.Scan.Ordered = true
 	line := &queue{writers: writers, waiting: map[int64][]Record{}, stop: cancel}
 	summary, err := format.Scan(ctx, inputs, o.Scan, func(int, *event.Keys) format.Handler {
-		return &reader{o: &o, inputs: inputs, codify: token.NewCodifier(o.Seed, o.Enrich()), queue: line}
+		r := &reader{o: &o, inputs: inputs, codify: token.NewCodifier(o.Seed, o.Enrich()), queue: line}
+		if o.Label != nil {
+			r.label = o.Label()
+		}
+		return r
 	})
 	if line.err != nil {
 		err = &WriteError{line.err}
@@ -140,6 +147,7 @@ func (q *queue) write(r *Record) {
 type reader struct {
 	o      *Options
 	inputs []source.Input
+	label  Labeller
 	codify *token.Codifier
 	queue  *queue
 	names  [1 << namesBits]named
@@ -160,10 +168,10 @@ const (
 )
 
 // Event implements format.Handler.
-func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
+func (r *reader) Event(e *event.Event, pos format.Position, raw []byte) {
 	x := Record{File: valid(r.inputs[pos.File].Name), Line: pos.Line, Time: e.Time, HasTime: e.HasTime, Dataset: valid(e.Dataset)}
-	if r.o.Label != nil {
-		x.Label = r.o.Label(pos.File, pos.Line, e)
+	if r.label != nil {
+		x.Label = r.label(e, pos, raw)
 	}
 	features := r.codify.Codify(e)
 	seen := make(map[string]struct{}, 4*len(features))

@@ -31,14 +31,16 @@ func logs() []source.Input {
 func options(workers int, fine bool) Options {
 	return Options{Fine: fine, Seed: uint64(workers), Enrich: func() *token.Enrichment { return token.NewEnrichment(time.UTC, nil) },
 		Scan: format.ScanOptions{Workers: workers, Blocks: source.BlockOptions{BlockSize: 4 << 10}},
-		Label: func(file int, line int64, e *event.Event) Label {
-			switch {
-			case file == 1:
-				return Unlabelled
-			case line%10 == 0:
-				return Bad
+		Label: func() Labeller {
+			return func(_ *event.Event, pos format.Position, _ []byte) Label {
+				switch {
+				case pos.File == 1:
+					return Unlabelled
+				case pos.Line%10 == 0:
+					return Bad
+				}
+				return Good
 			}
-			return Good
 		}}
 }
 

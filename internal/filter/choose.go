@@ -57,6 +57,9 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 			best, least, f.Learner = c, loss, l
 		}
 	}
+	if best, err = calibrate.FitWitnesses(byRecord(t.points(held, f.Learner), t.counts(held))); err != nil {
+		return err
+	}
 	f.Calibration = best.WithPrior(f.Prior)
 	if f.Learner == Blend {
 		f.Share = t.share
@@ -65,6 +68,35 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 		return err
 	}
 	return f.reprior(o.Prior)
+}
+
+// counts are how many records each of the points of held-back parts stands for.
+func (t *trial) counts(held []*heldPart) []float64 {
+	var out []float64
+	for _, h := range held {
+		for _, i := range h.index {
+			out = append(out, float64(t.examples[i].Count)/t.shares[index(t.examples[i].Bad)])
+		}
+	}
+	return out
+}
+
+// byRecord returns the points with weights by which probabilities are calibrated. A probability is of a record, and is asked
+// what share of records with it is bad; so within a class a content weighs as many records as it came in. How sure one may
+// be is another thing: a content is one witness, however often it came, so the weights of a class sum to its number of
+// contents (docs/adr/0014).
+func byRecord(points []calibrate.Point, counts []float64) []calibrate.Point {
+	var records, contents [2]float64
+	for i := range points {
+		c := index(points[i].Bad)
+		records[c] += counts[i]
+		contents[c]++
+	}
+	for i := range points {
+		c := index(points[i].Bad)
+		points[i].Weight = max(1e-9, counts[i]*contents[c]/records[c])
+	}
+	return points
 }
 
 // lossOf is the log loss of a calibration in nats. One that gives every score the same probability has not been validated,

@@ -120,9 +120,11 @@ func (t *trial) byTime() bool {
 		}
 	}
 	all = before
-	// Later parts must hold enough of both classes to learn from what is held back.
+	// Later parts must hold enough of both classes to learn from what is held back, and earlier ones enough for what judges
+	// them to be a filter like the one that learns everything: an attack that nearly all came at the end teaches none.
 	for c := range all {
-		if late := all[c] - held[0][c]; 5*late < all[c] || late < fewest {
+		late, early := all[c]-held[0][c], all[c]-held[parts-1][c]
+		if 5*min(late, early) < all[c] || late < fewest {
 			return false
 		}
 	}
