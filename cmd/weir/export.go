@@ -107,7 +107,7 @@ func (f *exportFlags) check() error {
 				return usagef("%s and %s are the same file", flags[k], flags[i])
 			}
 		}
-		for _, in := range [][2]string{{"--truth", f.truth}, {"--geoip", f.geoip}} {
+		for _, in := range [][2]string{{"--truth", f.truth}, {"--marks", f.marks}, {"--geoip", f.geoip}} {
 			if in[1] != "" && sameFile(name, in[1]) {
 				return usagef("%s would overwrite the file of %s", flags[i], in[0])
 			}
