@@ -191,7 +191,7 @@ func (s *stake) with(a Action, i, k int, durations []time.Duration) Alternative 
 	later := float64((s.most - o.Bad) * miss)
 	x := Alternative{Action: a, Entity: s.entities[i], Duration: durations[k], Cost: shut + later, Good: o.Good, Bad: o.Bad}
 	if a == Challenge {
-		asked := c.Ask * (1 + o.Sessions)
+		asked := float64(c.Ask * (1 + o.Sessions))
 		x.Cost = asked + float64((1-c.PassGood)*shut) + float64(c.PassBad*o.Bad*miss) + later
 		x.Good *= 1 - c.PassGood
 		x.Bad *= 1 - c.PassBad
