@@ -45,7 +45,7 @@ func (s *Shares) Estimate(trainPrior float64) (prior float64, converged bool) {
 // middles are the probabilities that the records of each bin count as having.
 var middles = func() (p []float64) {
 	for i := range 2*sharesTo*sharesBy + 1 {
-		p = append(p, bayes.Logistic(float64(i)/sharesBy-sharesTo))
+		p = append(p, bayes.Logistic(float64(float64(i)/sharesBy)-sharesTo))
 	}
 	return p
 }()

@@ -32,23 +32,23 @@ func TestDriftOfManyRecords(t *testing.T) {
 	}
 }
 
-// TestLowOfMovedPrior: --prior moves probabilities and their lower bounds alike: what was held back does not know of it.
-func TestLowOfMovedPrior(t *testing.T) {
+// TestWorthOfMovedPrior: --prior moves probabilities; what was held back, by which they are doubted, knows nothing of it.
+func TestWorthOfMovedPrior(t *testing.T) {
 	d := &calibrate.Diagram{Bins: make([]calibrate.Bin, 10)}
 	for i := range d.Bins {
-		d.Bins[i] = calibrate.Bin{Count: 100, Mean: float64(i)/10 + .05, Low: float64(i) / 10}
+		mean := float64(i)/10 + .05
+		d.Bins[i] = calibrate.Bin{Count: 100, Bad: int(100 * mean), Worth: float64(3 * (i + 1)), Mean: mean}
 	}
-	d.Bins[9].Low = .45 // few have such a probability
 	same := replay{o: ReplayOptions{Reliability: d, Prior: .1, HeldPrior: .1}}
-	if got, want := same.low(.95), .45; math.Abs(got-want) > 1e-9 {
-		t.Errorf("low %v, want %v", got, want)
+	if same.worth(0) != 0 || same.worth(.95) >= 1 || same.worth(.95) < .3 {
+		t.Errorf("worth %v and %v", same.worth(0), same.worth(.95))
 	}
 	for _, prior := range []float64{.001, .01, .5} {
 		moved := replay{o: ReplayOptions{Reliability: d, Prior: prior, HeldPrior: .1}}
 		times := prior / (1 - prior) / (.1 / .9)
-		for _, p := range []float64{.02, .3, .5, .92, .999} {
-			if got, want := moved.low(atOdds(p, times)), atOdds(same.low(p), times); math.Abs(got-want) > 1e-9 {
-				t.Errorf("a prior of %v: the lower bound of what was %v is %v, want %v", prior, p, got, want)
+		for _, p := range []float64{.02, .35, .55, .92, .999} {
+			if got, want := moved.worth(atOdds(p, times)), same.worth(p); math.Abs(got-want) > 1e-9 {
+				t.Errorf("a prior of %v: of what was %v the share %v holds, want %v", prior, p, got, want)
 			}
 		}
 	}

@@ -77,7 +77,7 @@ func (g *regime) meet(x *packed, entities []Entity, c *Costs) {
 	t := g.blocking(entities, x.time)
 	if t == nil {
 		g.out.Through.add(x)
-		g.charge(x, 0, c.Miss()*g.open(entities, x.time, c))
+		g.charge(x, 0, float64(c.Miss()*g.open(entities, x.time, c)))
 		return
 	}
 	shut, leak, fee := 1., 0., 0. // shares of good kept out and of bad let in, and the cost of asking
@@ -209,6 +209,6 @@ func atOdds(p, times float64) float64 {
 	if p >= 1 || times == 1 {
 		return p
 	}
-	odds := p / (1 - p) * times
+	odds := float64(p / (1 - p) * times)
 	return odds / (1 + odds)
 }

@@ -232,7 +232,8 @@ func (r *replay) live(x *packed) {
 
 // decide takes the decision by cost. Who is asked already is blocked, or nothing changes.
 func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
-	v := Evidence{P: r.drift.correct(float64(x.p)), Low: r.drift.correct(r.low(float64(x.p))), Basis: r.o.Basis}
+	v := Evidence{P: r.drift.correct(float64(x.p)), Basis: r.o.Basis}
+	v.Low = v.P * r.worth(float64(x.p)) // few witnesses are a doubt of its own, whatever the share of bad
 	switch {
 	case v.Basis != Calibrated:
 	case x.flags&novel != 0:
@@ -265,13 +266,16 @@ func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
 	}
 }
 
-// low is the lower bound of a probability: what was held back had another share of bad where the filter's was moved since.
-func (r *replay) low(p float64) float64 {
-	d, moved := r.o.Reliability, 1.
+// worth is the share of a probability that holds at its lower bound. What was held back had another share of bad where the
+// filter's was moved since.
+func (r *replay) worth(p float64) float64 {
 	if h, q := r.o.HeldPrior, r.o.Prior; h > 0 && h < 1 && q > 0 && q < 1 {
-		moved = q / (1 - q) / (h / (1 - h))
+		p = atOdds(p, h/(1-h)/(q/(1-q)))
 	}
-	return min(p, atOdds(LowerBound(d, atOdds(p, 1/moved)), moved))
+	if p <= 0 {
+		return 0
+	}
+	return LowerBound(r.o.Reliability, p) / p
 }
 
 func (r *replay) keep(list []*Treatment, t *Treatment) []*Treatment {
