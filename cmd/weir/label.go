@@ -41,8 +41,8 @@ func newLabel(s *streams) *cobra.Command {
 		Long: `Shows suspects one at a time, those first about which an answer saves most, and takes one key for each: good, bad, skip, undo,
 why. With --window the suspects are those of a hunt, with --filter alone what the filter makes of all records.
 
-An answer is a mark (who, when, what) in FILE, and goes for all records that say the same. 'weir hunt', 'weir train' and
-'weir evaluate' take the same file with --marks. Whoever goes on another day is not asked again what was answered.
+An answer is a mark (who, when, what) in FILE, and goes for all records that say the same. 'weir hunt', 'weir train',
+'weir evaluate', 'weir cost' and 'weir replay' take the same file with --marks. Whoever goes on another day is not asked again what was answered.
 
 After every answer weir says how much bad is left among what nobody has looked at, with a 95 % interval, and whether going on
 pays. Every third question is drawn to sharpen that estimate. What an answer is worth follows from --policy, by record, or from
