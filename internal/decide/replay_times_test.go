@@ -95,3 +95,21 @@ func TestReplayOfFarTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestReviewOfInventedSessions: who sends every record under another session is reviewed once a day all the same, not each time.
+func TestReviewOfInventedSessions(t *testing.T) {
+	p := FromRatio(1e6)
+	p.Entities = []EntityKind{Session, Address}
+	o := NewOccurrences(p.Entities)
+	for i := range int64(5000) {
+		x := Occurrence{Time: i * int64(time.Second), P: .5, Line: uint32(i + 1), Known: 255}
+		o.Add(&x, []uint64{uint64(i) + 1, 7})
+	}
+	r, err := Replay(o, p, ReplayOptions{Basis: Few})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ByCost.Reviews != 1 {
+		t.Errorf("%d reviews of one address within a day", r.ByCost.Reviews)
+	}
+}
