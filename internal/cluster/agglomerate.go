@@ -24,8 +24,11 @@ const (
 	moments    = 32 // times of a leader that are compared
 )
 
-// scales are the seconds within which things happen together.
-var scales = [...]float64{2, 8, 32}
+// Things happen together within seconds of three scales: scale, a quarter of it, and a sixteenth.
+const (
+	scale  = 32
+	scales = 3
+)
 
 // A matrix holds a number for each pair of leaders.
 type matrix struct {
@@ -87,12 +90,21 @@ func together(a, b []float64) float64 {
 		for k+1 < len(b) && math.Abs(b[k+1]-t) <= math.Abs(b[k]-t) {
 			k++
 		}
-		d := math.Abs(b[k] - t)
-		for _, s := range scales {
-			sum += bayes.Exp2(-d / s)
-		}
+		sum += nearness(math.Abs(b[k] - t))
 	}
-	return sum / float64(len(a)*len(scales))
+	return sum / float64(len(a)*scales)
+}
+
+// nearness is the sum of 2^(−d/s) over scales s, from one power of two, since each scale is four times the one before.
+func nearness(d float64) float64 {
+	if d > 64*scale { // less than 2^−64 of what is at the same moment
+		return 0
+	}
+	wide := bayes.Exp2(-d / scale)
+	square := float64(wide * wide)
+	middle := float64(square * square)
+	square = float64(middle * middle)
+	return wide + middle + float64(square*square)
 }
 
 // closeness is how near in time each pair of leaders is.

@@ -400,3 +400,16 @@ func BenchmarkGroup(b *testing.B) {
 		})
 	}
 }
+
+// TestNearness: one power of two gives what three would.
+func TestNearness(t *testing.T) {
+	for _, d := range []float64{0, .001, 1, 2, 7.5, 32, 300, 2047} {
+		want := math.Exp2(-d/2) + math.Exp2(-d/8) + math.Exp2(-d/32)
+		if got := nearness(d); math.Abs(got-want) > 1e-12*want {
+			t.Errorf("%v s: %v, want %v", d, got, want)
+		}
+	}
+	if got := nearness(3000); got != 0 {
+		t.Errorf("fifty minutes: %v", got)
+	}
+}
