@@ -57,6 +57,26 @@ func Bytes(name string, data []byte) Input {
 	}}
 }
 
+// Opened returns the input that is an open file, whatever its name leads to by now. Its bytes are those that it has now.
+func Opened(name string, f *os.File) (Input, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return Input{}, err
+	}
+	size := info.Size()
+	return Input{Name: name, Size: size, ModTime: info.ModTime(), open: func() (io.ReadCloser, error) {
+		return section{io.NewSectionReader(f, 0, size)}, nil
+	}}, nil
+}
+
+// section is a stretch of a file that stays open.
+type section struct{ *io.SectionReader }
+
+func (section) Close() error { return nil }
+
+// Once reports whether the input can be read only once, as a pipe can.
+func (in Input) Once() bool { return in.once }
+
 // Open starts reading the input. The caller closes the stream, and adds the input's name to an error. Archives and
 // UTF-16 are refused, since they hold no lines.
 func (in Input) Open() (*Stream, error) { return in.stream(newStream) }
