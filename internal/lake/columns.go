@@ -28,7 +28,7 @@ var columns = makeColumns(
 	"dns.question.name", "dns.question.type", "dns.answers.data", "dns.response_code",
 	"tls.client.server_name", "tls.version", "tls.cipher", "file.name",
 	"email.from.address", "email.to.address", "email.subject",
-	"zeek.uid", "zeek.conn_state", "zeek.history",
+	"zeek.conn_state", "zeek.history",
 )
 
 func makeColumns(fields ...string) []column {
@@ -50,7 +50,7 @@ var columnOf = func() map[string]int {
 }()
 
 // plainText are columns whose values hardly ever come again, so a dictionary would not pay.
-var plainText = map[string]bool{"zeek.uid": true, "message": true, "event.duration": true, "url.query": true}
+var plainText = map[string]bool{"message": true, "event.duration": true, "url.query": true}
 
 // eventSchema is the schema of a segment.
 var eventSchema = func() *parquet.Schema {
@@ -70,6 +70,9 @@ var eventSchema = func() *parquet.Schema {
 		"binary":    parquet.List(bin()),
 		"raw":       parquet.Optional(long()),
 		"raw_bytes": parquet.Optional(bin()),
+
+		"raw_template": parquet.Optional(text()),
+		"raw_digits":   parquet.Optional(long()),
 	}
 	for _, c := range columns {
 		switch {
@@ -95,15 +98,16 @@ func leaf(s *parquet.Schema, path ...string) int {
 
 // leaves are the numbers of a segment's columns in its file.
 var leaves = struct {
-	time, dataset, file, line, source, layout, key, value, binary, raw, rawBytes int
-	fields                                                                       []int // like columns
-	all                                                                          int
+	time, dataset, file, line, source, layout, key, value, binary, raw, rawBytes, template, digits int
+	fields                                                                                         []int // like columns
+	all                                                                                            int
 }{
 	time: leaf(eventSchema, "time"), dataset: leaf(eventSchema, "dataset"), file: leaf(eventSchema, "file"),
 	line: leaf(eventSchema, "line"), source: leaf(eventSchema, "source_id"), layout: leaf(eventSchema, "layout"),
 	key: leaf(eventSchema, "fields", "key_value", "key"), value: leaf(eventSchema, "fields", "key_value", "value"),
 	binary: leaf(eventSchema, "binary", "list", "element"),
 	raw:    leaf(eventSchema, "raw"), rawBytes: leaf(eventSchema, "raw_bytes"),
+	template: leaf(eventSchema, "raw_template"), digits: leaf(eventSchema, "raw_digits"),
 	fields: func() (out []int) {
 		for _, c := range columns {
 			out = append(out, leaf(eventSchema, c.name))

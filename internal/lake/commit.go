@@ -6,11 +6,11 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -56,38 +56,30 @@ func (in *ingest) flush() error {
 	return nil
 }
 
-// writeBatch writes the segments of all workers, each worker's by a goroutine of its own.
-func (in *ingest) writeBatch(names []sourceName) ([]*Segment, error) {
-	var (
-		wait sync.WaitGroup
-		mu   sync.Mutex
-		list []*Segment
-		fail error
-	)
-	put := func(s *Segment, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if s != nil {
-			list = append(list, s)
-		}
-		if fail == nil {
-			fail = err
-		}
-	}
+// writeBatch writes a segment for each day of the batch, with the rows of all workers.
+func (in *ingest) writeBatch(names []sourceName) (list []*Segment, err error) {
+	days := map[string][]part{}
 	for _, c := range in.collectors {
-		wait.Go(func() {
-			c.rows.counter.Flush()
-			for day := range c.rows.order {
-				put(in.l.writeEvents(c.rows, int32(day), names))
-			}
-		})
+		c.rows.counter.Flush()
+		for i, d := range c.rows.order {
+			days[d.day] = append(days[d.day], part{rows: c.rows, day: int32(i)})
+		}
 	}
-	wait.Wait()
-	if fail == nil && len(in.faults) > 0 {
-		put(in.l.writeFaults(in.faults, names))
+	for _, day := range slices.Sorted(maps.Keys(days)) {
+		s, err := in.l.writeEvents(days[day], names)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b *Segment) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
-	return list, fail
+	if len(in.faults) > 0 {
+		s, err := in.l.writeFaults(in.faults, names)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
 }
 
 // writeFaults writes a file of malformed lines.

@@ -9,7 +9,7 @@ import (
 // A layout says which fields a record has, in which order, and where in the segment their values are. As text it is lines:
 // the first holds flags, each further one a field:
 //
-//	t r b     the record has a time; its line is in raw; its line is in raw_bytes
+//	t r b p   the record has a time; its line is in raw; in raw_bytes; in pieces (pieces.go)
 //	name      in the column called so, where it has one and it is the field's first value; else in the map
 //	~name     in the map, though there is a column: the value is no number
 //	!name     in binary: the value, or the name, is not UTF-8
@@ -17,8 +17,8 @@ import (
 // In names, %, ~ and ! at the start, line ends and bytes that are not UTF-8 are written %XX. Records of one kind share one
 // layout, so this column costs next to nothing.
 type layout struct {
-	timed, raw, rawBytes bool
-	fields               []layoutField
+	timed, raw, rawBytes, pieces bool
+	fields                       []layoutField
 }
 
 type layoutField struct {
@@ -38,6 +38,7 @@ const (
 	flagTimed = 1 << iota
 	flagRaw
 	flagRawBytes
+	flagPieces
 )
 
 // appendLayoutName appends a field's line.
@@ -63,7 +64,7 @@ func appendLayoutName(dst []byte, name string, place int, hasColumn bool) []byte
 }
 
 func appendLayoutFlags(dst []byte, flags int) []byte {
-	for i, c := range "trb" {
+	for i, c := range "trbp" {
 		if flags&(1<<i) != 0 {
 			dst = append(dst, byte(c))
 		}
@@ -77,7 +78,7 @@ func parseLayout(text string) (l layout, ok bool) {
 	if !known {
 		return l, false
 	}
-	l.timed, l.raw, l.rawBytes = flags&flagTimed != 0, flags&flagRaw != 0, flags&flagRawBytes != 0
+	l.timed, l.raw, l.rawBytes, l.pieces = flags&flagTimed != 0, flags&flagRaw != 0, flags&flagRawBytes != 0, flags&flagPieces != 0
 	_, rest, more := strings.Cut(text, "\n")
 	var seen [8]uint64
 	for more {
@@ -108,7 +109,7 @@ func parseLayout(text string) (l layout, ok bool) {
 // parseFlags reads the first line of a layout.
 func parseFlags(text string) (flags int, ok bool) {
 	for i := 0; i < len(text) && text[i] != '\n'; i++ {
-		bit := strings.IndexByte("trb", text[i])
+		bit := strings.IndexByte("trbp", text[i])
 		if bit < 0 {
 			return 0, false
 		}

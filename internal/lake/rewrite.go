@@ -111,7 +111,7 @@ func (w *rewriter) write(tally *count.Tally) ([]*Segment, error) {
 	}
 	var out []*Segment
 	for day := range w.rows.order {
-		s, err := w.l.writeEvents(w.rows, int32(day), w.names)
+		s, err := w.l.writeEvents([]part{{rows: w.rows, day: int32(day)}}, w.names)
 		if err != nil {
 			w.l.discard(out...)
 			return nil, err

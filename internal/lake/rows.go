@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -29,8 +28,9 @@ type rows struct {
 	bySet   map[string]int32
 	shape   []byte
 	text    []byte
-	days    map[int64]*dayTally
-	order   []*dayTally
+	cutter
+	days  map[int64]*dayTally
+	order []*dayTally
 
 	counted bool   // the counts are known from elsewhere
 	oneDay  bool   // all rows are of one partition,
@@ -41,15 +41,16 @@ type rows struct {
 }
 
 type row struct {
-	time    int64
-	line    int64
-	at      int // of its bytes
-	layout  int32
-	dataset int32
-	source  int32 // index into the sources of the batch
-	day     int32 // index into order
-	rawSize int32 // -1 if it is not kept
-	timed   bool
+	time     int64
+	line     int64
+	at       int // of its bytes
+	layout   int32
+	dataset  int32
+	source   int32 // index into the sources of the batch
+	day      int32 // index into order
+	rawSize  int32 // -1 if it is not kept; with its template
+	template int32 // of rawSize, the bytes of the template; 0 where the line is kept whole
+	timed    bool
 }
 
 // A keyPlace is what is known of a field's name.
@@ -163,11 +164,7 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 		b.bytes = append(b.bytes, f.Value...)
 	}
 	if keepRaw {
-		x.rawSize = int32(len(raw))
-		b.bytes = append(b.bytes, raw...)
-		if flags |= flagRaw; !utf8.Valid(raw) {
-			flags ^= flagRaw | flagRawBytes
-		}
+		flags |= b.addRaw(&x, e, raw)
 	}
 	b.shape[0] = byte(flags)
 	x.layout = b.layoutOf()
@@ -178,6 +175,25 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 		return
 	}
 	b.count(e, b.order[x.day])
+}
+
+// addRaw adds the line of an event, and returns how as a flag.
+func (b *rows) addRaw(x *row, e *event.Event, raw []byte) (flag int) {
+	start := len(b.bytes)
+	switch {
+	case !utf8.Valid(raw):
+		flag = flagRawBytes
+	case b.cut(e.Fields, raw):
+		b.bytes = append(b.bytes, b.template...)
+		b.bytes = append(b.bytes, b.digits...)
+		x.rawSize, x.template = int32(len(b.bytes)-start), int32(len(b.template))
+		return flagPieces
+	default:
+		flag = flagRaw
+	}
+	b.bytes = append(b.bytes, raw...)
+	x.rawSize = int32(len(raw))
+	return flag
 }
 
 func (b *rows) placeOf(k *event.Key) keyPlace {
@@ -249,18 +265,4 @@ func (d *dayTally) fieldOf(f *token.Field) *count.FieldTally {
 		d.fields[f.ID] = d.tally.Field(f.Name)
 	}
 	return d.fields[f.ID]
-}
-
-// sorted returns the rows of a partition by time, source and line.
-func (b *rows) sorted(day int32) []*row {
-	out := make([]*row, 0, b.order[day].rows)
-	for i := range b.list {
-		if b.list[i].day == day {
-			out = append(out, &b.list[i])
-		}
-	}
-	slices.SortFunc(out, func(x, y *row) int {
-		return cmp.Or(cmp.Compare(x.time, y.time), cmp.Compare(x.source, y.source), cmp.Compare(x.line, y.line))
-	})
-	return out
 }

@@ -132,7 +132,7 @@ type segmentReader struct {
 	layouts map[string]*readLayout
 	sets    map[string]string
 	e       event.Event
-	number  []byte
+	line    []byte
 }
 
 type readLayout struct {
@@ -207,9 +207,9 @@ func (r *segmentReader) read(full string, withRaw bool, f func(*stored) error) (
 
 // A groupCursors is the open columns of a row group.
 type groupCursors struct {
-	time, dataset, line, source, layout, value, binary, raw, rawBytes *cursor
-	fields                                                            []*cursor
-	all                                                               []*cursor
+	time, dataset, line, source, layout, value, binary, raw, rawBytes, template, digits *cursor
+	fields                                                                              []*cursor
+	all                                                                                 []*cursor
 }
 
 func openGroup(g parquet.RowGroup) *groupCursors {
@@ -223,6 +223,7 @@ func openGroup(g parquet.RowGroup) *groupCursors {
 	c.time, c.line, c.source = open(leaves.time, true), open(leaves.line, true), open(leaves.source, true)
 	c.dataset, c.layout, c.value = open(leaves.dataset, false), open(leaves.layout, false), open(leaves.value, false)
 	c.binary, c.raw, c.rawBytes = open(leaves.binary, false), open(leaves.raw, false), open(leaves.rawBytes, false)
+	c.template, c.digits = open(leaves.template, false), open(leaves.digits, false)
 	for i, l := range leaves.fields {
 		c.fields = append(c.fields, open(l, columns[i].number))
 	}
@@ -286,8 +287,27 @@ func (r *segmentReader) row(c *groupCursors, withRaw bool) (*stored, error) {
 		s.raw, err = c.raw.bytes()
 	case l.rawBytes:
 		s.raw, err = c.rawBytes.bytes()
+	case l.pieces:
+		s.raw, err = r.join(c)
 	}
 	return s, err
+}
+
+// join puts a line together again.
+func (r *segmentReader) join(c *groupCursors) ([]byte, error) {
+	template, err := c.template.bytes()
+	if err != nil {
+		return nil, err
+	}
+	digits, err := c.digits.bytes()
+	if err != nil {
+		return nil, err
+	}
+	var ok bool
+	if r.line, ok = appendJoined(r.line[:0], r.e.Fields, template, digits); !ok {
+		return nil, errors.New("the pieces of a line do not fit its values")
+	}
+	return r.line, nil
 }
 
 func (r *segmentReader) fields(c *groupCursors, l *readLayout) error {

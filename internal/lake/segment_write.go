@@ -2,6 +2,7 @@ package lake
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
@@ -11,7 +12,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -21,8 +25,9 @@ import (
 const (
 	chunkRows = 1024    // handed to the Parquet writer at once
 	groupRows = 1 << 17 // of a row group
-	pageBytes = 1 << 20
-	dictBytes = 1 << 20 // a larger dictionary is no gain
+	minGroup  = 1 << 14
+	pageBytes = 8 << 20
+	dictBytes = 1 << 20 // of a dictionary; a larger one is no gain
 )
 
 // A sourceName is what a row of a segment says of where it came from.
@@ -31,16 +36,64 @@ type sourceName struct {
 	name string
 }
 
+// A part is the rows of one partition that one goroutine collected.
+type part struct {
+	rows    *rows
+	day     int32 // index into rows.order
+	layouts []writtenLayout
+}
+
+// A placed is a row with where it is kept and what it is sorted by.
+type placed struct {
+	time, line int64
+	source     int32
+	part       int32
+	row        *row
+}
+
+// sortParts returns the rows of all parts by time, source and line.
+func sortParts(parts []part) []placed {
+	n := 0
+	for _, p := range parts {
+		n += p.rows.order[p.day].rows
+	}
+	out := make([]placed, 0, n)
+	for i, p := range parts {
+		for j := range p.rows.list {
+			if x := &p.rows.list[j]; x.day == p.day {
+				out = append(out, placed{x.time, x.line, x.source, int32(i), x})
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y placed) int {
+		switch {
+		case x.time != y.time:
+			return cmp.Compare(x.time, y.time)
+		case x.source != y.source:
+			return cmp.Compare(x.source, y.source)
+		}
+		return cmp.Compare(x.line, y.line)
+	})
+	return out
+}
+
 // writeEvents writes the rows of one partition, and their counts, into new files. What it wrote is litter until the
-// segment's row is committed.
-func (l *Lake) writeEvents(b *rows, day int32, names []sourceName) (*Segment, error) {
-	d := b.order[day]
+// segment's row is committed. It takes the memory of the parts' counts.
+func (l *Lake) writeEvents(parts []part, names []sourceName) (*Segment, error) {
+	d := parts[0].rows.order[parts[0].day]
 	name := l.newName()
 	s := &Segment{Kind: kindEvents, Day: d.day, Path: path.Join("events", "day="+dayName(d.day), name),
 		CountsPath: path.Join("counts", "day="+dayName(d.day), name), contents: map[int64]int64{}}
-	list := b.sorted(day)
+	for i := range parts {
+		parts[i].layouts = parts[i].rows.parsedLayouts()
+		if i > 0 {
+			d.tally.Merge(parts[i].rows.order[parts[i].day].tally)
+		}
+	}
+	list := sortParts(parts)
 	s.Rows = int64(len(list))
-	for _, x := range list {
+	for i := range list {
+		x := list[i].row
 		s.contents[names[x.source].id]++
 		s.Raw = s.Raw || x.rawSize >= 0
 		if x.timed {
@@ -50,7 +103,7 @@ func (l *Lake) writeEvents(b *rows, day int32, names []sourceName) (*Segment, er
 			s.Last = sql.NullInt64{Int64: x.time, Valid: true}
 		}
 	}
-	err := l.writeFile(s.Path, &s.Size, &s.Hash, func(w io.Writer) error { return b.writeParquet(w, list, names) })
+	err := l.writeFile(s.Path, &s.Size, &s.Hash, func(w io.Writer) error { return writeParquet(w, parts, list, names) })
 	if err == nil {
 		err = l.writeFile(s.CountsPath, &s.CountsSize, &s.CountsHash, func(w io.Writer) error { return writeTally(w, d.tally) })
 	}
@@ -147,44 +200,73 @@ func (h *hashed) Write(p []byte) (int, error) {
 }
 
 func newParquetWriter(w io.Writer, s *parquet.Schema) *parquet.Writer {
-	return parquet.NewWriter(w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false),
+	return parquet.NewWriter(w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DictionaryMaxBytes(dictBytes),
 		parquet.KeyValueMetadata("weir.lake", strconv.Itoa(Version)), parquet.CreatedBy("weir", strconv.Itoa(Version), ""),
 		parquet.SkipPageBounds("raw"), parquet.SkipPageBounds("raw_bytes"), parquet.SkipPageBounds("layout"),
 		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("binary", "list", "element"))
 }
 
-// A chunk is up to chunkRows rows, by column.
+// A chunk is up to chunkRows rows, by column. Columns that are not lists have a place for every row, null at first.
 type chunk struct {
 	values [][]parquet.Value // by leaf
 	rows   int
-	seen   []int // by index into layouts of the map keys: which value of its name the last one was
 }
 
-// writeParquet writes rows in the order given.
-func (b *rows) writeParquet(out io.Writer, list []*row, names []sourceName) error {
-	w := newParquetWriter(out, eventSchema)
-	writers := w.ColumnWriters()
-	c := chunk{values: make([][]parquet.Value, leaves.all)}
-	layouts := b.parsedLayouts()
-	flush := func() error {
-		for i, cw := range writers {
-			if _, err := cw.WriteRowValues(c.values[i]); err != nil {
-				return err
-			}
-			c.values[i] = c.values[i][:0]
+func newChunk() *chunk {
+	c := &chunk{values: make([][]parquet.Value, leaves.all)}
+	for i := range c.values {
+		if !isList(i) {
+			c.values[i] = make([]parquet.Value, chunkRows)
 		}
-		c.rows = 0
-		return nil
 	}
-	for i, x := range list {
-		c.add(b, x, layouts[x.layout], names[x.source])
-		if c.rows == chunkRows || i == len(list)-1 {
-			if err := flush(); err != nil {
-				return err
-			}
+	return c
+}
+
+func isList(leaf int) bool {
+	return leaf == leaves.key || leaf == leaves.value || leaf == leaves.binary
+}
+
+// flush hands the rows to the columns' writers.
+func (c *chunk) flush(writers []*parquet.ColumnWriter) error {
+	for i, w := range writers {
+		v := c.values[i]
+		if !isList(i) {
+			v = v[:c.rows]
 		}
-		if i%groupRows == groupRows-1 {
-			if err := w.Flush(); err != nil {
+		if _, err := w.WriteRowValues(v); err != nil {
+			return err
+		}
+		if clear(v); isList(i) {
+			c.values[i] = v[:0]
+		}
+	}
+	c.rows = 0
+	return nil
+}
+
+// writeParquet writes rows in the order given, a row group for each goroutine at a time.
+func writeParquet(out io.Writer, parts []part, list []placed, names []sourceName) error {
+	w := newParquetWriter(out, eventSchema)
+	share := min(groupRows, max(minGroup, (len(list)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)))
+	for len(list) > 0 {
+		var groups []*parquet.ConcurrentRowGroupWriter
+		var wait sync.WaitGroup
+		fails := make([]error, runtime.GOMAXPROCS(0))
+		for i := range fails {
+			if len(list) == 0 {
+				break
+			}
+			n := min(share, len(list))
+			g, mine := w.BeginRowGroup(), list[:n]
+			groups, list = append(groups, g), list[n:]
+			wait.Go(func() { fails[i] = writeGroup(g, parts, mine, names) })
+		}
+		wait.Wait()
+		for i, g := range groups {
+			if fails[i] != nil {
+				return fails[i]
+			}
+			if _, err := g.Commit(); err != nil {
 				return err
 			}
 		}
@@ -192,9 +274,26 @@ func (b *rows) writeParquet(out io.Writer, list []*row, names []sourceName) erro
 	return w.Close()
 }
 
+func writeGroup(g *parquet.ConcurrentRowGroupWriter, parts []part, list []placed, names []sourceName) error {
+	writers := g.ColumnWriters()
+	c := newChunk()
+	for i := range list {
+		x := &list[i]
+		p := &parts[x.part]
+		c.add(p.rows, x.row, &p.layouts[x.row.layout], names[x.source])
+		if c.rows == chunkRows || i == len(list)-1 {
+			if err := c.flush(writers); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // A writtenLayout is a layout with what a writer needs of it: values made once.
 type writtenLayout struct {
 	text   parquet.Value
+	flags  int
 	fields []writtenField
 }
 
@@ -211,7 +310,8 @@ func (b *rows) parsedLayouts() []writtenLayout {
 		if !ok {
 			panic("BUG: layout " + strconv.Quote(text))
 		}
-		out[i] = writtenLayout{text: parquet.ByteArrayValue([]byte(text)), fields: make([]writtenField, len(l.fields))}
+		flags, _ := parseFlags(text) // parseLayout did
+		out[i] = writtenLayout{flags: flags, text: parquet.ByteArrayValue([]byte(text)), fields: make([]writtenField, len(l.fields))}
 		times := map[string]int{}
 		for j, f := range l.fields {
 			w := &out[i].fields[j]
@@ -230,24 +330,34 @@ func (b *rows) parsedLayouts() []writtenLayout {
 	return out
 }
 
-func (c *chunk) put(leaf int, v parquet.Value, repeated, defined int) {
-	c.values[leaf] = append(c.values[leaf], v.Level(repeated, defined, leaf))
+// set gives the row its value in a column that may be null.
+func (c *chunk) set(leaf int, v parquet.Value) {
+	v.SetDefinitionLevel(1)
+	c.values[leaf][c.rows] = v
+}
+
+// put adds a value to a list of the row.
+func (c *chunk) put(leaf int, v parquet.Value, first, null bool) {
+	if !first {
+		v.SetRepetitionLevel(1)
+	}
+	if !null {
+		v.SetDefinitionLevel(1)
+	}
+	c.values[leaf] = append(c.values[leaf], v)
 }
 
 // add appends one row to the columns.
-func (c *chunk) add(b *rows, x *row, l writtenLayout, source sourceName) {
+func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	if x.timed {
-		c.put(leaves.time, parquet.Int64Value(x.time), 0, 1)
-	} else {
-		c.put(leaves.time, parquet.Value{}, 0, 0)
+		c.set(leaves.time, parquet.Int64Value(x.time))
 	}
-	c.put(leaves.dataset, parquet.ByteArrayValue([]byte(b.sets[x.dataset])), 0, 0)
-	c.put(leaves.file, parquet.ByteArrayValue([]byte(source.name)), 0, 0)
-	c.put(leaves.line, parquet.Int64Value(x.line), 0, 0)
-	c.put(leaves.source, parquet.Int64Value(source.id), 0, 0)
-	c.put(leaves.layout, l.text, 0, 0)
-	var used uint64
-	inTheMap, inTheList := 0, 0
+	c.values[leaves.dataset][c.rows] = text(b.sets[x.dataset])
+	c.values[leaves.file][c.rows] = text(source.name)
+	c.values[leaves.line][c.rows] = parquet.Int64Value(x.line)
+	c.values[leaves.source][c.rows] = parquet.Int64Value(source.id)
+	c.values[leaves.layout][c.rows] = l.text
+	firstInMap, firstInList := true, true
 	p := b.bytes[x.at:]
 	for i := range l.fields {
 		f := &l.fields[i]
@@ -256,49 +366,47 @@ func (c *chunk) add(b *rows, x *row, l writtenLayout, source sourceName) {
 		p = p[size+int(n):]
 		switch f.place {
 		case inColumn:
-			used |= 1 << f.column
-			value := parquet.ByteArrayValue(v)
 			if columns[f.column].number {
 				number, _ := parseNumber(v) // it is one: see rows.add
-				value = parquet.Int64Value(number)
+				c.set(leaves.fields[f.column], parquet.Int64Value(number))
+			} else {
+				c.set(leaves.fields[f.column], parquet.ByteArrayValue(v))
 			}
-			c.put(leaves.fields[f.column], value, 0, 1)
 		case inMap:
-			c.put(leaves.key, f.key, min(inTheMap, 1), 1)
-			c.put(leaves.value, parquet.ByteArrayValue(v), min(inTheMap, 1), 1)
-			inTheMap++
+			c.put(leaves.key, f.key, firstInMap, false)
+			c.put(leaves.value, parquet.ByteArrayValue(v), firstInMap, false)
+			firstInMap = false
 		default:
-			c.put(leaves.binary, parquet.ByteArrayValue(v), min(inTheList, 1), 1)
-			inTheList++
+			c.put(leaves.binary, parquet.ByteArrayValue(v), firstInList, false)
+			firstInList = false
 		}
 	}
-	for i := range columns {
-		if used&(1<<i) == 0 {
-			c.put(leaves.fields[i], parquet.Value{}, 0, 0)
-		}
+	if firstInMap {
+		c.put(leaves.key, parquet.Value{}, true, true)
+		c.put(leaves.value, parquet.Value{}, true, true)
 	}
-	if inTheMap == 0 {
-		c.put(leaves.key, parquet.Value{}, 0, 0)
-		c.put(leaves.value, parquet.Value{}, 0, 0)
+	if firstInList {
+		c.put(leaves.binary, parquet.Value{}, true, true)
 	}
-	if inTheList == 0 {
-		c.put(leaves.binary, parquet.Value{}, 0, 0)
-	}
-	c.addRaw(b, x, p)
+	c.addRaw(l, p[:max(0, x.rawSize)], int(x.template))
 	c.rows++
 }
 
-func (c *chunk) addRaw(b *rows, x *row, p []byte) {
-	text := b.layouts[x.layout]
-	flags, _ := parseFlags(text)
-	for _, k := range []struct{ leaf, flag int }{{leaves.raw, flagRaw}, {leaves.rawBytes, flagRawBytes}} {
-		if flags&k.flag == 0 {
-			c.put(k.leaf, parquet.Value{}, 0, 0)
-		} else {
-			c.put(k.leaf, parquet.ByteArrayValue(p[:x.rawSize]), 0, 1)
-		}
+// addRaw adds the line: whole, or in the pieces that the values leave (pieces.go).
+func (c *chunk) addRaw(l *writtenLayout, raw []byte, template int) {
+	switch {
+	case l.flags&flagPieces != 0:
+		c.set(leaves.template, parquet.ByteArrayValue(raw[:template]))
+		c.set(leaves.digits, parquet.ByteArrayValue(raw[template:]))
+	case l.flags&flagRaw != 0:
+		c.set(leaves.raw, parquet.ByteArrayValue(raw))
+	case l.flags&flagRawBytes != 0:
+		c.set(leaves.rawBytes, parquet.ByteArrayValue(raw))
 	}
 }
+
+// text returns s as a value.
+func text(s string) parquet.Value { return parquet.ByteArrayValue([]byte(s)) }
 
 // countsRow is a row of a file of counts.
 type countsRow struct {
