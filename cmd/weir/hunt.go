@@ -16,7 +16,9 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/event"
 	"weir/internal/filter"
+	"weir/internal/format"
 	"weir/internal/hunt"
+	"weir/internal/lake"
 	"weir/internal/source"
 	"weir/internal/token"
 	"weir/internal/where"
@@ -27,6 +29,7 @@ type huntFlags struct {
 	windows, ignore, good    []string
 	hosts                    []string
 	zone, format, geoip      string
+	lake                     string
 	filter                   string
 	knownClients             bool
 	dropCountry, onlyCountry []string
@@ -41,7 +44,7 @@ type huntFlags struct {
 func newHunt(s *streams) *cobra.Command {
 	f := &huntFlags{}
 	cmd := &cobra.Command{
-		Use:   "hunt --window FROM/TO [flags] LOG...",
+		Use:   "hunt --window FROM/TO [flags] [--lake DIR | LOG...]",
 		Short: "find what does not belong in the window of a break-in",
 		Long: `Takes what happened in the window as suspicious and everything else in the logs as known good, learns the
 difference, and ranks the suspicious events with their reasons.
@@ -66,6 +69,7 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringSliceVar(&f.hosts, "host", nil, "only events that name this `HOST` in an address or host field are suspicious")
 	p.StringArrayVar(&f.ignore, "ignore", nil, "a span, `FROM/TO`, that is neither suspicious nor known good")
 	p.StringArrayVar(&f.good, "good", nil, "take only events in this span, `FROM/TO`, as known good")
+	p.StringVar(&f.lake, "lake", "", "hunt in the lake that 'weir ingest' made in `DIR` instead of in logs")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs and spans that name none, and of local hours")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
@@ -91,10 +95,11 @@ func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error
 	if err != nil {
 		return err
 	}
-	inputs, err := expand(s, args)
+	inputs, release, err := f.inputs(ctx, s, o, args)
 	if err != nil {
 		return err
 	}
+	defer release()
 	r, err := huntIn(ctx, s, inputs, o)
 	if err != nil {
 		return err
@@ -109,13 +114,39 @@ func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error
 	return printHunt(s, r, f)
 }
 
+// inputs returns what is hunted in: logs, or what stands for them in a lake, which is open until release.
+func (f *huntFlags) inputs(ctx context.Context, s *streams, o *hunt.Options, args []string) (inputs []source.Input, release func(), err error) {
+	if f.lake == "" {
+		inputs, err = expand(s, args)
+		return inputs, func() {}, err
+	}
+	if len(args) > 0 {
+		return nil, nil, usagef("logs and --lake at once: ingest the logs first (weir ingest --lake %s …)", f.lake)
+	}
+	l, err := lake.Open(ctx, f.lake, nil)
+	if err != nil {
+		return nil, nil, explainLake(err)
+	}
+	if inputs, err = l.Inputs(ctx); err == nil && len(inputs) == 0 {
+		err = fmt.Errorf("cannot hunt in the lake %q: it is empty", f.lake)
+	}
+	if err != nil {
+		l.Close()
+		return nil, nil, explainLake(err)
+	}
+	o.Scan = func(ctx context.Context, so format.ScanOptions, newHandler func(int, *event.Keys) format.Handler) (*format.Summary, error) {
+		return l.Scan(ctx, lake.ScanOptions{Workers: so.Workers, Progress: so.Progress}, newHandler)
+	}
+	return inputs, func() { l.Close() }, nil
+}
+
 // huntIn hunts with a progress line on standard error.
 func huntIn(ctx context.Context, s *streams, inputs []source.Input, o *hunt.Options) (*hunt.Result, error) {
 	bar := newProgress(s.err)
 	o.Progress = bar.update
 	r, err := hunt.Run(ctx, inputs, *o)
 	bar.done()
-	return r, explain(err)
+	return r, explainLake(explain(err))
 }
 
 // explain adds to a hunt's error what to do about it.
