@@ -112,6 +112,6 @@ You have examples of good and bad and want to judge other logs:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
-		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newBeacons(s), newIngest(s))
+		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newBeacons(s), newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s))
 	return root
 }

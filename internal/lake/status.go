@@ -34,6 +34,7 @@ type Status struct {
 
 // A SourceStatus is one log that was read.
 type SourceStatus struct {
+	ID                             int64
 	Name, Format                   string
 	Bytes, Records, Untimed, Lines int64
 	Malformed                      int64
@@ -71,7 +72,7 @@ func (l *Lake) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	for _, r := range list {
-		s.Sources = append(s.Sources, SourceStatus{Name: r.Name, Format: r.Format, Bytes: r.Offset + r.OpenSize, Records: r.Records,
+		s.Sources = append(s.Sources, SourceStatus{ID: r.ID, Name: r.Name, Format: r.Format, Bytes: r.Offset + r.OpenSize, Records: r.Records,
 			Untimed: r.Untimed, Lines: r.Lines, Malformed: r.Malformed, Changed: r.Changed})
 		s.LogBytes += r.Offset + r.OpenSize
 		s.Untimed += r.Untimed
