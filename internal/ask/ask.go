@@ -4,7 +4,7 @@
 //	events     the columns of a segment (internal/lake/columns.go), the day, and raw: the line as it was
 //	counts     field, part, hour, token, n, day; without a field: events
 //	malformed  source_id, file, line, reason, detail, raw
-//	marks      id, verdict, who, at, start, stop, hosts, condition, note, taken_back
+//	marks      id, verdict, who, made, begins, ends, hosts, condition, note, taken_back
 //	sources    id, name, format, records, untimed, lines, malformed
 //
 // What a user writes is fenced: it has to be one SELECT, by DuckDB's own parser; files other than the lake's events,

@@ -119,9 +119,9 @@ func (s *Session) views(ctx context.Context, f *lake.Files) error {
 	for i, c := range text {
 		quoted[i] = c + "::VARCHAR"
 	}
-	raw := "coalesce(raw, weir_line(layout, raw_template, raw_digits, [" + strings.Join(quoted, ", ") + "], map_values(fields), binary)) AS raw"
+	raw := "coalesce(raw, weir_line(layout, raw_template, raw_digits, [" + strings.Join(quoted, ", ") + "], map_values(fields), blobs)) AS raw"
 	err := s.exec(ctx, "CREATE VIEW events AS SELECT "+strings.Join(columns, ", ")+", "+raw+
-		", raw_bytes, binary, day FROM read_parquet("+list(f.Events)+", hive_partitioning = true, hive_types = {'day': DATE})")
+		", raw_bytes, blobs, day FROM read_parquet("+list(f.Events)+", hive_partitioning = true, hive_types = {'day': DATE})")
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *Session) views(ctx context.Context, f *lake.Files) error {
 
 // tables copies what the catalogue holds.
 func (s *Session) tables(ctx context.Context, l *lake.Lake) error {
-	if err := s.exec(ctx, `CREATE TABLE marks (id BIGINT, verdict VARCHAR, who VARCHAR, at TIMESTAMP_NS, start TIMESTAMP_NS, stop TIMESTAMP_NS,
+	if err := s.exec(ctx, `CREATE TABLE marks (id BIGINT, verdict VARCHAR, who VARCHAR, made TIMESTAMP_NS, begins TIMESTAMP_NS, ends TIMESTAMP_NS,
 		hosts VARCHAR[], condition VARCHAR, note VARCHAR, taken_back TIMESTAMP_NS)`); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (s *Session) tables(ctx context.Context, l *lake.Lake) error {
 	}
 	for _, m := range marks {
 		if err := s.exec(ctx, `INSERT INTO marks VALUES (?, ?, ?, make_timestamp_ns(?), make_timestamp_ns(?), make_timestamp_ns(?),
-			CAST(CAST(? AS JSON) AS VARCHAR[]), ?, ?, make_timestamp_ns(?))`, m.ID, m.Verdict, m.Who, m.At, m.Start, m.Stop, m.Hosts, m.Condition, m.Note,
+			CAST(CAST(? AS JSON) AS VARCHAR[]), ?, ?, make_timestamp_ns(?))`, m.ID, m.Verdict, m.Who, m.Made, m.Begins, m.Ends, m.Hosts, m.Condition, m.Note,
 			nullable(m.TakenBack)); err != nil {
 			return err
 		}

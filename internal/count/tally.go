@@ -295,12 +295,9 @@ func (g *Group) addCell(x Cell, cl Class) {
 	}
 }
 
-// A TallyCounter adds the features of records to a [Tally] through a small cache that combines equal ones, as [Counter]
-// does for Counts. Call [TallyCounter.Flush] before reading the tally.
-type TallyCounter struct {
-	Tally *Tally
-	cache []tallyPending
-}
+// A TallyCounter adds the features of records to the fields of any number of tallies through a small cache that combines
+// equal ones, as [Counter] does for Counts. Call [TallyCounter.Flush] before reading the tallies.
+type TallyCounter struct{ cache []tallyPending }
 
 type tallyPending struct {
 	field *FieldTally
@@ -310,10 +307,8 @@ type tallyPending struct {
 	parts []uint64
 }
 
-// NewTallyCounter returns a counter over an empty tally.
-func NewTallyCounter() *TallyCounter {
-	return &TallyCounter{Tally: NewTally(), cache: make([]tallyPending, 1<<cacheBits)}
-}
+// NewTallyCounter returns a counter with an empty cache.
+func NewTallyCounter() *TallyCounter { return &TallyCounter{cache: make([]tallyPending, 1<<cacheBits)} }
 
 // Add counts one record's feature. parts is called, if at all, before Add returns: it appends the hashes of the value's
 // parts, each once, to its argument.
@@ -331,20 +326,13 @@ func (c *TallyCounter) Add(f *FieldTally, value uint64, hour int, parts func(dst
 	p.field, p.value, p.hour, p.n = f, value, int32(hour), 1
 }
 
-// Flush adds what the cache still holds to the tally.
+// Flush adds what the cache still holds to the tallies, and lets go of them.
 func (c *TallyCounter) Flush() {
 	for i := range c.cache {
-		c.cache[i].flush()
-	}
-}
-
-// Reset starts a new tally.
-func (c *TallyCounter) Reset() {
-	for i := range c.cache {
 		p := &c.cache[i]
-		p.field, p.value, p.n = nil, 0, 0
+		p.flush()
+		p.field, p.value = nil, 0
 	}
-	c.Tally = NewTally()
 }
 
 func (p *tallyPending) flush() {

@@ -8,16 +8,16 @@ import (
 
 // randomTally adds n features to a tally through a counter.
 func randomTally(r *rand.Rand, n int) *Tally {
-	c := NewTallyCounter()
+	c, t := NewTallyCounter(), NewTally()
 	for range n {
 		hour := []int{0, 5, 167, Untimed}[r.IntN(4)]
-		c.Tally.Events[hour]++
-		f := c.Tally.Field([]string{"a", "b"}[r.IntN(2)])
+		t.Events[hour]++
+		f := t.Field([]string{"a", "b"}[r.IntN(2)])
 		v := uint64(r.IntN(50)) * 0x9E3779B97F4A7C15
 		c.Add(f, v, hour, func(dst []uint64) []uint64 { return append(dst, v^1, v%7) })
 	}
 	c.Flush()
-	return c.Tally
+	return t
 }
 
 // good = all − bad − ignored, whatever the order of adding and taking away.
@@ -80,7 +80,7 @@ func TestTallyKeepsZeroTokensAndLargeCounts(t *testing.T) {
 // A tally turned into a class is what counting the same records into that class gives.
 func TestTallyAddTo(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	want, tally := NewCounter(), NewTallyCounter()
+	want, counter, tally := NewCounter(), NewTallyCounter(), NewTally()
 	for range 5000 {
 		class, hour, v := Class(Bad), r.IntN(HoursOfWeek), r.Uint64N(300)+1
 		name := []string{"a", "b"}[r.IntN(2)]
@@ -89,14 +89,14 @@ func TestTallyAddTo(t *testing.T) {
 		g.Hourly = name == "a"
 		want.Counts.Events[class][hour]++
 		want.Add(g, v, class, hour, parts)
-		tally.Tally.Events[hour]++
-		tally.Add(tally.Tally.Field(name), v, hour, parts)
+		tally.Events[hour]++
+		counter.Add(tally.Field(name), v, hour, parts)
 	}
-	tally.Tally.Field("a").Add(9, false, Untimed, 3) // a hunt does not count what has no time
+	tally.Field("a").Add(9, false, Untimed, 3) // a hunt does not count what has no time
 	want.Flush()
-	tally.Flush()
+	counter.Flush()
 	got := New()
-	tally.Tally.AddTo(got, Bad, func(field string) bool { return field == "a" })
+	tally.AddTo(got, Bad, func(field string) bool { return field == "a" })
 	if got.Events != want.Counts.Events {
 		t.Error("events differ")
 	}

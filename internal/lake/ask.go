@@ -81,18 +81,18 @@ func JoinLine(layoutText, template, digits string, inColumns, inTheMap, inTheLis
 
 // A Mark is a row of marks: what somebody said of a stretch of time.
 type Mark struct {
-	ID              int64
-	Verdict         string // good, bad or ignore
-	Who             string
-	At, Start, Stop int64  // nanoseconds since 1970; Start and Stop are included
-	Hosts           string // a JSON list of names and addresses
-	Condition, Note string
-	TakenBack       sql.NullInt64
+	ID                 int64
+	Verdict            string // good, bad or ignore
+	Who                string
+	Made, Begins, Ends int64  // nanoseconds since 1970; Begins and Ends are included
+	Hosts              string // a JSON list of names and addresses
+	Condition, Note    string
+	TakenBack          sql.NullInt64
 }
 
 // Marks returns all marks, those that were taken back too, in the order in which they were made.
 func (l *Lake) Marks(ctx context.Context) ([]Mark, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT id, verdict, who, at, start, stop, hosts, condition, note, taken_back FROM marks ORDER BY id`)
+	rows, err := l.db.QueryContext(ctx, `SELECT id, verdict, who, made, begins, ends, hosts, condition, note, taken_back FROM marks ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list marks: %w", err)
 	}
@@ -100,7 +100,7 @@ func (l *Lake) Marks(ctx context.Context) ([]Mark, error) {
 	var out []Mark
 	for rows.Next() {
 		var m Mark
-		if err := rows.Scan(&m.ID, &m.Verdict, &m.Who, &m.At, &m.Start, &m.Stop, &m.Hosts, &m.Condition, &m.Note, &m.TakenBack); err != nil {
+		if err := rows.Scan(&m.ID, &m.Verdict, &m.Who, &m.Made, &m.Begins, &m.Ends, &m.Hosts, &m.Condition, &m.Note, &m.TakenBack); err != nil {
 			return nil, fmt.Errorf("cannot list marks: %w", err)
 		}
 		out = append(out, m)

@@ -67,7 +67,7 @@ var eventSchema = func() *parquet.Schema {
 		"source_id": parquet.Encoded(parquet.Int(64), &parquet.RLEDictionary),
 		"layout":    text(),
 		"fields":    parquet.Map(text(), long()),
-		"binary":    parquet.List(bin()),
+		"blobs":     parquet.List(bin()),
 		"raw":       parquet.Optional(long()),
 		"raw_bytes": parquet.Optional(bin()),
 
@@ -105,7 +105,7 @@ var leaves = struct {
 	time: leaf(eventSchema, "time"), dataset: leaf(eventSchema, "dataset"), file: leaf(eventSchema, "file"),
 	line: leaf(eventSchema, "line"), source: leaf(eventSchema, "source_id"), layout: leaf(eventSchema, "layout"),
 	key: leaf(eventSchema, "fields", "key_value", "key"), value: leaf(eventSchema, "fields", "key_value", "value"),
-	binary: leaf(eventSchema, "binary", "list", "element"),
+	binary: leaf(eventSchema, "blobs", "list", "element"),
 	raw:    leaf(eventSchema, "raw"), rawBytes: leaf(eventSchema, "raw_bytes"),
 	template: leaf(eventSchema, "raw_template"), digits: leaf(eventSchema, "raw_digits"),
 	fields: func() (out []int) {

@@ -12,7 +12,7 @@ import (
 //	t r b p   the record has a time; its line is in raw; in raw_bytes; in pieces (pieces.go)
 //	name      in the column called so, where it has one and it is the field's first value; else in the map
 //	~name     in the map, though there is a column: the value is no number
-//	!name     in binary: the value, or the name, is not UTF-8
+//	!name     in blobs: the value, or the name, is not UTF-8
 //
 // In names, %, ~ and ! at the start, line ends and bytes that are not UTF-8 are written %XX. Records of one kind share one
 // layout, so this column costs next to nothing.

@@ -203,7 +203,7 @@ func newParquetWriter(w io.Writer, s *parquet.Schema) *parquet.Writer {
 	return parquet.NewWriter(w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DictionaryMaxBytes(dictBytes),
 		parquet.KeyValueMetadata("weir.lake", strconv.Itoa(Version)), parquet.CreatedBy("weir", strconv.Itoa(Version), ""),
 		parquet.SkipPageBounds("raw"), parquet.SkipPageBounds("raw_bytes"), parquet.SkipPageBounds("layout"),
-		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("binary", "list", "element"))
+		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("blobs", "list", "element"))
 }
 
 // A chunk is up to chunkRows rows, by column. Columns that are not lists have a place for every row, null at first.

@@ -59,7 +59,7 @@ func (l *Lake) Status(ctx context.Context) (*Status, error) {
 		err = l.db.QueryRowContext(ctx, `SELECT coalesce(sum(rows), 0) FROM forgotten`).Scan(&s.Forgotten)
 	}
 	if err == nil {
-		err = l.db.QueryRowContext(ctx, `SELECT count(*), coalesce(max(at), 0) FROM marks WHERE taken_back IS NULL`).Scan(&s.Marks, &s.LastMark)
+		err = l.db.QueryRowContext(ctx, `SELECT count(*), coalesce(max(made), 0) FROM marks WHERE taken_back IS NULL`).Scan(&s.Marks, &s.LastMark)
 	}
 	if err == nil {
 		err = l.db.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`).Scan(&s.CatalogBytes)
