@@ -162,7 +162,7 @@ func compare(in source.Input, c *sourceRow) (comparison, error) {
 	if err := ignoreEnd(err); err != nil {
 		return comparison{}, err
 	}
-	if int64(n) < c.OpenSize || !bytes.Equal(sum(rest[:c.OpenSize]), c.OpenHash) {
+	if int64(n) < c.OpenSize || c.OpenSize > 0 && !bytes.Equal(sum(rest[:c.OpenSize]), c.OpenHash) {
 		return comparison{}, nil
 	}
 	return comparison{same: true, grown: int64(n) > c.OpenSize, tail: tail}, nil
