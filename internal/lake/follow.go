@@ -31,6 +31,11 @@ func (l *Lake) Follow(ctx context.Context, look func() ([]source.Input, error), 
 			if err != nil {
 				return err
 			}
+			for i := range r.Files {
+				if r.Files[i].Err != "" { // it was away for a moment, perhaps: look again
+					delete(f.seen, r.Files[i].Name)
+				}
+			}
 			r.Stopped = false
 			if err := report(r); err != nil && ctx.Err() == nil {
 				return err

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -183,7 +182,8 @@ func (in *ingest) resume(file int) (offset, line int64, skip bool) {
 		in.err = err
 		return 0, 0, true
 	case err != nil:
-		return 0, 0, false // the scan meets it too, and tells
+		r.Err = err.Error()
+		return 0, 0, true
 	}
 	in.files[file] = p
 	r.Known = r.Known || p.id.known != nil
@@ -262,10 +262,6 @@ func (in *ingest) gate(file int, b *source.Block) error {
 		return in.err
 	}
 	p := in.files[file]
-	if p == nil {
-		in.err = fmt.Errorf("cannot read %q: it changed while it was opened", in.inputs[file].Name)
-		return in.err
-	}
 	if in.batch > 0 && in.batch+b.Size > in.o.Batch {
 		if err := in.flush(); err != nil {
 			in.err = err

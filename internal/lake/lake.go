@@ -90,6 +90,7 @@ var (
 	ErrReadOnly   = errors.New("the lake cannot be written")
 	ErrOvertaken  = errors.New("another process has read on in the same log")
 	ErrSegment    = errors.New("a segment of the lake is damaged")
+	errGone       = errors.New("is gone")
 	errUnfinished = errors.New("stopped")
 )
 

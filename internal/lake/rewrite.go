@@ -141,6 +141,9 @@ func (l *Lake) removeOpenLine(ctx context.Context, src *sourceRow) error {
 		} else {
 			fresh, dataset, removed, err = l.withoutEvent(ctx, &s, src.ID, line)
 		}
+		if errors.Is(err, errGone) {
+			return fmt.Errorf("%w: %w", ErrOvertaken, err)
+		}
 		if err != nil {
 			return err
 		}

@@ -156,7 +156,7 @@ func damaged(path string, err error) error {
 func openParquet(full string) (*os.File, *parquet.File, error) {
 	f, err := os.Open(full)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w: %q is gone; if the lake was being compacted, run again", ErrSegment, full)
+		return nil, nil, fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, errGone)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read %q: %w", full, pathError(err))
