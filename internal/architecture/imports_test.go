@@ -55,6 +55,9 @@ var rules = []struct {
 	{"term", rule{outside: []string{"github.com/mattn/go-runewidth"}, core: true}},
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
 	{"report", rule{inside: []string{"format", "eval", "hunt", "term"}, core: true}},
+	{"lake", rule{inside: []string{"event", "source", "format", "enrich", "token", "count"},
+		outside: []string{"github.com/parquet-go/parquet-go", "modernc.org/sqlite"}}},
+	{"ask", rule{inside: []string{"lake"}, outside: []string{"github.com/duckdb/duckdb-go/v2"}}},
 	{"architecture", rule{}},
 }
 
