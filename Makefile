@@ -4,7 +4,7 @@ GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 60s
 # Packages that run goroutines of their own: these are tested again under the race detector.
-RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/beacon ./cmd/weir
+RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./cmd/weir
 BENCHFLAGS  ?=
 
 .DEFAULT_GOAL := build
@@ -26,6 +26,10 @@ test: ## every test
 	@command -v jq >/dev/null || echo "*** NOT TESTED: the examples of docs/json.md that need jq"
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	  echo "*** NOT TESTED: reports in a browser, for want of Chromium"
+	@/usr/bin/python3 -c 'import sklearn, mlpy' 2>/dev/null || \
+	  echo "*** NOT TESTED: whether the oracles are what scikit-learn and mlpy say, for want of python3-sklearn and python3-mlpy"
+	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow' 2>/dev/null || \
+	  echo "*** NOT TESTED: all scripts of docs/python.md, for want of scikit-learn, pandas or pyarrow"
 	$(GO) test ./...
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test

@@ -1,29 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"weir/bench/incident"
 )
 
-// agreement is what bench/peers/campaigns.py prints of one incident: adjusted mutual information with the kinds of the truth.
+// agreement is how well the campaigns of one incident fit the truth, and what they cost.
 type agreement struct {
-	Contents      int     `json:"contents"`
-	Malicious     int     `json:"malicious"`
-	Steps         int     `json:"steps"`
-	Campaigns     int     `json:"campaigns"`
-	StepsBad      float64 `json:"steps_malicious"`
-	StepsFlagged  float64 `json:"steps_flagged"`
-	CampaignsBad  float64 `json:"campaigns_malicious"`
-	PeerBad       float64 `json:"dbscan_malicious"`
-	PeerFlagged   float64 `json:"dbscan_flagged"`
+	*incident.Agreement
 	campaignsTook process
 }
 
@@ -33,7 +21,7 @@ func (b *bench) campaigns(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := sklearn(ctx); err != nil {
+	if err := incident.HasSklearn(ctx); err != nil {
 		return err
 	}
 	incidents := set.Incidents
@@ -47,7 +35,7 @@ func (b *bench) campaigns(ctx context.Context) error {
 		"|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	all := map[string]*agreement{}
 	for _, in := range incidents {
-		a, err := b.agree(ctx, in)
+		a, err := b.agree(ctx, set, in)
 		if err != nil {
 			return err
 		}
@@ -70,7 +58,7 @@ func (b *bench) campaigns(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) agree(ctx context.Context, in *incident.Incident) (*agreement, error) {
+func (b *bench) agree(ctx context.Context, set *incident.Set, in *incident.Incident) (*agreement, error) {
 	name := filepath.Join(b.dir, in.Name+".campaigns")
 	file, err := os.Create(name)
 	if err != nil {
@@ -84,24 +72,6 @@ func (b *bench) agree(ctx context.Context, in *incident.Incident) (*agreement, e
 		return nil, err
 	}
 	defer os.Remove(name)
-	r, w := io.Pipe()
-	cmd := exec.CommandContext(ctx, peerPython, "-B", filepath.Join(b.root, "bench", "peers", "campaigns.py"), filepath.Join(b.shared, "bench"), in.Dir(), name)
-	var out, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = r, &out, &stderr
-	done := make(chan error, 1)
-	go func() {
-		_, err := start(ctx, "", nil, w, b.weir, in.Args("--json", "--all")...)
-		done <- err
-		_ = w.CloseWithError(err) // always nil
-	}()
-	err = cmd.Run()
-	_ = r.Close() // always nil; ends the hunt if its reader has ended
-	if e := <-done; err == nil && e != nil {
-		return nil, e
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot judge the campaigns of %s: %w\n%s", in.Name, err, stderr.Bytes())
-	}
-	a := &agreement{campaignsTook: took}
-	return a, json.Unmarshal(out.Bytes(), a)
+	a, err := set.Agree(ctx, b.weir, in, name)
+	return &agreement{a, took}, err
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -134,7 +133,7 @@ func (b *bench) peerScript(name string) string { return filepath.Join(b.root, "b
 func (b *bench) flows(ctx context.Context, set *labels.Set, own *labels.Result) error {
 	const what = "NSL-KDD, average precision against scikit-learn's MultinomialNB, LogisticRegression, RandomForest"
 	need, aim := "better than the first two", "best"
-	if err := sklearn(ctx); err != nil {
+	if err := incident.HasSklearn(ctx); err != nil {
 		b.row(what, need, aim, "%.4f; no peer on this machine", own.AveragePrecision)
 		b.notes = append(b.notes, fmt.Sprintf("The peers on NSL-KDD were not measured: %s.", firstLine(err)))
 		return nil
@@ -191,15 +190,6 @@ func (b *bench) flows(ctx context.Context, set *labels.Set, own *labels.Result) 
 	return nil
 }
 
-// sklearn says whether the peers can run.
-func sklearn(ctx context.Context) error {
-	if out, err := exec.CommandContext(ctx, peerPython, "-c", "import sklearn").CombinedOutput(); err != nil {
-		last := bytes.TrimSpace(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:])
-		return fmt.Errorf("scikit-learn for %s (Debian: python3-sklearn) is %w: %w %s", peerPython, incident.ErrMissing, err, last)
-	}
-	return nil
-}
-
 // lineSpeed times training and scoring csic2010 against scikit-learn, whole processes, turn by turn.
 func (b *bench) lineSpeed(ctx context.Context, set *labels.Set) error {
 	const what = "training and scoring csic2010 against scikit-learn's character 3-gram LogisticRegression, whole processes"
@@ -208,7 +198,7 @@ func (b *bench) lineSpeed(ctx context.Context, set *labels.Set) error {
 	if b.quick {
 		solvers, runs, sample = solvers[1:], 1, []string{"--rows", "1000"}
 	}
-	lack := sklearn(ctx)
+	lack := incident.HasSklearn(ctx)
 	if lack != nil {
 		solvers = nil
 		b.notes = append(b.notes, fmt.Sprintf("The peer on lines was not measured: %s.", firstLine(lack)))

@@ -17,8 +17,8 @@ import (
 	"weir/bench/incident"
 )
 
-// peerPython is where Debian's scikit-learn lives; another python3 on the path does not see it.
-const peerPython = "/usr/bin/python3"
+// peerPython is where Debian's scikit-learn lives.
+const peerPython = incident.PeerPython
 
 // A corpus is the throughput data, uncompressed.
 type corpus struct {
@@ -87,7 +87,7 @@ func (b *bench) peer(ctx context.Context, c *corpus) (process, error) {
 	if _, err := os.Stat(script); err != nil {
 		return process{}, fmt.Errorf("the scikit-learn pipeline is %w: %w", incident.ErrMissing, err)
 	}
-	if err := sklearn(ctx); err != nil {
+	if err := incident.HasSklearn(ctx); err != nil {
 		return process{}, err
 	}
 	var readers []io.Reader

@@ -47,6 +47,18 @@ func (s Span) text() string {
 	return end(s.From) + "/" + end(s.To)
 }
 
+// Text is the window as --window takes it.
+func (in *Incident) Text() string { return in.Span.text() }
+
+// Others are the further windows as --ignore takes them.
+func (in *Incident) Others() []string {
+	var out []string
+	for _, a := range in.Also {
+		out = append(out, a.text())
+	}
+	return out
+}
+
 // Family is what an incident shares with its variants: figures are averaged over families, so that four variants of one
 // exercise do not count four times.
 func (in *Incident) Family() string {

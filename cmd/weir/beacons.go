@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -76,21 +77,30 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	switch {
+	case f.all:
+	case f.limit > 0:
+		o.Rows = f.limit
+	case !f.json:
+		o.Rows = 1 // those that are called are shown
+	}
 	if !f.together {
 		o.Networks, o.Names = networks(inputs)
 	}
+	// Almost all that beacons hold has no pointers: collecting often costs little, and keeps the peak near what is in use.
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	d := beacon.New(o)
 	bar := newProgress(s.err)
 	defer bar.done()
 	summary, err := format.Scan(ctx, inputs, format.ScanOptions{Workers: f.workers, FileTimes: true, Progress: bar.update,
-		Options: format.Options{Zone: zone, Format: f.format}}, d.Handler)
+		Options: format.Options{Zone: zone, Format: f.format, Wanted: beacon.Wanted}}, d.Handler)
 	if err != nil {
 		return err
 	}
 	r := d.Result()
 	bar.done()
 	if f.json {
-		return beaconsJSON(s.out, r, f.limitOr(len(r.Pairs), len(r.Pairs)))
+		return beaconsJSON(s.out, r, f.limitOr(r.Rows, r.Rows))
 	}
 	return printBeacons(s, r, summary, zone, f)
 }

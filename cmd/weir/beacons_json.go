@@ -60,7 +60,7 @@ func beaconsJSON(w io.Writer, r *beacon.Result, limit int) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	enc := json.NewEncoder(escaper{out})
 	for i := range r.Pairs[:min(len(r.Pairs), limit)] {
-		if err := enc.Encode(pairToJSON(&r.Pairs[i])); err != nil {
+		if err := enc.Encode(pairToJSON(r.Pairs[i])); err != nil {
 			return err
 		}
 	}

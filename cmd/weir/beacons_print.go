@@ -14,7 +14,7 @@ func printBeacons(s *streams, r *beacon.Result, summary *format.Summary, zone *t
 	p := newPage(s.out)
 	fmt.Fprintln(p.w, p.Bold("weir beacons"))
 	p.read(summary)
-	p.pairs(r, zone, f.limitOr(defaultRows, len(r.Pairs)), f.all || f.limit > 0)
+	p.pairs(r, zone, f.limitOr(defaultRows, r.Rows), f.all || f.limit > 0)
 	return p.w.Flush()
 }
 
@@ -40,14 +40,14 @@ func (p *page) pairs(r *beacon.Result, zone *time.Location, limit int, others bo
 	}
 	n := r.Called
 	if others {
-		n = len(r.Pairs)
+		n = r.Rows
 	}
-	for i := range r.Pairs[:min(n, limit)] {
-		p.pair(i+1, &r.Pairs[i], zone)
+	for i := range r.Pairs[:min(n, limit, len(r.Pairs))] {
+		p.pair(i+1, r.Pairs[i], zone)
 	}
 	if n > limit {
 		fmt.Fprintf(p.w, "\n  … %s more; --limit N shows them\n", plural(n-limit, "pair"))
-	} else if rest := len(r.Pairs) - n; rest > 0 {
+	} else if rest := r.Rows - n; rest > 0 {
 		fmt.Fprintf(p.w, "\n  %s below that; --all shows them\n", plural(rest, "pair"))
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -16,50 +15,24 @@ import (
 )
 
 func newCampaigns(s *streams) *cobra.Command {
-	f := &huntFlags{}
+	f := &huntFlags{objects: campaignObjects}
 	cmd := &cobra.Command{
 		Use:   "campaigns --window FROM/TO [flags] LOG...",
-		Short: "tell what a hunt finds as stories: who did what, in which steps",
-		Long: `Hunts as 'weir hunt' does, with the same flags, and groups the suspects into campaigns: what is much the same is a step, steps
-that share a client, a user, a file or a machine that known good hardly has are one story. What belongs to nothing is kept
-in one place at the end.`,
-		Example: `  weir campaigns --window "2026-03-01 02:10/2026-03-01 04:30" /var/log/nginx /var/log/auth.log
-  weir campaigns --window 2026-03-01/2026-03-01 --json logs/*.gz > campaigns.jsonl`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runCampaigns(cmd.Context(), s, f, args) },
+		Short: "the campaigns of a hunt, for programs: who did what, in which steps",
+		Long: `Hunts as 'weir hunt' does, with the same flags, and shows the same page. With --json it writes one object for each
+campaign where 'weir hunt' writes one for each suspicious event.
+
+What is much the same is a step; steps that share a client, a user, a file or a machine that known good hardly has are one
+campaign. What belongs to nothing is kept in one place at the end.`,
+		Example: `  weir campaigns --window 2026-03-01/2026-03-01 --json logs/*.gz > campaigns.jsonl`,
+		RunE:    func(cmd *cobra.Command, args []string) error { return runHunt(cmd.Context(), s, f, args) },
 	}
 	f.add(cmd)
 	p := cmd.Flags()
 	p.Lookup("json").Usage = "write JSON Lines, one campaign each, best first (docs/json.md)"
 	p.Lookup("limit").Usage = "how many campaigns to show (default all as JSON, 10 otherwise)"
-	p.Lookup("all").Usage = "show every step, and with --json name every line of each"
+	p.Lookup("all").Usage = "show every campaign and step, and with --json name every line of each"
 	return cmd
-}
-
-func runCampaigns(ctx context.Context, s *streams, f *huntFlags, args []string) error {
-	o, err := f.options(time.Now())
-	if err != nil {
-		return err
-	}
-	inputs, err := expand(s, args)
-	if err != nil {
-		return err
-	}
-	r, err := huntIn(ctx, s, inputs, o)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if err := reportHunt(s, f.report, "", r); err != nil {
-		return err
-	}
-	list, err := cluster.Campaigns(r, cluster.Options{})
-	if err != nil {
-		return err
-	}
-	if f.json {
-		return writeCampaigns(s.out, r, shown(list, f.limitOr(len(list))), f.all)
-	}
-	return printCampaigns(s, r, list, f)
 }
 
 // shown is the first campaigns, and what is left over.

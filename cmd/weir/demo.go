@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/cluster"
 	"weir/internal/hunt"
 	"weir/internal/scenario"
 	"weir/internal/term"
@@ -33,7 +34,8 @@ func newDemo(s *streams) *cobra.Command {
 		Use:   "demo [flags]",
 		Short: "hunt in invented logs of a break-in, and lay what is found beside the truth",
 		Long: `Invents four weeks of a small company's logs with a break-in in one night, hunts in them knowing the window alone, and
-shows for every step of the break-in where the hunt shows it. The page of the hunt follows.`,
+shows for every part of the break-in in which campaign and step the hunt tells it. The page of the hunt follows, and what
+blocking would have cost, by a filter that has learned from another company's break-in.`,
 		Example: `  weir demo
   weir demo --seed 7 --keep /tmp/company`,
 		Args: noArguments,
@@ -78,7 +80,7 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	hf := &huntFlags{windows: []string{windowOf(truth)}, zone: sf.zone}
-	o, err := hf.options(started)
+	o, err := hf.options(s, started)
 	if err != nil {
 		return err
 	}
@@ -91,20 +93,31 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	defer r.Close()
+	costs, err := demoCost(ctx, s, f, sf, truth)
+	if err != nil {
+		return err
+	}
 	if f.keep == "" { // a reader that has seen enough ends this process at the next write
 		_ = os.RemoveAll(sf.out)
 	}
-	if err := reportHunt(s, f.report, "Demo: the logs of an invented company", r); err != nil {
+	list, err := cluster.Campaigns(r, cluster.Options{})
+	if err != nil {
+		return err
+	}
+	if err := reportDemo(s, f.report, r, list, costs); err != nil {
 		return err
 	}
 	p := newPage(s.out)
 	p.demo(f, sf, truth)
-	p.story(truth, findSteps(r, steps))
+	p.story(truth, findSteps(r, list, steps))
 	fmt.Fprintln(p.w)
 	if err := p.w.Flush(); err != nil {
 		return err
 	}
-	return printHunt(s, r, hf)
+	if err := printHunt(s, r, list, hf); err != nil {
+		return err
+	}
+	return printDemoCost(s, f, costs)
 }
 
 // A place is a line of a log.
@@ -137,16 +150,22 @@ func readTruth(path, dir string) (map[place]string, error) {
 	return out, lines.Err()
 }
 
-// A finding is what the hunt made of one step of the break-in.
+// A finding is what the hunt made of one part of the break-in.
 type finding struct {
-	row   int // of the page: the first that shows an event of the step, from 1; 0 if none does
-	loud  int // events that score above every clean window
-	kept  int // events that the funnel left
-	total int // suspects among the step's lines
+	told  []told // where campaigns tell it, best campaign first
+	loud  int    // events that score above every clean window
+	kept  int    // events that the funnel left
+	total int    // suspects among its lines
+}
+
+// told is a campaign that holds events of a part of the break-in.
+type told struct {
+	campaign, step int // numbers from 1; the step is the one with most of the events
+	events         int
 }
 
 // findSteps looks for the intruder's lines in what the hunt found, by kind.
-func findSteps(r *hunt.Result, kinds map[place]string) map[string]*finding {
+func findSteps(r *hunt.Result, list []cluster.Campaign, kinds map[place]string) map[string]*finding {
 	level := math.Inf(-1)
 	for _, x := range r.Placebos {
 		level = max(level, x.Top)
@@ -174,14 +193,51 @@ func findSteps(r *hunt.Result, kinds map[place]string) map[string]*finding {
 			f.kept++
 		}
 	}
-	for n, fold := range r.Folds() {
-		for _, i := range fold.Members {
-			if f := out[kindOf(i)]; f != nil && f.row == 0 {
-				f.row = n + 1
+	for i := range list {
+		c := &list[i]
+		most := map[string]int{} // events of a kind in the step that has most of them
+		for k := range c.Steps {
+			events := map[string]int{}
+			for _, m := range c.Steps[k].Members {
+				events[kindOf(m)]++
+			}
+			for kind, n := range events {
+				f := out[kind]
+				if f == nil || c.Noise {
+					continue
+				}
+				if len(f.told) == 0 || f.told[len(f.told)-1].campaign != c.Number {
+					f.told = append(f.told, told{campaign: c.Number})
+				}
+				t := &f.told[len(f.told)-1]
+				t.events += n
+				if n > most[kind] {
+					most[kind], t.step = n, k+1
+				}
 			}
 		}
 	}
 	return out
+}
+
+// maxTold is how many campaigns are named for a part of the break-in: those that hold most of its events.
+const maxTold = 2
+
+// where says in which campaigns and steps a part is told, and whether the page shows one of them.
+func (f *finding) where() (text string, shown bool) {
+	best := slices.Clone(f.told)
+	slices.SortStableFunc(best, func(a, b told) int { return b.events - a.events })
+	best = best[:min(len(best), maxTold)]
+	slices.SortFunc(best, func(a, b told) int { return a.campaign - b.campaign })
+	var parts []string
+	for _, t := range best {
+		shown = shown || t.campaign <= defaultCampaigns
+		parts = append(parts, fmt.Sprintf("%d, step %d", t.campaign, t.step))
+	}
+	if len(parts) == 0 {
+		return "none", false
+	}
+	return strings.Join(parts, "; "), shown
 }
 
 func (p *page) demo(f *demoFlags, sf *scenarioFlags, t *scenario.Truth) {
@@ -206,9 +262,9 @@ func (p *page) demo(f *demoFlags, sf *scenarioFlags, t *scenario.Truth) {
 
 // story prints the truth beside what was found.
 func (p *page) story(t *scenario.Truth, found map[string]*finding) {
-	p.heading("The truth, and what the hunt made of it", "rows are those of the list below")
-	fmt.Fprintf(p.w, "  %-24s %-17s %6s %6s %6s %6s\n", "", "", "lines", "kept", "loud", "row")
-	shown := 0
+	p.heading("The truth, and what the hunt made of it", "campaigns are those of the list below")
+	fmt.Fprintf(p.w, "  %-24s %-17s %5s %5s %5s  %s\n", "", "", "lines", "kept", "loud", "campaign")
+	told := 0
 	kinds := scenario.Kinds()
 	for n, kind := range kinds {
 		step := stepOf(t, kind)
@@ -216,22 +272,24 @@ func (p *page) story(t *scenario.Truth, found map[string]*finding) {
 		if f == nil {
 			f = &finding{}
 		}
-		row := p.Red(fmt.Sprintf("%6s", "none"))
+		where, shown := f.where()
 		switch {
-		case f.row > defaultRows:
-			row = p.Yellow(fmt.Sprintf("%6d", f.row))
-		case f.row > 0:
-			row = p.Green(fmt.Sprintf("%6d", f.row))
-			shown++
+		case shown:
+			where = p.Green(where)
+			told++
+		case len(f.told) > 0:
+			where = p.Yellow(where)
+		default:
+			where = p.Red(where)
 		}
-		fmt.Fprintf(p.w, "  %d %s %s to %s %6s %6s %6s %s\n", n+1, p.Bold(term.Pad(strings.ReplaceAll(kind, "_", " "), 22)),
-			step.From.Format("15:04:05"), step.To.Format("15:04"), term.Count(step.Lines), term.Count(f.kept), term.Count(f.loud), row)
+		fmt.Fprintf(p.w, "  %d %s %s to %s %5s %5s %5s  %s\n", n+1, p.Bold(term.Pad(strings.ReplaceAll(kind, "_", " "), 22)),
+			step.From.Format("15:04:05"), step.To.Format("15:04"), term.Count(step.Lines), term.Count(f.kept), term.Count(f.loud), where)
 		p.text(4, step.Description)
 	}
 	fmt.Fprintln(p.w)
-	p.text(2, fmt.Sprintf("%d of the %d steps show among the first %d rows. Of a step's lines, kept are those that the funnel left, "+
-		"loud those that score above everything in clean windows; row is the first that shows one of them.", shown, len(kinds),
-		defaultRows))
+	p.text(2, fmt.Sprintf("%d of the %d parts of the break-in show among the first %d campaigns. Of the lines of each, kept are those that "+
+		"the funnel left, loud those that score above everything in clean windows; campaign and step are where most of the kept ones are.",
+		told, len(kinds), defaultCampaigns))
 }
 
 // stepOf sums up what a step of the break-in left in all logs.

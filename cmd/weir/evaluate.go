@@ -29,7 +29,8 @@ recall, ROC and precision-recall curves, whether probabilities can be taken at t
 attack, all with 95 % intervals, in which the records of one client count as one witness.
 
 TRUTH.csv lists file,line,label and optionally kind; label is good or bad. If it lists bad records only, all others of the
-files it names are good. Instead of it, --good and --bad name files of one label.`,
+files it names are good. Instead of it, --marks names a file of marks ('weir label' makes them), or --good and --bad name
+files of one label.`,
 		Example: `  weir evaluate --filter web.weir --truth truth.csv access.log
   weir evaluate --filter web.weir --good test-good.log --bad test-bad.log --report evaluation.html`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runEvaluate(cmd.Context(), s, f, args) },
@@ -58,13 +59,14 @@ func runEvaluate(ctx context.Context, s *streams, f *evaluateFlags, args []strin
 	var workers []*examiner
 	bar := newProgress(s.err)
 	summary, err := scanWith(ctx, l.inputs, fl, scanFlags{workers: f.workers, progress: bar.update}, func() format.Handler {
-		w := &examiner{l: l, judge: fl.NewJudge(enrichment())}
+		w := &examiner{l: l, label: l.label(), judge: fl.NewJudge(enrichment())}
 		workers = append(workers, w)
 		return w
 	})
 	bar.done()
 	if summary != nil {
 		warnOfFiles(s, summary)
+		l.done(s)
 	}
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func runEvaluate(ctx context.Context, s *streams, f *evaluateFlags, args []strin
 		samples = append(samples, w.samples...)
 	}
 	if len(samples) == 0 {
-		return hintf(errors.New("no record has a label"), "--truth names a list of files and lines with their labels; lines count from 1 in the uncompressed file.")
+		return hintf(errors.New("no record has a label"), "--truth names a list of files and lines with their labels, --marks a file of marks; lines count from 1 in the uncompressed file.")
 	}
 	e, err := eval.Evaluate(samples, eval.Options{Seed: 1})
 	if err != nil {
@@ -92,13 +94,14 @@ func runEvaluate(ctx context.Context, s *streams, f *evaluateFlags, args []strin
 // An examiner judges one worker's labelled records.
 type examiner struct {
 	l       *labelled
+	label   filter.Labeller
 	judge   *filter.Judge
 	samples []eval.Sample
 }
 
 // Event implements format.Handler.
-func (w *examiner) Event(e *event.Event, pos format.Position, _ []byte) {
-	label := w.l.label(pos.File, pos.Line)
+func (w *examiner) Event(e *event.Event, pos format.Position, raw []byte) {
+	label := w.label(e, pos, raw)
 	if label == filter.Unlabelled {
 		return
 	}

@@ -13,12 +13,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/cluster"
 	"weir/internal/enrich"
 	"weir/internal/event"
 	"weir/internal/filter"
 	"weir/internal/format"
 	"weir/internal/hunt"
 	"weir/internal/lake"
+	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
 	"weir/internal/where"
@@ -35,11 +37,22 @@ type huntFlags struct {
 	dropCountry, onlyCountry []string
 	dropHours, onlyHours     []string
 	dropNetworks, dropWhere  []string
-	json, all                bool
+	json, all, rows          bool
+	objects                  objects // of the JSON
 	report                   string
 	limit, workers           int
 	ablate                   []string
+	marks                    string
+	set                      *marks.Set // what is in it
 }
+
+// objects are what the lines of a hunt's JSON are.
+type objects uint8
+
+const (
+	suspectObjects objects = iota
+	campaignObjects
+)
 
 func newHunt(s *streams) *cobra.Command {
 	f := &huntFlags{}
@@ -47,7 +60,8 @@ func newHunt(s *streams) *cobra.Command {
 		Use:   "hunt --window FROM/TO [flags] [--lake DIR | LOG...]",
 		Short: "find what does not belong in the window of a break-in",
 		Long: `Takes what happened in the window as suspicious and everything else in the logs as known good, learns the
-difference, and ranks the suspicious events with their reasons.
+difference, and ranks the suspicious events with their reasons. What is much the same is a step, and steps that share
+somebody or something that known good hardly has are one campaign; --rows lists them without that, by likeness alone.
 
 LOG is a file, a glob, a directory (searched recursively) or - for standard input. gzip, zstd and bzip2 are seen
 through. Formats are detected by content ('weir formats' lists them).
@@ -59,10 +73,22 @@ FROM and TO are RFC 3339, "2026-03-01 02:10", a date, epoch seconds, or now-2h. 
 		RunE: func(cmd *cobra.Command, args []string) error { return runHunt(cmd.Context(), s, f, args) },
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&f.rows, "rows", false, "list rows of near-identical suspects instead of campaigns")
 	return cmd
 }
 
+// add adds all flags of a hunt.
 func (f *huntFlags) add(cmd *cobra.Command) {
+	f.addAsk(cmd)
+	f.addShow(cmd)
+	p := cmd.Flags()
+	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
+	p.StringSliceVar(&f.ablate, "ablate", nil, "leave out a part of the method, to measure what it is worth")
+	_ = p.MarkHidden("ablate") // fails only for a flag that is not there
+}
+
+// addAsk adds the flags that say what is hunted for.
+func (f *huntFlags) addAsk(cmd *cobra.Command) {
 	p := cmd.Flags()
 	p.SortFlags = false
 	p.StringArrayVar(&f.windows, "window", nil, "when the break-in was, as `FROM/TO`; may be given again")
@@ -74,6 +100,7 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.StringVar(&f.filter, "filter", "", "let a filter that 'weir train' made judge too: its `FILE`")
+	p.StringVar(&f.marks, "marks", "", "use the marks in this `FILE` (docs/marks.md): without --window, spans marked bad are the windows")
 	p.BoolVar(&f.knownClients, "drop-known-clients", false, "flag clients that known good holds too")
 	p.StringSliceVar(&f.dropCountry, "drop-countries", nil, "flag clients from these countries (ISO `CODES`)")
 	p.StringSliceVar(&f.onlyCountry, "only-countries", nil, "flag clients from anywhere but these countries")
@@ -81,37 +108,64 @@ func (f *huntFlags) add(cmd *cobra.Command) {
 	p.StringSliceVar(&f.onlyHours, "only-hours", nil, "flag events outside these local hours, as `22-6`")
 	p.StringSliceVar(&f.dropNetworks, "drop-networks", nil, "flag clients in these networks, as `10.0.0.0/8`")
 	p.StringArrayVar(&f.dropWhere, "drop-where", nil, "flag events that meet a condition, as `'http.response.status_code == 404'`")
+}
+
+// addShow adds the flags that say what is shown of a hunt.
+func (f *huntFlags) addShow(cmd *cobra.Command) {
+	p := cmd.Flags()
 	p.BoolVar(&f.json, "json", false, "write JSON Lines, one suspicious event each, best first (docs/json.md)")
 	p.StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
-	p.IntVar(&f.limit, "limit", 0, "how many suspects to show (default 100 as JSON, 20 rows otherwise)")
-	p.BoolVar(&f.all, "all", false, "show every suspicious event, also those that a step of the funnel flagged")
-	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
-	p.StringSliceVar(&f.ablate, "ablate", nil, "leave out a part of the method, to measure what it is worth")
-	_ = p.MarkHidden("ablate") // fails only for a flag that is not there
+	p.IntVar(&f.limit, "limit", 0, "how many to show (default 100 suspects as JSON, 10 campaigns or 20 rows otherwise)")
+	p.BoolVar(&f.all, "all", false, "show every campaign and step, and with --json every suspicious event, flagged by the funnel or not")
 }
 
 func runHunt(ctx context.Context, s *streams, f *huntFlags, args []string) error {
-	o, err := f.options(time.Now())
-	if err != nil {
-		return err
-	}
-	inputs, release, err := f.inputs(ctx, s, o, args)
-	if err != nil {
-		return err
-	}
-	defer release()
-	r, err := huntIn(ctx, s, inputs, o)
+	r, err := f.run(ctx, s, args)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := reportHunt(s, f.report, "", r); err != nil {
+	return f.answer(s, r, "")
+}
+
+// answer writes what a hunt found, in the form that was asked for. title is that of the report.
+func (f *huntFlags) answer(s *streams, r *hunt.Result, title string) error {
+	var list []cluster.Campaign
+	if !f.rows || f.json || f.report != "" {
+		var err error
+		if list, err = cluster.Campaigns(r, cluster.Options{}); err != nil {
+			return err
+		}
+	}
+	if err := reportHunt(s, f.report, title, r, list); err != nil {
 		return err
 	}
-	if f.json {
-		return writeJSON(s.out, r, f.limitOr(100), f.all)
+	switch {
+	case f.json && f.objects == campaignObjects:
+		return writeCampaigns(s.out, r, shown(list, f.limitOr(len(list))), f.all)
+	case f.json:
+		return writeJSON(s.out, r, list, f.limitOr(100), f.all)
 	}
-	return printHunt(s, r, f)
+	return printHunt(s, r, list, f)
+}
+
+// run hunts as the flags say. The caller closes the result.
+func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
+	o, err := f.options(s, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	inputs, release, err := f.inputs(ctx, s, o, args)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	b := f.bind(o, inputs)
+	r, err := huntIn(ctx, s, inputs, o)
+	if b != nil && r != nil {
+		printNotes(s, b.Notes())
+	}
+	return r, err
 }
 
 // inputs returns what is hunted in: logs, or what stands for them in a lake, which is open until release.
@@ -184,7 +238,7 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 }
 
 // options reads the flags, and reports every fault at once.
-func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
+func (f *huntFlags) options(s *streams, now time.Time) (*hunt.Options, error) {
 	var errs []error
 	note := func(err error) {
 		if err != nil {
@@ -209,7 +263,10 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 	}
 	o := &hunt.Options{Windows: spans("window", f.windows), Ignore: spans("ignore", f.ignore), Good: spans("good", f.good),
 		Hosts: f.hosts, Zone: zone, Format: f.format, Workers: f.workers, Seed: rand.Uint64(), Spool: tempSpool}
-	if len(f.windows) == 0 {
+	if err := f.readMarks(s, o); err != nil {
+		return nil, err
+	}
+	if len(f.windows) == 0 && f.marks == "" {
 		note(errors.New(`no window: say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`))
 	}
 	if f.limit < 0 || f.workers < 0 {
@@ -231,7 +288,7 @@ func (f *huntFlags) options(now time.Time) (*hunt.Options, error) {
 		}
 		o.Judge = judgeWith(fl, geo)
 	}
-	if len(f.windows) == len(o.Windows) && len(o.Windows) > 0 {
+	if len(f.windows) <= len(o.Windows) && len(o.Windows) > 0 {
 		note(o.Validate())
 	}
 	if len(errs) > 0 {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"weir/internal/cluster"
 	"weir/internal/hunt"
 )
 
@@ -26,6 +27,7 @@ type suspectJSON struct {
 	Verdict     hunt.Verdict   `json:"verdict"`
 	Client      string         `json:"client,omitempty"`
 	Evidence    []evidenceJSON `json:"evidence"`
+	Campaign    *int           `json:"campaign"`
 	NarrowedBy  *string        `json:"narrowed_by"`
 	Raw         string         `json:"raw"`
 	RawBase64   string         `json:"raw_base64,omitempty"`
@@ -43,7 +45,8 @@ type evidenceJSON struct {
 }
 
 // writeJSON writes the best suspects, or all. Without all, events that the funnel flagged are left out.
-func writeJSON(w io.Writer, r *hunt.Result, limit int, all bool) error {
+func writeJSON(w io.Writer, r *hunt.Result, list []cluster.Campaign, limit int, all bool) error {
+	of := campaignOf(r, list)
 	out := bufio.NewWriterSize(w, 1<<16)
 	enc := json.NewEncoder(escaper{out})
 	for i, n := 0, 0; i < r.Len() && (all || n < limit); i++ {
@@ -54,12 +57,30 @@ func writeJSON(w io.Writer, r *hunt.Result, limit int, all bool) error {
 		if err != nil {
 			return err
 		}
-		if err := enc.Encode(toJSON(s)); err != nil {
+		j := toJSON(s)
+		if c := of[i]; c > 0 {
+			number := int(c)
+			j.Campaign = &number
+		}
+		if err := enc.Encode(j); err != nil {
 			return err
 		}
 		n++
 	}
 	return out.Flush()
+}
+
+// campaignOf returns the number of each suspect's campaign, 0 for none.
+func campaignOf(r *hunt.Result, list []cluster.Campaign) []int32 {
+	of := make([]int32, r.Len())
+	for i := range list {
+		for k := range list[i].Steps {
+			for _, m := range list[i].Steps[k].Members {
+				of[m] = int32(list[i].Number) // 0 is what is left over
+			}
+		}
+	}
+	return of
 }
 
 // An escaper writes JSON with every character that a terminal would obey, or that would hide or reorder what is read, as a

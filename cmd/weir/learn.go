@@ -57,6 +57,7 @@ func runLearn(ctx context.Context, s *streams, f *learnFlags, args []string) err
 	bar.done()
 	if summary != nil {
 		warnOfFiles(s, summary)
+		l.done(s)
 	}
 	if err != nil {
 		return explainFilter(err)

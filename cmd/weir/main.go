@@ -112,6 +112,8 @@ You have examples of good and bad and want to judge other logs:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
-		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newBeacons(s), newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s))
+		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newPolicy(s), newCost(s), newReplay(s),
+		newBeacons(s), newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s),
+		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s))
 	return root
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/cluster"
 	"weir/internal/format"
 	"weir/internal/hunt"
 	"weir/internal/term"
@@ -52,15 +53,21 @@ func (p *page) item(mark, s string) {
 
 const defaultRows = 20
 
-// printHunt writes the answer of a hunt for people.
-func printHunt(s *streams, r *hunt.Result, f *huntFlags) error {
+// printHunt writes the answer of a hunt for people: as campaigns, or as rows.
+func printHunt(s *streams, r *hunt.Result, list []cluster.Campaign, f *huntFlags) error {
 	p := newPage(s.out)
 	p.question(r, "weir hunt")
 	p.read(r.Summary)
 	p.leftOut(r)
 	p.funnel(r)
 	p.level(r)
-	if err := p.suspects(r, f.limitOr(defaultRows)); err != nil {
+	var err error
+	if f.rows {
+		err = p.suspects(r, f.limitOr(defaultRows))
+	} else {
+		err = p.campaigns(r, list, f)
+	}
+	if err != nil {
 		return err
 	}
 	p.next(r, f)
@@ -288,21 +295,12 @@ func (p *page) suspect(r *hunt.Result, n int, f *hunt.Fold) error {
 	if err != nil {
 		return err
 	}
-	verdict := string(s.Verdict)
-	switch s.Verdict {
-	case hunt.VerdictBad:
-		verdict = p.Red(verdict)
-	case hunt.VerdictGood:
-		verdict = p.Green(verdict)
-	default:
-		verdict = p.Yellow(verdict)
-	}
 	when := time.Unix(0, f.First).In(r.Zone).Format("01-02 15:04:05")
 	if f.Last/1e9 > f.First/1e9 {
 		when += " to " + time.Unix(0, f.Last).In(r.Zone).Format("15:04:05")
 	}
 	fmt.Fprintf(p.w, "\n%s  score %s  %.0f %% %s  %s\n", p.Bold(fmt.Sprintf("%3d", n)), p.Bold(fmt.Sprintf("%.1f", s.Score)),
-		100*s.Probability, verdict, when)
+		100*s.Probability, p.verdict(s.Verdict), when)
 	what := plural(len(f.Members), "event")
 	if f.Contents > 1 {
 		what += ", " + plural(f.Contents, "distinct one")
@@ -323,6 +321,16 @@ func (p *page) suspect(r *hunt.Result, n int, f *hunt.Fold) error {
 	return p.examples(r, f)
 }
 
+func (p *page) verdict(v hunt.Verdict) string {
+	switch v {
+	case hunt.VerdictBad:
+		return p.Red(string(v))
+	case hunt.VerdictGood:
+		return p.Green(string(v))
+	}
+	return p.Yellow(string(v))
+}
+
 // clues writes the strongest clues, first those that tell this row from the others.
 func (p *page) clues(evidence []hunt.Evidence) {
 	pro, con := 0, 0
@@ -333,14 +341,14 @@ func (p *page) clues(evidence []hunt.Evidence) {
 			}
 			if e.Vote > 0 && pro < maxFor {
 				pro++
-				p.clue(&e)
+				p.clue(&e, 5)
 			}
 		}
 	}
 	for _, e := range evidence {
 		if e.Vote < -quiet && con < maxAgainst {
 			con++
-			p.clue(&e)
+			p.clue(&e, 5)
 		}
 	}
 }
@@ -373,18 +381,18 @@ func rawLines(s string, width, n int) []string {
 }
 
 // clue writes one line of evidence: what it added, the token, and how often it comes with bad and with good.
-func (p *page) clue(e *hunt.Evidence) {
+func (p *page) clue(e *hunt.Evidence, indent int) {
 	sign := p.Red(fmt.Sprintf("%+6.1f", e.Vote))
 	if e.Vote < 0 {
 		sign = p.Green(fmt.Sprintf("%+6.1f", e.Vote))
 	}
 	shares := shareText(e)
-	room := p.width - 7 - 6 - 1 - 2 - term.Width(shares)
-	name := term.CutMiddle(term.Clean(e.Token), max(room, 20))
-	fmt.Fprintf(p.w, "     %s %s  %s\n", sign, term.Pad(name, max(room, 20)), p.Dim(shares))
+	room := max(p.width-indent-6-1-2-2-term.Width(shares), 20)
+	name := term.CutMiddle(term.Clean(e.Token), room)
+	fmt.Fprintf(p.w, "%*s%s %s  %s\n", indent, "", sign, term.Pad(name, room), p.Dim(shares))
 	if e.Words != "" && e.Vote > 0 {
-		for _, line := range term.Wrap(term.Clean(e.Words), p.width-12) {
-			fmt.Fprintf(p.w, "            %s\n", line)
+		for _, line := range term.Wrap(term.Clean(e.Words), p.width-indent-7) {
+			fmt.Fprintf(p.w, "%*s%s\n", indent+7, "", line)
 		}
 	}
 }
@@ -430,7 +438,13 @@ func (p *page) next(r *hunt.Result, f *huntFlags) {
 	if len(r.Placebos) < 5 {
 		p.tip("more logs", "days before and after make more clean windows and a sharper ranking")
 	}
-	p.tip("--json --all", "keeps every event with its clues")
+	if f.rows {
+		p.tip("without --rows", "the same suspects as campaigns, with their steps in the order of time")
+	} else {
+		p.tip("--rows", "the same suspects by likeness alone, each row with more clues and examples")
+		p.tip("--all", "every campaign with every step")
+	}
+	p.tip("--json --all", "keeps every event with its clues; weir campaigns --json --all every campaign with its lines")
 }
 
 // tip writes what to type, and below it what that does.

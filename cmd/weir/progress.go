@@ -49,13 +49,14 @@ func width(w io.Writer) int {
 // A progress is a line on a terminal that tells how far reading is: after a second, with rate and time left.
 type progress struct {
 	w      io.Writer
+	what   string // is done
 	start  time.Time
 	active bool
 	shown  bool
 }
 
 func newProgress(w io.Writer) *progress {
-	return &progress{w: w, start: time.Now(), active: isTerminal(w)}
+	return &progress{w: w, what: "reading", start: time.Now(), active: isTerminal(w)}
 }
 
 func (p *progress) update(read, total, events int64) {
@@ -64,7 +65,7 @@ func (p *progress) update(read, total, events int64) {
 		return
 	}
 	p.shown = true
-	line := fmt.Sprintf("reading: %s events, %s/s", weirterm.Count(events), weirterm.Count(int64(float64(events)/passed.Seconds())))
+	line := fmt.Sprintf("%s: %s events, %s/s", p.what, weirterm.Count(events), weirterm.Count(int64(float64(events)/passed.Seconds())))
 	if total > 0 && read > 0 {
 		left := time.Duration(float64(passed) * float64(max(0, total-read)) / float64(read))
 		line += fmt.Sprintf(", %d %%, %s left", min(100, 100*read/total), left.Round(time.Second))

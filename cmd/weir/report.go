@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/cluster"
+	"weir/internal/decide"
 	"weir/internal/eval"
 	"weir/internal/hunt"
 	"weir/internal/report"
@@ -21,11 +23,11 @@ func checkReport(path string) error {
 }
 
 // reportHunt writes the page of a hunt, if one is wanted, and says where it is.
-func reportHunt(s *streams, path, title string, r *hunt.Result) error {
+func reportHunt(s *streams, path, title string, r *hunt.Result, list []cluster.Campaign) error {
 	if path == "" {
 		return nil
 	}
-	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, reportOptions(title)) }); err != nil {
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, list, reportOptions(title)) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))
@@ -55,4 +57,30 @@ func reportOptions(title string) report.Options {
 		o.Version = v
 	}
 	return o
+}
+
+// reportDemo writes the page of the demo: its hunt, with what policies cost.
+func reportDemo(s *streams, path string, r *hunt.Result, list []cluster.Campaign, c *decide.Curve) error {
+	if path == "" {
+		return nil
+	}
+	o := reportOptions("Demo: the logs of an invented company")
+	o.Cost = c
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Hunt(w, r, list, o) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))
+	return nil
+}
+
+// reportCost writes the page of what policies cost, if one is wanted, and says where it is.
+func reportCost(s *streams, path, title string, c *decide.Curve) error {
+	if path == "" {
+		return nil
+	}
+	if err := replaceFile(path, private, func(w io.Writer) error { return report.Cost(w, c, reportOptions(title)) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "weir: report in %s\n", clean(path))
+	return nil
 }

@@ -24,6 +24,7 @@ import (
 type labelFlags struct {
 	good, bad []string
 	truth     string
+	marks     string
 }
 
 // readFlags say how files are read.
@@ -55,7 +56,8 @@ place and the same time: else the filter learns the difference in place or time.
 All files are read in one way, which the filter remembers. With --record file each file is one record: mails, scripts.`,
 		Example: `  weir train --good access-good.log --bad access-bad.log --filter web.weir
   weir train --record file --good ham/ --bad spam/ --filter mail.weir
-  weir train --truth truth.csv --filter web.weir access.log`,
+  weir train --truth truth.csv --filter web.weir access.log
+  weir train --marks marks.jsonl --filter web.weir access.log`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runTrain(cmd.Context(), s, f, args) },
 	}
 	p := cmd.Flags()
@@ -67,7 +69,7 @@ All files are read in one way, which the filter remembers. With --record file ea
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none, and of local hours")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.Float64Var(&f.prior, "prior", 0, "`SHARE` of bad records where the filter will be used (default: as in the examples)")
-	p.StringVar(&f.learner, "learner", "auto", "linear, blend, forest, bayes-votes, bayes-sum, or auto: the `ONE` that does best on held-back data")
+	p.StringVar(&f.learner, "learner", "auto", learnerNames()+"or auto: the `ONE` of the first five that does best on held-back data")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	p.BoolVar(&f.json, "json", false, "write what was learned as JSON: the filter's manifest")
 	return cmd
@@ -76,12 +78,13 @@ All files are read in one way, which the filter remembers. With --record file ea
 func (f *labelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.good, "good", nil, "`FILE`s of good records; several may follow")
 	cmd.Flags().StringArrayVar(&f.bad, "bad", nil, "`FILE`s of bad records; several may follow")
+	cmd.Flags().StringVar(&f.marks, "marks", "", "take labels from the marks in this `FILE` instead (docs/marks.md)")
 	cmd.Flags().StringVar(&f.truth, "truth", "", "take labels from this CSV `FILE` instead: file,line,label[,kind]")
 }
 
 // spreadLabels lets several files follow --good and --bad, as a shell's globs give them: --good a b is --good a --good b.
 func spreadLabels(args []string) []string {
-	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate"}, args[0]) {
+	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate", "export", "cost"}, args[0]) {
 		return args
 	}
 	var out []string
@@ -107,21 +110,29 @@ func spreadLabels(args []string) []string {
 // labelled are inputs with their labels.
 type labelled struct {
 	inputs []source.Input
-	label  func(file int, line int64) filter.Label
+	label  func() filter.Labeller            // one for each goroutine
 	kind   func(file int, line int64) string // of attack; nil where nobody has said
 	notes  []string                          // on how labels are understood, one sentence each
+	after  func() []string                   // what there is to say once everything was read; nil for nothing
 }
 
 // print tells how labels are understood.
-func (l *labelled) print(s *streams) {
-	for _, n := range l.notes {
-		fmt.Fprintf(s.err, "weir: %s\n", clean(n))
+func (l *labelled) print(s *streams) { printNotes(s, l.notes) }
+
+// done tells, once everything was read, which labels were for nothing.
+func (l *labelled) done(s *streams) {
+	if l.after != nil {
+		printNotes(s, l.after())
 	}
 }
 
 // open finds the inputs. What --good and --bad name must not overlap.
 func (f *labelFlags) open(s *streams, args []string) (*labelled, error) {
 	switch {
+	case f.marks != "" && (f.truth != "" || len(f.good)+len(f.bad) > 0):
+		return nil, usagef("--marks says what is good and bad; leave out --truth, --good and --bad")
+	case f.marks != "":
+		return f.openMarks(s, args)
 	case f.truth != "" && len(f.good)+len(f.bad) > 0:
 		return nil, usagef("--truth says what is good and bad; leave out --good and --bad")
 	case f.truth != "":
@@ -153,12 +164,12 @@ func (f *labelFlags) open(s *streams, args []string) (*labelled, error) {
 		}
 		seen[l.inputs[i].Name] = i
 	}
-	l.label = func(file int, _ int64) filter.Label {
+	l.label = filter.ByPlace(func(file int, _ int64) filter.Label {
 		if file < goods {
 			return filter.Good
 		}
 		return filter.Bad
-	}
+	})
 	return &l, nil
 }
 
@@ -197,12 +208,12 @@ func (f *trainFlags) options() (*filter.TrainOptions, format.RecordUnit, error) 
 		return nil, unit, err
 	}
 	o := &filter.TrainOptions{Zone: zone, Enrich: enrichment, Workers: f.workers, Prior: f.prior}
-	switch f.learner {
-	case "auto", "":
-	case string(filter.Linear), string(filter.NaiveVotes), string(filter.NaiveSum), string(filter.Blend), string(filter.Forest):
+	switch {
+	case f.learner == "auto", f.learner == "":
+	case slices.Contains(filter.Learners, filter.Learner(f.learner)):
 		o.Learner = filter.Learner(f.learner)
 	default:
-		return nil, unit, usagef("--learner: there is no learner %q; write linear, blend, forest, bayes-votes, bayes-sum or auto", f.learner)
+		return nil, unit, usagef("--learner: there is no learner %q; write %sor auto", f.learner, learnerNames())
 	}
 	if f.prior < 0 || f.prior >= 1 {
 		return nil, unit, usagef("--prior: %v is no share; write .02 for two bad records in a hundred", f.prior)
@@ -214,6 +225,15 @@ func (f *trainFlags) options() (*filter.TrainOptions, format.RecordUnit, error) 
 		return nil, unit, usageError{err}
 	}
 	return o, unit, nil
+}
+
+// learnerNames lists the learners, each with a comma after it.
+func learnerNames() string {
+	var b strings.Builder
+	for _, l := range filter.Learners {
+		b.WriteString(string(l) + ", ")
+	}
+	return b.String()
 }
 
 func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) error {
@@ -240,6 +260,7 @@ func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) err
 	bar.done()
 	if summary != nil {
 		warnOfFiles(s, summary)
+		l.done(s)
 	}
 	if err != nil {
 		return explainFilter(err)

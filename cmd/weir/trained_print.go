@@ -22,6 +22,10 @@ var learnerText = map[filter.Learner]string{
 	filter.NaiveSum:   "naive Bayes, all tokens, damped",
 	filter.Blend:      "linear, with a share of bayes-sum",
 	filter.Forest:     "decision trees on the fields",
+
+	filter.Multinomial: "naive Bayes as other toolkits have it: tokens drawn one by one",
+	filter.Complement:  "naive Bayes as other toolkits have it, by what the other class has: with two classes multinomial",
+	filter.Bernoulli:   "naive Bayes as other toolkits have it: every token there or not",
 }
 
 var heldText = map[string]string{

@@ -17,10 +17,7 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(inputs))
-	for i := range inputs {
-		names[i] = inputs[i].Name
-	}
+	names := namesOf(inputs)
 	notes, err := truth.Check(names)
 	if err != nil {
 		return nil, err
@@ -28,7 +25,7 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 	return &labelled{inputs: inputs, notes: append(notes, truth.Rule()), kind: func(file int, line int64) string {
 		_, kind, _ := truth.Label(names[file], line)
 		return kind
-	}, label: func(file int, line int64) filter.Label {
+	}, label: filter.ByPlace(func(file int, line int64) filter.Label {
 		label, _, ok := truth.Label(names[file], line)
 		switch {
 		case !ok:
@@ -37,7 +34,7 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 			return filter.Bad
 		}
 		return filter.Good
-	}}, nil
+	})}, nil
 }
 
 func labelsIn(name string) (*eval.Truth, error) {

@@ -31,6 +31,8 @@ type Options struct {
 	Country func(netip.Addr) string // nil is enrich.Country
 	Workers int                     // goroutines that judge; at least one. Results do not depend on it
 
+	Rows int // how many pairs Result returns, the best; all that are called are returned in any case. 0 is all there are
+
 	MaxSeries  int // pairs of each worker, and in all; beyond, those whose hashes are large are not looked at. 0 is 6,000,000
 	MaxTimes   int // connections of one pair whose times are kept: the newest. 0 is 100,000
 	MaxJoined  int // connections whose names are known from other logs by their ids. 0 is 1,000,000
@@ -119,10 +121,11 @@ type Clue struct {
 
 // A Result is what was found.
 type Result struct {
-	Pairs    []Pair // best first
-	Events   int64  // records that told of a connection, request, handshake or question
-	Series   int    // pairs of source and destination seen
-	Tested   int    // rows with enough beats to test
+	Pairs    []*Pair // best first
+	Rows     int     // pairs that there are, with those beyond Options.Rows
+	Events   int64   // records that told of a connection, request, handshake or question
+	Series   int     // pairs of source and destination seen
+	Tested   int     // rows with enough beats to test
 	Called   int
 	Warnings []string
 }
@@ -130,8 +133,7 @@ type Result struct {
 // Find returns the best row of a source and a destination, an address or a name, or nil. A hunt asks it for every event
 // and makes a token of what it answers.
 func (r *Result) Find(source, destination string) *Pair {
-	for i := range r.Pairs {
-		p := &r.Pairs[i]
+	for _, p := range r.Pairs {
 		if p.Source != source {
 			continue
 		}

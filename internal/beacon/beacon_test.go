@@ -74,7 +74,7 @@ func TestCommandAndControl(t *testing.T) {
 	r := scan(t, Options{Workers: 2}, dir+"/ctu-001-cc", dir+"/ctu-009-kovter", dir+"/otrf-apt29", dir+"/rita-lab-http")
 	rank := map[string]int{}
 	for i := range r.Pairs {
-		p := &r.Pairs[i]
+		p := r.Pairs[i]
 		name := ""
 		switch {
 		case p.Source == "192.168.1.115" && p.Destination == "41.108.179.197":
@@ -168,7 +168,7 @@ func differ(a, b *Result) string {
 
 func TestBeaconAmongOthers(t *testing.T) {
 	r := judged(Options{Workers: 3}, 2, traffic())
-	p := &r.Pairs[0]
+	p := r.Pairs[0]
 	if p.Source != "10.0.0.7" || p.Destination != "203.0.113.9" || !p.Called() || p.Kind != KindBeacon {
 		t.Fatalf("first is %+v", p)
 	}
@@ -186,7 +186,7 @@ func TestBeaconAmongOthers(t *testing.T) {
 		t.Error("there is a row of a pair that never talked")
 	}
 	for i := range r.Pairs {
-		p := &r.Pairs[i]
+		p := r.Pairs[i]
 		if len(p.Clues) == 0 || p.Score < 0 || p.Score > 1 || i > 0 && p.Score > r.Pairs[i-1].Score {
 			t.Fatalf("row %d: %+v", i, p)
 		}
@@ -219,7 +219,7 @@ func TestBounds(t *testing.T) {
 		flows = append(flows, flow{at: float64(i) * 10, src: "10.0.0.1", dst: "203.0.113.1", sent: 1 << 40})
 	}
 	r := judged(Options{MaxTimes: 100}, 3, flows)
-	p := &r.Pairs[0]
+	p := r.Pairs[0]
 	if p.Count != 3000 || p.Considered != 100 || p.Sent != 3000<<40 || p.Rhythm.Interval != 10 {
 		t.Errorf("%+v", p)
 	}
@@ -239,7 +239,7 @@ func TestClocks(t *testing.T) {
 	}
 	flows = append(flows, flow{at: 5, src: "10.0.0.12", dst: "192.0.2.77"}, flow{at: 9e9, src: "10.0.0.12", dst: "192.0.2.78"})
 	r := judged(Options{}, 2, flows)
-	p := &r.Pairs[0]
+	p := r.Pairs[0]
 	if p.Source != "10.0.0.7" || !p.Called() {
 		t.Fatalf("first is %+v", p)
 	}
@@ -287,7 +287,7 @@ func TestTunnel(t *testing.T) {
 	ask(d, tunnel, true, "TXT")
 	ask(d, cdn, true, "A")
 	got := d.Result()
-	p := &got.Pairs[0]
+	p := got.Pairs[0]
 	if p.Kind != KindTunnel || !p.Called() || !slices.Equal(p.Names, []string{"example.com"}) || p.SubDomains < 1850 || p.SubDomains > 2150 {
 		t.Errorf("first is %+v", p)
 	}

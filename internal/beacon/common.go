@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-
-	"weir/internal/enrich"
 )
 
 // A common says what is common in each network.
@@ -100,13 +98,23 @@ func (j *judge) domainAt(network uint32, class uint64, d string) uint64 {
 	return place(network, class, id)
 }
 
+// domainSources counts the sources of a class that know a registered domain.
+func (j *judge) domainSources(network uint32, class uint64, d string) int {
+	id, ok := j.common.domains[d]
+	if !ok {
+		return 0
+	}
+	return j.common.domain.count(place(network, class, id))
+}
+
 func (j *judge) countCommon() {
 	c := &j.common
 	*c = common{sources: map[uint64]int{}, ports: map[uint64]int{}, country: map[where]int{}, pairs: map[uint32]int{}, named: map[uint32]bool{},
 		domains: map[string]uint64{}}
 	var sources tally
-	registered := make([]string, len(j.texts.ends)) // by text; "-" for none
-	countries := make([]string, len(j.texts.ends))
+	c.dest = make([]uint64, 0, j.pairs())
+	registered := newLabels(len(j.texts.ends))
+	countries := newLabels(len(j.texts.ends))
 	count := func(network uint32, k kind, src, dst uint32, ports []uint16, agents []uint32) {
 		class := j.class(src)
 		sources.add(place(network, class, 0), uint64(src))
@@ -116,14 +124,8 @@ func (j *judge) countCommon() {
 			if k == kindName || !j.has(j.twin(network, src, dst, kindName)) {
 				c.dest = append(c.dest, place(network, class, uint64(dst)))
 			}
-			d := &registered[dst]
-			if *d == "" {
-				if *d = enrich.RegisteredDomain(string(j.texts.get(dst))); *d == "" {
-					*d = "-"
-				}
-			}
-			if *d != "-" {
-				c.domain.add(j.domainAt(network, class, *d), uint64(src))
+			if d := registered.of(dst, j.registered); d != "" {
+				c.domain.add(j.domainAt(network, class, d), uint64(src))
 			}
 		default:
 			if k == kindApp && j.has(j.twin(network, src, dst, kindConn)) {
@@ -133,17 +135,8 @@ func (j *judge) countCommon() {
 			for _, p := range ports {
 				c.ports[uint64(network)<<16|uint64(p)]++
 			}
-			country := &countries[dst]
-			if *country == "" {
-				*country = "-"
-				if a, err := netip.ParseAddr(string(j.texts.get(dst))); err == nil && !inside(a) {
-					if k := j.o.Country(a); k != "" {
-						*country = k
-					}
-				}
-			}
-			if *country != "-" {
-				c.country[where{network, *country}]++
+			if country := countries.of(dst, j.countryOf); country != "" {
+				c.country[where{network, country}]++
 				c.pairs[network]++
 			}
 		}
@@ -165,7 +158,7 @@ func (j *judge) countCommon() {
 			if x.port == 0 {
 				ports = nil
 			}
-			count(x.network, x.kind, x.src, x.dst, ports, []uint32{x.agent})
+			count(x.network, x.kind, x.src, x.dst, ports, []uint32{j.peers.at(x.more).agent})
 		}
 	})
 	sources.sort()
@@ -176,6 +169,39 @@ func (j *judge) countCommon() {
 	c.domain.sort()
 	c.agents.sort()
 	c.targets.sort()
+}
+
+func (j *judge) countryOf(dst uint32) string {
+	if a, err := netip.ParseAddr(string(j.texts.get(dst))); err == nil && !inside(a) {
+		return j.o.Country(a)
+	}
+	return ""
+}
+
+// labels remember what was found out about texts, of which many have the same.
+type labels struct {
+	byText []uint32 // 0: not asked yet
+	names  []string
+	ids    map[string]uint32
+}
+
+func newLabels(texts int) *labels {
+	return &labels{byText: make([]uint32, texts), names: []string{""}, ids: map[string]uint32{}}
+}
+
+func (l *labels) of(text uint32, find func(text uint32) string) string {
+	id := &l.byText[text]
+	if *id == 0 {
+		name := find(text)
+		known, ok := l.ids[name]
+		if !ok {
+			known = uint32(len(l.names))
+			l.names = append(l.names, name)
+			l.ids[name] = known
+		}
+		*id = known
+	}
+	return l.names[*id]
 }
 
 // agentOf is where the destinations of a source's user agent are counted.

@@ -1,9 +1,12 @@
 package beacon
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
+
+	"weir/internal/bayes"
 )
 
 // A domainKey is a registered domain that was asked for.
@@ -17,6 +20,7 @@ type domainState struct {
 	questions int64
 	odd       int64 // for records that carry data: TXT, NULL, CNAME, MX, SRV, KEY …
 	failed    int64
+	reversed  int64 // for addresses written backwards
 	bytes     int64 // of the names asked for, and of the answers
 	bits      int64 // sum of the sub-domains' entropies, in thousandths of bits for each character
 	length    int64 // sum of the sub-domains' lengths
@@ -32,6 +36,7 @@ func (d *domainState) merge(o *domainState) {
 	d.questions += o.questions
 	d.odd += o.odd
 	d.failed += o.failed
+	d.reversed += o.reversed
 	d.bytes += o.bytes
 	d.bits += o.bits
 	d.length += o.length
@@ -95,6 +100,24 @@ func (s *store) trimDomains() {
 	}
 }
 
+// isReversed reports a sub-domain that begins with an address written backwards: 4.3.2.1, or 32 nibbles for IPv6.
+func isReversed(sub []byte) bool {
+	numbers, nibbles := 0, 0
+	for label := range bytes.SplitSeq(sub, []byte(".")) {
+		if n := number(label); len(label) > 0 && len(label) <= 3 && n <= 255 && (n > 0 || string(label) == "0") {
+			numbers++
+		} else if numbers < 4 {
+			numbers = -1 << 10
+		}
+		if len(label) == 1 && (label[0] >= '0' && label[0] <= '9' || label[0] >= 'a' && label[0] <= 'f') {
+			nibbles++
+		} else if nibbles < 32 {
+			nibbles = -1 << 10
+		}
+	}
+	return numbers == 4 || nibbles == 32
+}
+
 // entropy is that of the characters of a text, in bits for each.
 func entropy(b []byte) float64 {
 	var n [256]uint16
@@ -105,7 +128,7 @@ func entropy(b []byte) float64 {
 	for _, k := range n {
 		if k > 0 {
 			p := float64(k) / all
-			h -= float64(p * math.Log2(p))
+			h -= float64(p * bayes.Log2(p))
 		}
 	}
 	return h
@@ -153,14 +176,14 @@ func looksGenerated(domain string) float64 {
 		return 0
 	}
 	x := -2.2
-	x += .12 * float64(min(letters+digits, 24)-8)
+	x += float64(.12 * float64(min(letters+digits, 24)-8))
 	share := float64(vowels) / float64(max(letters, 1))
-	x += 5 * max(0, .33-share)
-	x += .8 * float64(max(0, longest-3))
-	x += .8 * float64(min(changes, 4))
-	x += 4 * max(0, float64(rare)/float64(max(letters, 1))-.1)
+	x += float64(5 * max(0, .33-share))
+	x += float64(.8 * float64(max(0, longest-3)))
+	x += float64(.8 * float64(min(changes, 4)))
+	x += float64(4 * max(0, float64(rare)/float64(max(letters, 1))-.1))
 	if digits > 0 && letters == 0 {
 		x -= 1
 	}
-	return 1 / (1 + math.Exp(-1.6*x))
+	return 1 / (1 + exp(-1.6*x))
 }

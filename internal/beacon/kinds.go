@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 
+	"weir/internal/bayes"
 	"weir/internal/enrich"
 )
 
@@ -14,6 +14,7 @@ import (
 const (
 	minSubDomains = 50
 	minQuestions  = 50
+	maxManyNames  = 3 // points: thousands of names say no more than hundreds, any large site has them
 )
 
 // tunnels scores registered domains by how many different sub-domains were asked for, and how much these can carry.
@@ -41,18 +42,21 @@ func (j *judge) tunnels() []Pair {
 		if int(d.network) < len(j.o.Names) {
 			p.Network = j.o.Names[d.network]
 		}
-		p.clue(2*math.Log2(float64(subs)/100), "%d different sub-domains in %d questions", subs, d.questions)
+		p.clue(min(maxManyNames, 2*bayes.Log2(float64(subs)/100)), "%d different sub-domains in %d questions", subs, d.questions)
 		p.clue(min(3, max(-3, (length-20)/8)), "they are %.0f characters long on average", length)
 		p.clue(min(2, max(-2, (bits-3.2)*2.5)), "their characters carry %.1f bits each", bits)
 		share := float64(d.odd) / float64(d.questions)
-		p.clue(3*share-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
+		p.clue(float64(3*share)-.5, "%.0f %% ask for records that can carry data (TXT, NULL, CNAME, MX …)", 100*share)
+		if 10*d.reversed > 9*d.questions {
+			p.clue(-6, "they are addresses written backwards, as block lists and reverse look-ups ask for them")
+		}
 		volume := bits * length * float64(subs) / 8
-		p.clue(min(2, max(-2, math.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
-		switch {
-		case d.sources.more:
-			p.clue(-3, "more than %d sources ask for the domain", sources)
-		case sources > 2:
-			p.clue(-1.5*math.Log2(float64(sources)/2), "%d sources ask for the domain", sources)
+		p.clue(min(2, max(-2, bayes.Log2(max(volume, 1)/2e4)/2)), "the questions could carry %.0f kB out", volume/1000)
+		for class := range uint64(2) { // of those that ask for it in any way
+			sources = max(sources, j.domainSources(d.network, class, p.Names[0]))
+		}
+		if sources > 2 {
+			p.clue(max(-6, -1.5*bayes.Log2(float64(sources)/2)), "%d sources ask for the domain", sources)
 		}
 		points := -3.
 		for _, c := range p.Clues {
@@ -60,7 +64,7 @@ func (j *judge) tunnels() []Pair {
 		}
 		p.order = points
 		// RITA's scale of sub-domains is the ceiling: none of the signs makes a tunnel of a hundred questions
-		p.Score = roundScore(bucketed(float64(subs), minSubDomains, 250, 500, 1000) / .8 * .9 / (1 + math.Exp2(-points)))
+		p.Score = roundScore(bucketed(float64(subs), minSubDomains, 250, 500, 1000) / .8 * .9 / (1 + bayes.Exp2(-points)))
 		if p.Score >= .1 {
 			out = append(out, p)
 		}
@@ -83,17 +87,24 @@ func (j *judge) most(f *few) (text uint32, n int) {
 	return text, n
 }
 
-const minGenerated = 3
+const (
+	minGenerated   = 3
+	maxManyDomains = 5 // points: a cloud's customers are thousands
+)
+
+// byChance is the share of ordinary domains that look generated, on the safe side: of the well-known names in TestGenerated
+// none to one in 15. Mail servers and resolvers ask for so many domains that this alone would make them suspects.
+const byChance = .04
 
 // generated scores sources by how many different domains they asked for that look generated, most of them in vain.
 func (j *judge) generated() []Pair {
 	type names struct {
-		domains             map[string]bool
-		failed, asked, sent int64
-		first, last         int64
+		domains                       map[string]bool
+		failed, answered, asked, sent int64
+		first, last                   int64
 	}
 	bySource := map[[2]uint32]*names{}
-	count := func(network, src, dst uint32, first, last, questions, sent int64, failed uint32) {
+	count := func(network, src, dst uint32, first, last, questions, sent int64, failed, answered uint32) {
 		d := j.registered(dst)
 		if d == "" || looksGenerated(d) < .5 || j.common.domain.count(j.domainAt(network, j.class(src), d)) > 2 {
 			return
@@ -108,18 +119,20 @@ func (j *judge) generated() []Pair {
 		n.first, n.last = min(n.first, first), max(n.last, last)
 		n.asked += questions
 		n.failed += int64(failed)
+		n.answered += int64(answered)
 		n.sent += sent
 	}
 	j.all.each(func(x *series) {
 		if x.kind == kindDNS {
-			count(x.network, x.src, x.dst, x.first, x.last, x.count, x.sent, j.extras.at(x.extra).failed)
+			count(x.network, x.src, x.dst, x.first, x.last, x.count, x.sent, j.extras.at(x.extra).failed, j.extras.at(x.extra).answered)
 		}
 	})
 	j.once.each(func(x *single) {
 		if x.kind == kindDNS && x.key != 0 {
-			count(x.network, x.src, x.dst, x.ns, x.ns, 1, int64(x.sent), uint32(x.flags&flagFailed/flagFailed))
+			count(x.network, x.src, x.dst, x.ns, x.ns, 1, int64(x.sent), uint32(x.flags&flagFailed/flagFailed), uint32(x.flags&flagAnswered/flagAnswered))
 		}
 	})
+	all := j.askedBy(func(k [2]uint32) bool { return bySource[k] != nil && len(bySource[k].domains) >= minGenerated })
 	var out []Pair
 	for k, n := range bySource {
 		domains := slices.Sorted(maps.Keys(n.domains))
@@ -128,24 +141,57 @@ func (j *judge) generated() []Pair {
 		if int(k[0]) < len(j.o.Names) {
 			p.Network = j.o.Names[k[0]]
 		}
-		weight := 0.
+		weight := -float64(byChance * float64(all[k]))
 		for _, d := range domains {
 			weight += looksGenerated(d)
 		}
-		if len(domains) < minGenerated {
+		if len(domains) < minGenerated || weight <= 0 {
 			continue
 		}
 		p.GeneratedNames = int64(len(domains))
-		fail := float64(n.failed) / float64(max(n.asked, 1))
-		p.clue(2*math.Log2(weight/minGenerated), "%d domains that it asked for look made up by a program", len(domains))
-		p.clue(4*fail-2.5, "%.0f %% of these questions had no answer", 100*fail)
+		p.clue(min(maxManyDomains, 2*bayes.Log2(weight/minGenerated)), "%d of the %d domains that it asked for look made up by a program", len(domains), all[k])
+		if told := n.failed + n.answered; told > 0 {
+			fail := float64(n.failed) / float64(told)
+			p.clue(float64(8*fail)-5, "%.0f %% of these questions had no answer", 100*fail)
+		}
 		points := -1.
 		for _, c := range p.Clues {
 			points += c.Points
 		}
 		p.order = points
-		p.Score = roundScore(.85 / (1 + math.Exp2(-points)))
+		p.Score = roundScore(.85 / (1 + bayes.Exp2(-points)))
 		out = append(out, p)
+	}
+	return out
+}
+
+// askedBy counts the different registered domains that sources asked for.
+func (j *judge) askedBy(wanted func(k [2]uint32) bool) map[[2]uint32]int {
+	seen := map[[2]uint32]map[string]bool{}
+	add := func(k [2]uint32, name uint32) {
+		if !wanted(k) {
+			return
+		}
+		if seen[k] == nil {
+			seen[k] = map[string]bool{}
+		}
+		if d := j.registered(name); d != "" {
+			seen[k][d] = true
+		}
+	}
+	j.all.each(func(x *series) {
+		if x.kind == kindDNS {
+			add([2]uint32{x.network, x.src}, x.dst)
+		}
+	})
+	j.once.each(func(x *single) {
+		if x.kind == kindDNS && x.key != 0 {
+			add([2]uint32{x.network, x.src}, x.dst)
+		}
+	})
+	out := map[[2]uint32]int{}
+	for k, d := range seen {
+		out[k] = len(d)
 	}
 	return out
 }

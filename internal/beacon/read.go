@@ -3,9 +3,7 @@ package beacon
 import (
 	"bytes"
 	"cmp"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +39,7 @@ const (
 	roleStart
 	roleMachine
 	roleTransport
+	roleSide
 	roles
 )
 
@@ -52,7 +51,7 @@ var rolesByName = map[string]role{
 	"event.duration": roleDuration, "zeek.uid": roleID, "network.protocol": roleService,
 	"url.domain": roleHost, "tls.client.server_name": roleServerName, "suricata.quic.sni": roleServerName, "zeek.server_name": roleServerName,
 	"dns.question.name": roleQuestion, "dns.answers.data": roleAnswer, "dns.question.type": roleType,
-	"dns.response_code": roleCode, "user_agent.original": roleAgent, "suricata.flow.start": roleStart, "host.name": roleMachine, "network.transport": roleTransport,
+	"dns.response_code": roleCode, "user_agent.original": roleAgent, "suricata.flow.start": roleStart, "host.name": roleMachine, "network.transport": roleTransport, "suricata.dns.type": roleSide,
 	"network.bytes": roleBoth, "http.request.body.bytes": roleSent, "http.response.body.bytes": roleReceived,
 	"srcbytes": roleSent, "sbytes": roleSent, "src_bytes": roleSent, "orig_bytes": roleSent, "out_bytes": roleSent, "bytes_out": roleSent,
 	"dbytes": roleReceived, "dst_bytes": roleReceived, "resp_bytes": roleReceived, "in_bytes": roleReceived, "bytes_in": roleReceived,
@@ -60,8 +59,23 @@ var rolesByName = map[string]role{
 	"dur": roleDuration, "duration": roleDuration, "td": roleDuration,
 }
 
+// Wanted reports whether a Detector looks at fields of that name: it is for [format.Options.Wanted].
+func Wanted(name string) bool { return roleOf(name) != roleNone }
+
+func roleOf(name string) role {
+	if x := rolesByName[name]; x != roleNone {
+		return x
+	}
+	return rolesByName[strings.ToLower(name)]
+}
+
 // A reader is the Handler of one worker.
 type reader struct {
+	dataset string // of the event before
+	what    dataset
+	ordered bool  // there was an event before, in the same block
+	file    int   // of it
+	before  int64 // its time
 	*store
 	d       *Detector
 	roles   []role // by key ID
@@ -77,14 +91,21 @@ func newReader(d *Detector) *reader {
 
 // Event takes one event of a log.
 func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
-	if !e.HasTime {
-		return
+	if len(r.queue.waiting) >= maxQueue-2 { // an event has at most two
+		r.settle()
 	}
-	what := datasetOf(e.Dataset)
+	if e.Dataset != r.dataset {
+		r.dataset, r.what = strings.Clone(e.Dataset), datasetOf(e.Dataset)
+	}
+	what := r.what
 	if what == nothing {
 		return
 	}
-	r.v = [roles][]byte{}
+	if !e.HasTime {
+		r.untimed++
+		return
+	}
+	clear(r.v[:])
 	r.answers = r.answers[:0]
 	for i := range e.Fields {
 		f := &e.Fields[i]
@@ -100,6 +121,7 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	src := r.v[roleSource]
 	if len(src) == 0 || len(src) > maxText {
+		r.endless++
 		return
 	}
 	network := uint32(0)
@@ -108,6 +130,7 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	if what == table {
 		if len(r.v[roleDestination]) == 0 {
+			r.endless++
 			return
 		}
 		what = connections
@@ -119,6 +142,11 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 	r.events++
 	ns := e.Time
+	written := ns
+	if e.Dataset == "zeek.conn" { // its time is that of the start
+		written += seconds(r.v[roleDuration])
+	}
+	r.order(pos.File, network, written)
 	switch what {
 	case connections:
 		if s := r.v[roleStart]; len(s) > 0 {
@@ -141,16 +169,30 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 }
 
+// clockBack is by how much a log's times must go back, from one record to the next, for its clock to have been set back.
+// Some loggers write every hour.
+const clockBack = 2 * 3600e9
+
+// order looks for clocks that were set back. Blocks of a log are read by any worker, so it looks within them only.
+func (r *reader) order(file int, network uint32, ns int64) {
+	if r.ordered && r.file == file && ns < r.before && uint64(r.before)-uint64(ns) > clockBack {
+		x := r.backs[network]
+		x.times, x.most = x.times+1, max(x.most, float64(r.before)/1e9-float64(ns)/1e9)
+		r.backs[network] = x
+	}
+	r.ordered, r.file, r.before = true, file, ns
+}
+
+// EndBlock makes a reader a [format.BlockHandler].
+func (r *reader) EndBlock(int64) { r.ordered = false }
+
 func (r *reader) role(k *event.Key) role {
 	for k.ID >= len(r.roles) {
 		r.roles = append(r.roles, roleUnknown)
 	}
 	x := r.roles[k.ID]
 	if x == roleUnknown {
-		x = rolesByName[k.Name]
-		if x == roleNone {
-			x = rolesByName[strings.ToLower(k.Name)]
-		}
+		x = roleOf(k.Name)
 		r.roles[k.ID] = x
 	}
 	return x
@@ -190,6 +232,7 @@ func datasetOf(name string) dataset {
 func (r *reader) connection(network uint32, ns int64, dataset string) {
 	src, dst := r.v[roleSource], r.v[roleDestination]
 	if len(dst) == 0 {
+		r.lacking()
 		return
 	}
 	sent, received := number(r.v[roleSentIP]), number(r.v[roleReceivedIP])
@@ -206,16 +249,28 @@ func (r *reader) connection(network uint32, ns int64, dataset string) {
 	if id := r.v[roleID]; len(id) > 0 && dataset == "zeek.conn" && carriesNames(r.v[roleService]) {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
-			r.conns = append(r.conns, conn{h, floorDiv(ns, 1e6), sent, sent + received, nanos})
-			if len(r.conns) >= r.o.maxJoined() {
+			r.conns.add(conn{h, floorDiv(ns, 1e6), sent, sent + received, nanos})
+			if r.conns.n >= r.o.maxJoined() {
 				r.trimRefs()
 			}
 		}
 	}
 }
 
+// lacking takes back a record that turned out to have but one end.
+func (r *reader) lacking() {
+	r.events--
+	r.endless++
+}
+
 // carriesNames reports whether a connection's service has a log of its own with names.
 func carriesNames(service []byte) bool {
+	switch string(service) {
+	case "", "dns", "ssh":
+		return false
+	case "http", "ssl", "tls", "quic":
+		return true
+	}
 	return bytes.Contains(service, []byte("http")) || bytes.Contains(service, []byte("ssl")) || bytes.Contains(service, []byte("tls")) ||
 		bytes.Contains(service, []byte("quic"))
 }
@@ -250,8 +305,8 @@ func (r *reader) request(network uint32, ns int64, what dataset) {
 	if id := r.v[roleID]; len(id) > 0 {
 		h := r.hash(id)
 		if keeps(h, r.joined) {
-			r.refs = append(r.refs, ref{h, key})
-			if len(r.refs) >= r.o.maxJoined() {
+			r.refs.add(ref{h, key})
+			if r.refs.n >= r.o.maxJoined() {
 				r.trimRefs()
 			}
 		}
@@ -296,12 +351,15 @@ const maxAnswers = 8
 func (r *reader) question(network uint32, ns int64) {
 	src, name := r.v[roleSource], r.hostName(r.v[roleQuestion])
 	if len(name) == 0 {
+		r.lacking()
 		return
 	}
 	hs, hn := r.hash(src), r.hash(name)
 	failed := len(r.answers) == 0
 	q := sighting{network: network, kind: kindDNS, port: r.port(), ns: ns, sent: int64(len(name)), flags: flagAnswered}
-	if failed {
+	if s := string(r.v[roleSide]); s == "query" || s == "request" { // the answer has a record of its own
+		failed, q.flags = false, 0
+	} else if failed {
 		q.flags = flagFailed
 	}
 	var addrs [maxAnswers]uint32
@@ -337,6 +395,9 @@ func (r *reader) question(network uint32, ns int64) {
 	if failed {
 		x.failed++
 	}
+	if isReversed(sub) {
+		x.reversed++
+	}
 	if carriesData(r.v[roleType]) {
 		x.odd++
 	}
@@ -345,7 +406,7 @@ func (r *reader) question(network uint32, ns int64) {
 		x.bytes += int64(len(a))
 	}
 	x.length += int64(len(sub))
-	x.bits += int64(entropy(sub)*1000 + .5)
+	x.bits += int64(float64(entropy(sub)*1000) + .5)
 	x.subs.add(spread(hn))
 	if len(r.domain) > r.o.maxDomains() {
 		r.trimDomains()
@@ -372,76 +433,4 @@ func (r *reader) registered(name []byte) string {
 	d := enrich.RegisteredDomain(string(name))
 	r.domains[string(name)] = d
 	return d
-}
-
-// hostName returns a name in lower case without its port and last dot, or nothing for an address.
-func (r *reader) hostName(name []byte) []byte {
-	if i := bytes.LastIndexByte(name, ':'); i >= 0 && bytes.IndexByte(name[:i], ':') < 0 {
-		name = name[:i]
-	}
-	name = bytes.TrimSuffix(name, []byte("."))
-	if len(name) == 0 || len(name) > maxText || len(name) == 1 && name[0] == '-' || isAddress(name) {
-		return nil
-	}
-	for _, c := range name {
-		if c >= 'A' && c <= 'Z' {
-			r.lower = append(r.lower[:0], name...)
-			for i, c := range r.lower {
-				if c >= 'A' && c <= 'Z' {
-					r.lower[i] = c | 0x20
-				}
-			}
-			return r.lower
-		}
-	}
-	return name
-}
-
-// isAddress is quick for names.
-func isAddress(b []byte) bool {
-	if len(b) == 0 {
-		return false
-	}
-	last := b[len(b)-1]
-	if bytes.IndexByte(b, ':') < 0 && (last < '0' || last > '9') {
-		return false
-	}
-	_, err := netip.ParseAddr(strings.Trim(string(b), "[]"))
-	return err == nil
-}
-
-func number(b []byte) int64 {
-	n := int64(0)
-	for i, c := range b {
-		if c < '0' || c > '9' || i > 17 {
-			f, err := strconv.ParseFloat(string(b), 64)
-			if err != nil || !(f >= 0 && f < 1e18) {
-				return 0
-			}
-			return int64(f)
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n
-}
-
-// port returns the destination's port, 0 where it is none: Zeek writes the types of ICMP there.
-func (r *reader) port() uint16 {
-	n := number(r.v[rolePort])
-	if n > 65535 || bytes.HasPrefix(r.v[roleTransport], []byte("icmp")) || bytes.HasPrefix(r.v[roleTransport], []byte("ICMP")) {
-		return 0
-	}
-	return uint16(n)
-}
-
-// seconds reads a number of seconds into nanoseconds, to the microsecond: sums of them are whole numbers then.
-func seconds(b []byte) int64 {
-	if len(b) == 0 {
-		return 0
-	}
-	f, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || !(f >= 0 && f < 1e9) {
-		return 0
-	}
-	return int64(f*1e6+.5) * 1000
 }

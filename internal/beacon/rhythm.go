@@ -35,14 +35,27 @@ var burstGaps = [...]float64{.05, 1, 10, 60}
 // ended and gap seconds have gone by, the time to the next beat has no memory; locally it is exponential, with whatever
 // rate the hour has. So for neighbouring waits a and b, |a−b|/(a+b) is uniform on [0,1], whatever the rate: the test
 // of local variation needs no model of days, nights or weekends, and a night's sleep costs it one term of many.
-func judgeRhythm(times []float64) Rhythm {
+func judgeRhythm(times []float64) Rhythm { return new(tester).judge(times) }
+
+// A tester judges one series after another; it keeps its memory.
+type tester struct {
+	waits, bestWaits, sums, tests []float64
+	spectrum
+}
+
+func (t *tester) judge(times []float64) Rhythm {
 	r := Rhythm{P: 1, Every: 1}
+	if len(times) < minBeats {
+		return r
+	}
 	best := 2.
-	tests := make([]float64, 0, len(burstGaps)*(maxStride+1)+1)
-	var waits, bestWaits, sums []float64
+	tests := t.tests[:0]
+	sums := t.sums
+	bestWaits := t.bestWaits[:0]
 	before := -1
 	for _, gap := range burstGaps {
-		waits = residualWaits(waits[:0], times, gap)
+		waits := residualWaits(t.waits[:0], times, gap)
+		t.waits = waits
 		n := len(waits)
 		if n+1 < minBeats {
 			break
@@ -69,11 +82,12 @@ func judgeRhythm(times []float64) Rhythm {
 			bestWaits = append(bestWaits[:0], waits...)
 		}
 	}
+	t.tests, t.sums, t.bestWaits = tests, sums, bestWaits
 	if len(tests) == 0 {
 		return r
 	}
 	r.Tested = true
-	line := lineTest(times)
+	line := t.line(times)
 	if line.tested {
 		tests = append(tests, line.p)
 	}
@@ -163,7 +177,7 @@ func shortestTest(waits []float64) (p, mean float64) {
 	for i := 0; i+4 <= len(waits); i++ {
 		w := waits[i : i+4]
 		x := 1 - 4*min(w[0], w[1], w[2], w[3])/(w[0]+w[1]+w[2]+w[3])
-		total += max(x, 0) * max(x, 0) * max(x, 0)
+		total += float64(max(x, 0) * max(x, 0) * max(x, 0))
 		n++
 	}
 	if n == 0 {
@@ -179,7 +193,7 @@ func variationUniform(y float64, k int) float64 {
 	case 1:
 		return y
 	case 2:
-		return y * (3 - y*y) / 2
+		return y * (3 - float64(y*y)) / 2
 	}
 	y2 := y * y
 	return y * (15 - float64(y2*(10-float64(3*y2)))) / 8
@@ -190,17 +204,17 @@ func variationUniform(y float64, k int) float64 {
 func (c chance) lowerTail(m, n float64) float64 {
 	if m >= c.mean {
 		// not more even than chance: the exact value has no use, so the normal one is good enough
-		return .5 * math.Erfc(-(m-c.mean)*math.Sqrt(12*n)/math.Sqrt2)
+		return .5 * erfc(-(m-c.mean)*math.Sqrt(12*n)/math.Sqrt2)
 	}
 	m = max(m, 1e-9)
 	t := tilt(m)
-	rate := (t-c.tilt)*m - (cumulant(t) - c.cumulant)
+	rate := float64((t-c.tilt)*m) - (cumulant(t) - c.cumulant)
 	w := -math.Sqrt(max(0, 2*n*rate))
 	if w > -1e-4 {
 		return .5
 	}
 	u := (t - c.tilt) * math.Sqrt(n*tiltVariance(t))
-	p := .5*math.Erfc(-w/math.Sqrt2) + math.Exp(-w*w/2)/math.Sqrt(2*math.Pi)*(1/w-1/u)
+	p := float64(.5*erfc(-w/math.Sqrt2)) + float64(exp(-w*w/2)/math.Sqrt(2*math.Pi)*(1/w-1/u))
 	return min(max(p, 1e-300), 1)
 }
 
@@ -208,11 +222,11 @@ func (c chance) lowerTail(m, n float64) float64 {
 func cumulant(t float64) float64 {
 	switch {
 	case math.Abs(t) < 1e-3:
-		return t/2 + float64(t*t/24)
+		return float64(t/2) + float64(t*t/24)
 	case t > 0:
-		return t + math.Log(-math.Expm1(-t)) - math.Log(t)
+		return t + log(-expm1(-t)) - log(t)
 	}
-	return math.Log(-math.Expm1(t)) - math.Log(-t)
+	return log(-expm1(t)) - log(-t)
 }
 
 // tiltMean is the mean of the density proportional to exp(tx) on [0,1].
@@ -220,35 +234,32 @@ func tiltMean(t float64) float64 {
 	if math.Abs(t) < 1e-3 {
 		return .5 + t/12
 	}
-	return 1/(-math.Expm1(-t)) - 1/t
+	return 1/(-expm1(-t)) - 1/t
 }
 
 func tiltVariance(t float64) float64 {
 	if math.Abs(t) < 1e-2 {
 		return 1. / 12
 	}
-	s := math.Sinh(min(math.Abs(t), 1400) / 2)
-	return 1/float64(t*t) - 1/float64(4*s*s)
+	if math.Abs(t) > 80 {
+		return 1 / float64(t*t)
+	}
+	e := expm1(t)
+	return 1/float64(t*t) - exp(t)/float64(e*e) // 4·sinh²(t/2) = (e^t−1)²/e^t
 }
 
-// tilt is the inverse of tiltMean.
+// tilt is the inverse of tiltMean: Newton's method from an approximation to the inverse of Langevin's function (Cohen, 1991)
+// that is within 5 %.
 func tilt(m float64) float64 {
 	if m < 1e-3 {
 		return -1 / m
 	}
-	lo, hi := -2/m, 0.
-	if m > .5 {
-		lo, hi = 0, 2/(1-m)
+	y := 2*m - 1
+	t := 2 * y * (3 - float64(y*y)) / (1 - float64(y*y))
+	for range 5 {
+		t -= (tiltMean(t) - m) / tiltVariance(t)
 	}
-	for range 60 {
-		mid := (lo + hi) / 2
-		if tiltMean(mid) < m {
-			lo = mid
-		} else {
-			hi = mid
-		}
-	}
-	return (lo + hi) / 2
+	return t
 }
 
 // combine makes one p-value of those of tests that depend on each other in an unknown way: the Cauchy combination of Liu
@@ -261,14 +272,19 @@ func combine(tests []float64) float64 {
 		if p < 1e-8 {
 			sum += 1 / (p * math.Pi)
 		} else {
-			sum += math.Tan((.5 - p) * math.Pi)
+			s, c := sincos(p / 2) // tan(π/2 − πp)
+			sum += c / s
 		}
 	}
 	mean := sum / float64(len(tests))
 	if mean > 1e7 {
 		return max(1/(mean*math.Pi), least)
 	}
-	return min(1, max(.5-math.Atan(mean)/math.Pi, least))
+	at := .5 + turnOf(max(-mean, 0))
+	if mean > 0 {
+		at = .5 - turnOf(mean)
+	}
+	return min(1, max(at, least))
 }
 
 // estimate finds the interval, the jitter and the share of missed beats from the waits between beats.
@@ -302,7 +318,7 @@ func (r *Rhythm) estimate(waits []float64) {
 	if len(ones) == 0 {
 		return
 	}
-	r.Interval = ones[(len(ones)-1)/2]/2 + ones[len(ones)/2]/2
+	r.Interval = float64(ones[(len(ones)-1)/2]/2) + float64(ones[len(ones)/2]/2)
 	dev := make([]float64, len(ones))
 	for i, w := range ones {
 		dev[i] = math.Abs(w - r.Interval)
@@ -327,7 +343,7 @@ func (r *Rhythm) turns(waits []float64) {
 	slices.Sort(long)
 	a, b := short[len(short)/2], long[len(long)/2]
 	for i := range short {
-		if math.Abs(short[i]-a) < .15*a+.5 && math.Abs(long[i]-b) < .15*b+.5 {
+		if math.Abs(short[i]-a) < float64(.15*a)+.5 && math.Abs(long[i]-b) < float64(.15*b)+.5 {
 			steady++
 		}
 	}

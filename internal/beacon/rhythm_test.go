@@ -128,6 +128,44 @@ func TestRhythms(t *testing.T) {
 		{"working hours", func() []float64 {
 			return slices.DeleteFunc(beats(newRand(5), 0, 5*day, 900, .1, 0), func(t float64) bool { return math.Mod(t, day) < 8*3600 || math.Mod(t, day) > 17*3600 })
 		}, 1e-20, 900, .1, 0, 0},
+		{"a laptop that sleeps", func() []float64 {
+			r := newRand(12)
+			var out []float64
+			for from := 0.; from < 4*day; { // awake for an hour or three, asleep for as long
+				to := from + 3600*(1+2*r.Float64())
+				out = append(out, beats(r, from, to, 240, .2, .1)...)
+				from = to + 3600*(1+4*r.Float64())
+			}
+			return out
+		}, 1e-20, 240, .2, .1, 0},
+		{"half of the beats missing", func() []float64 { return beats(newRand(13), 0, 3*day, 300, .1, .5) }, 1e-20, 300, .1, .5, 0},
+		{"two intervals with jitter take turns", func() []float64 {
+			r := newRand(14)
+			var out []float64
+			for at := 0.; at < day; {
+				at += 120 * (1 + .1*(2*r.Float64()-1))
+				out = append(out, at)
+				at += 900 * (1 + .1*(2*r.Float64()-1))
+				out = append(out, at)
+			}
+			return out
+		}, 1e-10, 1020, .1, 0, 0},
+		{"working hours and weekends off, jitter", func() []float64 {
+			return slices.DeleteFunc(beats(newRand(15), 0, 14*day, 1800, .4, .2), func(t float64) bool {
+				return math.Mod(t, day) < 8*3600 || math.Mod(t, day) > 18*3600 || int(t/day)%7 >= 5
+			})
+		}, 1e-6, 1800, .4, .2, 0},
+		{"bursts of many connections with jitter", func() []float64 {
+			r := newRand(16)
+			var out []float64
+			for _, t := range beats(r, 0, day, 900, .3, .2) {
+				for range 1 + r.IntN(8) {
+					out = append(out, t+20*r.Float64())
+				}
+			}
+			slices.Sort(out)
+			return out
+		}, 1e-6, 900, .3, .2, 0},
 		{"bursts", func() []float64 {
 			r := newRand(6)
 			var out []float64

@@ -58,7 +58,7 @@ func ritaScore(seconds, sent []int64, w ritaWindow) (r RITA) {
 	bars := ritaHistogram(seconds, w)
 	r.Histogram = max(ritaEvenBars(bars), ritaModes(bars))
 	r.Duration = ritaDuration(bars, seconds, w)
-	r.Score = round3(.25*r.Timestamp + float64(.25*r.DataSize) + float64(.25*r.Duration) + float64(.25*r.Histogram))
+	r.Score = round3(float64(.25*r.Timestamp) + float64(.25*r.DataSize) + float64(.25*r.Duration) + float64(.25*r.Histogram))
 	return r
 }
 
@@ -73,14 +73,14 @@ func ritaEven(x []int64, small float64) float64 {
 	q1, q2, q3 := middle(x[:n/2]), middle(x), middle(x[(n+1)/2:])
 	skew := 0.
 	if q3-q1 >= 10 && q2 != q1 && q2 != q3 {
-		skew = (q1 + q3 - 2*q2) / (q3 - q1)
+		skew = (q1 + q3 - float64(2*q2)) / (q3 - q1)
 	}
 	dev := make([]float64, n)
 	for i, v := range x {
 		dev[i] = math.Abs(float64(v) - q2)
 	}
 	slices.Sort(dev)
-	mad := (dev[(n-1)/2] + dev[n/2]) / 2
+	mad := float64((dev[(n-1)/2] + dev[n/2]) / 2)
 	even := small
 	if q2 >= 1 {
 		even = max(0, (q2-mad)/q2)
@@ -89,7 +89,9 @@ func ritaEven(x []int64, small float64) float64 {
 }
 
 // middle is the median of sorted values.
-func middle(x []int64) float64 { return (float64(x[(len(x)-1)/2]) + float64(x[len(x)/2])) / 2 }
+func middle(x []int64) float64 {
+	return float64((float64(x[(len(x)-1)/2]) + float64(x[len(x)/2])) / 2)
+}
 
 // ritaHistogram counts connections in equal bars from min to max. Those of min's hour before min are in the first.
 func ritaHistogram(seconds []int64, w ritaWindow) (bars [ritaBars]int64) {
@@ -108,7 +110,7 @@ func ritaEvenBars(bars [ritaBars]int64) float64 {
 	sum, squares := 0., 0.
 	for _, h := range bars {
 		sum += float64(h)
-		squares += float64(h) * float64(h)
+		squares += float64(float64(h) * float64(h))
 	}
 	if sum == 0 {
 		return 0
@@ -182,7 +184,7 @@ func bucketed(x, base, low, medium, high float64) float64 {
 	}
 	for i := 1; i < len(steps); i++ {
 		if x < steps[i] {
-			return .2*float64(i) + float64(.2*(x-steps[i-1])/(steps[i]-steps[i-1]))
+			return float64(.2*float64(i)) + float64(.2*(x-steps[i-1])/(steps[i]-steps[i-1]))
 		}
 	}
 	return .8

@@ -3,12 +3,14 @@ package beacon
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"weir/internal/bayes"
 	"weir/internal/enrich"
 )
 
@@ -20,6 +22,9 @@ const (
 	oddsOfRare   = 8  // the share of sources, as one in so many, that says nothing
 	maxRare      = 2
 	maxOrdinary  = 5
+	noBeats      = -3 // too few to tell a rhythm
+	maxPolled    = 4.5
+	fewBytes     = 500 // of each connection: time, DHCP and their like send less
 )
 
 func (p *Pair) clue(points float64, format string, args ...any) {
@@ -28,7 +33,7 @@ func (p *Pair) clue(points float64, format string, args ...any) {
 
 // weighOne adds the clues about the destination.
 func (j *judge) weighOne(p *Pair, w *row) {
-	x := w.series[0]
+	x := w.first
 	c := &j.common
 	class := j.class(x.src)
 	n := c.sources[place(x.network, class, 0)]
@@ -38,11 +43,11 @@ func (j *judge) weighOne(p *Pair, w *row) {
 		k = c.talkTo(place(x.network, class, uint64(w.dst)))
 	}
 	for _, name := range p.Names {
-		if m := c.talkTo(place(x.network, class, uint64(j.texts.add([]byte(name), j.hash([]byte(name)))))); m > k {
+		if m := c.talkTo(place(x.network, class, uint64(j.texts.find(j.hash([]byte(name)))))); m > k {
 			k, what = m, name
 		}
 		if d := enrich.RegisteredDomain(name); d != "" {
-			if m := c.domain.count(j.domainAt(x.network, class, d)); m > k {
+			if m := j.domainSources(x.network, class, d); m > k {
 				k, what = m, d
 			}
 		}
@@ -52,13 +57,13 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	}
 	k = max(k, 1)
 	rate := (float64(k-1) + .5) / float64(n+3)
-	points := -math.Log2(rate * oddsOfRare)
+	points := -bayes.Log2(rate * oddsOfRare)
 	if points < 0 {
 		// a few sources may all have caught the same thing; many make it ordinary
 		points = max(1.6*points, -maxOrdinary) * min(1, float64(k-1)/5)
 	}
 	if k > 3 { // few of many are still many
-		points = min(points, -math.Log2(float64(k)/3))
+		points = min(points, -bayes.Log2(float64(k)/3))
 	}
 	points = min(points, maxRare)
 	switch {
@@ -78,34 +83,36 @@ func (j *judge) weighOne(p *Pair, w *row) {
 	p.weighAge(j.around(x.network, p.First))
 }
 
-// around returns the stretch of a network's logs that holds a time: logs a month apart, or a clock that stood at 1970, say
-// nothing about what is new.
+// around returns the stretch of a network's logs that holds a time.
 func (j *judge) around(network uint32, ns int64) span {
+	return j.arounds[day{network, int32(floorDiv(ns, 86400e9))}]
+}
+
+// stretches finds the stretch of logs around every day: logs a month apart, or a clock that stood at 1970, say nothing
+// about what is new.
+func (j *judge) stretches() map[day]span {
 	if len(j.days) > maxDays {
-		return span{}
+		return nil
 	}
-	from := day{network, int32(floorDiv(ns, 86400e9))}
-	if s, ok := j.arounds[from]; ok {
-		return s
-	}
-	const apart = 30
-	reach := func(step int32) int32 {
-		at := from.day
-		for next := at; next != at+step*apart; {
-			if next += step; j.days[day{network, next}] {
-				at = next
-			}
+	const apart, lastDay = 30, 106751 // of int64 nanoseconds
+	days := slices.SortedFunc(maps.Keys(j.days), func(a, b day) int { return cmp.Or(cmp.Compare(a.network, b.network), cmp.Compare(a.day, b.day)) })
+	out := map[day]span{}
+	for from := 0; from < len(days); {
+		to := from + 1
+		for to < len(days) && days[to].network == days[from].network && days[to].day-days[to-1].day <= apart {
+			to++
 		}
-		return at
+		for _, d := range days[from:to] {
+			out[d] = span{int64(max(days[from].day, -lastDay)) * 86400e9, int64(min(days[to-1].day+1, lastDay)) * 86400e9}
+		}
+		from = to
 	}
-	s := span{int64(reach(-1)) * 86400e9, int64(reach(1)+1) * 86400e9}
-	j.arounds[from] = s
-	return s
+	return out
 }
 
 // weighAge tells what is new from what was always there.
 func (p *Pair) weighAge(s span) {
-	all, before := float64(s.last-s.first)/86400e9, float64(p.First-s.first)/86400e9
+	all, before := float64(s.last)/86400e9-float64(s.first)/86400e9, float64(p.First)/86400e9-float64(s.first)/86400e9
 	switch {
 	case all >= 2 && before > .5*all:
 		p.clue(1.5, "first seen %s after the logs begin", shortSeconds(before*86400))
@@ -122,15 +129,13 @@ func (j *judge) weighAddress(p *Pair, w *row, x *series) {
 	c := &j.common
 	a, err := netip.ParseAddr(p.Destination)
 	a = a.Unmap()
-	src, srcErr := netip.ParseAddr(p.Source)
-	src = src.Unmap()
 	switch {
 	case err != nil:
 	case a.IsMulticast(), a.IsUnspecified(), a.Is4() && a.As4()[3] == 255:
 		p.clue(-6, "the destination is a group of machines and no machine")
 	case a.IsLoopback(), a.IsLinkLocalUnicast():
 		p.clue(-4, "the destination is on the same link")
-	case srcErr == nil && inside(a) && inside(src) && sameBlock(a, src):
+	case p.bothInside():
 		p.clue(-1.5, "the destination is inside, in the same block of addresses as the source")
 	}
 	quiet := ""
@@ -142,7 +147,11 @@ func (j *judge) weighAddress(p *Pair, w *row, x *series) {
 	switch {
 	case x.kind == kindDNS && quiet == "DNS":
 	case quiet != "" && len(p.Ports) == 1:
-		p.clue(-3, "port %d is for %s, which is periodic by itself", p.Ports[0], quiet)
+		points := -6.
+		if p.Sent > fewBytes*p.Count {
+			points = -3 // more than its messages have
+		}
+		p.clue(points, "port %d is for %s, which is periodic by itself", p.Ports[0], quiet)
 	case len(p.Ports) == 1 && p.Ports[0] > 1023 && c.ports[uint64(x.network)<<16|uint64(p.Ports[0])] <= 1:
 		p.clue(1, "no other pair uses port %d", p.Ports[0])
 	}
@@ -171,18 +180,18 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 	c := &j.common
 	if x.kind == kindDNS {
 		e := j.extraOf(x)
-		if e.answered == 0 {
+		if e.answered == 0 && e.failed > 0 {
 			p.clue(-1.5, "it is only asked for, and nobody answers")
 		} else {
 			p.clue(-1, "it is only asked for: no connection to it is in the logs")
 		}
 	}
 	var e extra
-	for _, y := range w.series {
+	w.each(func(y *series) {
 		f := y
 		if y.kind == kindConn {
 			if f = j.find(j.twin(y.network, y.src, y.dst, kindApp)); f == nil {
-				continue
+				return
 			}
 		}
 		if f.extra != 0 && f.kind != kindDNS {
@@ -192,7 +201,7 @@ func (j *judge) weighRequests(p *Pair, w *row, x *series) {
 			}
 			e.noHost, e.noName, e.requests = e.noHost+g.noHost, e.noName+g.noName, e.requests+g.requests
 		}
-	}
+	})
 	if e.requests > 0 && 2*e.noHost > e.requests {
 		p.clue(1, "%d of %d requests have an empty Host header", e.noHost, e.requests)
 	}
@@ -233,39 +242,14 @@ func cut(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// weigh adds the clues about rhythm, whose weight depends on all rows, and sums up.
-func (j *judge) weigh(rows []Pair) {
-	var at []int
-	var ps []float64
-	for i := range rows {
-		if rows[i].Rhythm.Tested {
-			at, ps = append(at, i), append(ps, rows[i].P)
-		}
-	}
-	for i, q := range falseDiscovery(ps) {
-		rows[at[i]].Q = significant(q)
-	}
-	together := newChorus(rows)
-	for i := range rows {
-		p := &rows[i]
-		p.weighRhythm()
-		if n := together.others(p); n > 0 {
-			p.clue(-min(3, .75*float64(n)), "%s the same rhythm with it, like programs that many machines have", otherSources(n))
-		}
-		slices.SortStableFunc(p.Clues, func(a, b Clue) int { return cmp.Compare(math.Abs(b.Points), math.Abs(a.Points)) })
-		p.sum()
-		p.otherKinds()
-	}
-}
-
 // weighRhythm adds what the rhythm says.
 func (p *Pair) weighRhythm() {
 	r := &p.Rhythm
 	if !r.Tested {
-		p.clue(-3, "fewer than %d beats: too few to tell a rhythm from chance, whatever the destination", minBeats)
+		p.clue(noBeats, "fewer than %d beats: too few to tell a rhythm from chance, whatever the destination", minBeats)
 		return
 	}
-	sure := min(1, max(0, (-math.Log10(max(p.Q, 1e-300))-1)/5))
+	sure := min(1, max(0, (-log10(max(p.Q, 1e-300))-1)/5))
 	if sure == 0 {
 		p.clue(-3, "its times may well be chance (p %.2g, q %.2g)", p.P, p.Q)
 		return
@@ -274,7 +258,7 @@ func (p *Pair) weighRhythm() {
 	if math.Abs(r.Interval-86400) < 600 {
 		p.clue(-1.5, "it comes once a day, as timetables have it")
 	}
-	if d := float64(p.Last-p.First) / 1e9; d < 600 {
+	if d := float64(p.Last)/1e9 - float64(p.First)/1e9; d < 600 {
 		p.clue(-1.5, "it lasted no longer than %s", shortSeconds(math.Max(d, .001)))
 	}
 	if p.RITA.Eligible && p.RITA.DataSize > .9 {
@@ -289,7 +273,7 @@ func odds(p float64) string {
 	if p < 1e-99 {
 		return "10^99 or more"
 	}
-	return fmt.Sprintf("10^%.0f", -math.Log10(p))
+	return fmt.Sprintf("10^%.0f", -log10(p))
 }
 
 // words says a rhythm in a sentence.
@@ -322,10 +306,10 @@ func (p *Pair) sum() {
 		points += c.Points
 	}
 	p.order = points
-	p.Score = roundScore(1 / (1 + math.Exp2(-points)))
+	p.Score = roundScore(1 / (1 + bayes.Exp2(-points)))
 }
 
-// significant rounds to six digits: the last bits of logarithms differ between processors.
+// significant rounds to six digits: more say nothing.
 func significant(x float64) float64 {
 	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', 5, 64), 64)
 	return x
@@ -334,19 +318,15 @@ func significant(x float64) float64 {
 func roundScore(x float64) float64 { return math.Round(x*1e6) / 1e6 }
 
 // otherKinds lays strobes and long connections beside the beacon; the pair is what it is most.
-func (p *Pair) otherKinds() {
-	ordinary := 0.
-	for _, c := range p.Clues {
-		ordinary += min(0, c.Points)
-	}
-	damp := math.Exp2(ordinary / 2)
+func (p *Pair) otherKinds(ordinary float64) {
+	damp := bayes.Exp2(ordinary / 2)
 	if p.RITA.StrobeLike {
 		if s := .8 * damp; s > p.Score {
 			p.Kind, p.Score = KindStrobe, roundScore(s)
 		}
-		p.clue(0, "%d connections in a day: more than one a second", p.RITA.Count)
+		p.clue(0, "%d connections looked at, all in one day: more than one a second", p.RITA.Count)
 	}
-	if long := bucketed(float64(p.Longest)/1e9, 3600, 14400, 28800, 43200); long > 0 {
+	if long := bucketed(float64(p.Longest)/1e9, longFrom/1e9, 14400, 28800, 43200); long > 0 {
 		if s := long * damp; s > p.Score {
 			p.Kind, p.Score = KindLong, roundScore(s)
 		}
@@ -359,14 +339,13 @@ const retold = .1
 
 // tellStories lowers the rows that tell what a row above has told: the same source with the same rhythm is one program
 // with several servers. They are still called, after the rows that tell something new.
-func tellStories(rows []Pair) {
+func tellStories(rows []*Pair) {
 	type story struct {
 		interval float64
 		first    *Pair
 	}
 	bySource := map[string][]story{}
-	for i := range rows {
-		p := &rows[i]
+	for _, p := range rows {
 		if !p.Called() || p.Kind != KindBeacon || p.Rhythm.Interval == 0 {
 			continue
 		}
@@ -377,7 +356,7 @@ func tellStories(rows []Pair) {
 			continue
 		}
 		before := p.Score
-		p.Score = roundScore(CallsFrom + retold*(before-CallsFrom))
+		p.Score = roundScore(CallsFrom + float64(retold*(before-CallsFrom)))
 		p.clue(0, "the same source has the same rhythm with %s: most likely the same program, so this row counts %.2f instead of %.2f",
 			bySource[key][at].first.target(), p.Score, before)
 	}
@@ -392,77 +371,4 @@ func (p *Pair) target() string {
 		return p.Names[0]
 	}
 	return "nothing"
-}
-
-// A chorus knows which sources have what rhythm with a destination.
-type chorus map[string][]voice
-
-type voice struct {
-	source   string
-	interval float64
-}
-
-// sureRhythm is the q-value from which a rhythm is taken for one.
-const sureRhythm = 1e-3
-
-func newChorus(rows []Pair) chorus {
-	c := chorus{}
-	for i := range rows {
-		if p := &rows[i]; p.Q <= sureRhythm && p.Rhythm.Interval > 0 {
-			for _, k := range p.targets() {
-				c[k] = append(c[k], voice{p.Source, p.Rhythm.Interval})
-			}
-		}
-	}
-	return c
-}
-
-// others counts the other sources whose interval is the pair's, or a half or double of it.
-func (c chorus) others(p *Pair) int {
-	if p.Q > sureRhythm || p.Rhythm.Interval == 0 {
-		return 0
-	}
-	most := 0
-	for _, k := range p.targets() {
-		sources := map[string]bool{}
-		for _, v := range c[k] {
-			ratio := v.interval / p.Rhythm.Interval
-			for _, same := range [...]float64{.5, 1, 2} {
-				if v.source != p.Source && math.Abs(ratio-same) <= .1*same {
-					sources[v.source] = true
-				}
-			}
-			if len(sources) >= 8 {
-				break
-			}
-		}
-		most = max(most, len(sources))
-	}
-	return most
-}
-
-// targets are what a pair's destination may be known by.
-func (p *Pair) targets() (out []string) {
-	if p.Destination != "" {
-		out = append(out, p.Network+" "+p.Destination)
-	}
-	for _, n := range p.Names {
-		if d := enrich.RegisteredDomain(n); d != "" {
-			n = d
-		}
-		if k := p.Network + " " + n; !slices.Contains(out, k) {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-func otherSources(n int) string {
-	switch {
-	case n == 1:
-		return "1 other source has"
-	case n >= 8:
-		return "8 other sources or more have"
-	}
-	return fmt.Sprintf("%d other sources have", n)
 }

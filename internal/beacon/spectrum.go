@@ -3,7 +3,6 @@ package beacon
 import (
 	"math"
 	"math/bits"
-	"math/cmplx"
 )
 
 // A line is the strongest line of a spectrum.
@@ -26,13 +25,18 @@ const (
 	shortestLine  = 24        // cycles in all
 )
 
-// lineTest looks for a line in the spectrum of the counting process: Fisher's test with two changes. An ordinate is laid
+// A spectrum is the memory of line.
+type spectrum struct {
+	starts, re, im, power []float64
+}
+
+// line looks for a line in the spectrum of the counting process: Fisher's test with two changes. An ordinate is laid
 // against the mean of its neighbours and not of the whole spectrum, which the daily cycle and bursts fill at low
 // frequencies; and periods above two hours are left to the test of intervals. An ordinate over the mean of m neighbours
 // exceeds x by chance with probability (1+x/m)^−m. The p-value counts the frequencies tried.
-func lineTest(times []float64) (best line) {
+func (s *spectrum) line(times []float64) (best line) {
 	best.p = 1
-	starts := make([]float64, 0, len(times))
+	starts := s.starts[:0]
 	last := math.Inf(-1)
 	for _, t := range times {
 		if t-last > 1 { // a burst counts once
@@ -40,6 +44,7 @@ func lineTest(times []float64) (best line) {
 		}
 		last = t
 	}
+	s.starts = starts
 	n := len(starts)
 	span := 0.
 	if n > 0 {
@@ -48,53 +53,74 @@ func lineTest(times []float64) (best line) {
 	if n < minLineEvents || span < 60 {
 		return best
 	}
-	size := min(max(1<<bits.Len(uint(n*binsPerEvent-1)), minBins), maxBins)
-	x := make([]complex128, size)
-	for _, t := range starts {
-		x[min(int((t-starts[0])/span*float64(size)), size-1)] += 1
-	}
-	mean := complex(float64(n)/float64(size), 0)
-	for i := range x {
-		x[i] -= mean
-	}
-	fft(x)
-	power := make([]float64, size/2)
-	for k := range power {
-		power[k] = real(x[k])*real(x[k]) + float64(imag(x[k])*imag(x[k]))
-	}
+	power := s.powers(min(max(1<<bits.Len(uint(n*binsPerEvent-1)), minBins), maxBins), span)
 	from := max(shortestLine, int(math.Ceil(span/longestPeriod)))
 	to := min(len(power)-lineSide-1, int(span)) // no period under a second
-	tried := 0
+	const neighbours = 2 * (lineSide - 1)       // from is beyond lineSide
+	top := 0.
 	for k := from; k < to; k++ {
-		tried++
-		if power[k] < power[k-1] || power[k] < power[k+1] {
+		p := power[k]
+		if p < power[k-1] || p < power[k+1] {
 			continue
 		}
-		sum, m := 0., 0.
-		for d := 2; d <= lineSide; d++ {
+		sum := 0.
+		for d := 2; d <= lineSide && p > float64(top*sum); d++ { // the sum only grows
 			sum += power[k+d]
-			m++
-			if k-d >= 1 {
-				sum += power[k-d]
-				m++
-			}
+			sum += power[k-d]
 		}
-		if sum <= 0 {
-			continue
-		}
-		if p := math.Exp(-m * math.Log1p(power[k]/sum)); p < best.p {
-			best.p, best.period = p, span/float64(k)
+		if sum > 0 && p/sum > top {
+			top, best.period = p/sum, span/float64(k)
 		}
 	}
-	if tried == 0 {
+	if to <= from {
 		return best
 	}
 	best.tested = true
-	best.p = max(-math.Expm1(float64(tried)*math.Log1p(-min(best.p, 1-1e-12))), 1e-300)
+	best.p = exp(-neighbours * log1p(top))
+	best.p = max(-expm1(float64(to-from)*log1p(-min(best.p, 1-1e-12))), 1e-300)
 	if best.p < .01 {
 		best.refine(starts, span)
 	}
 	return best
+}
+
+// powers returns the squares of the Fourier transform of how many starts fall into each of so many bins, less their mean,
+// up to half as many. Neighbouring bins are the real and the imaginary parts of a transform of half the length.
+func (s *spectrum) powers(size int, span float64) []float64 {
+	starts, half := s.starts, size/2
+	s.re, s.im, s.power = resized(s.re, half), resized(s.im, half), resized(s.power, half)
+	re, im, power := s.re, s.im, s.power
+	mean := float64(len(starts)) / float64(size)
+	for i := range re {
+		re[i], im[i] = -mean, -mean
+	}
+	for _, t := range starts {
+		if i := min(int((t-starts[0])/span*float64(size)), size-1); i%2 == 0 {
+			re[i/2]++
+		} else {
+			im[i/2]++
+		}
+	}
+	fft(re, im)
+	step := maxBins / size
+	power[0] = square(re[0]+im[0], 0)
+	for k := 1; k < half; k++ {
+		// even and odd bins' own transforms, and the second one turned
+		er, ei := float64((re[k]+re[half-k])/2), float64((im[k]-im[half-k])/2)
+		or, oi := float64((im[k]+im[half-k])/2), float64((re[half-k]-re[k])/2)
+		c, d := turns.cos[k*step], turns.sin[k*step]
+		power[k] = square(er+float64(or*c)-float64(oi*d), ei+float64(or*d)+float64(oi*c))
+	}
+	return power
+}
+
+func square(re, im float64) float64 { return float64(re*re) + float64(im*im) }
+
+func resized(x []float64, n int) []float64 {
+	if cap(x) < n {
+		return make([]float64, n)
+	}
+	return x[:n]
 }
 
 // refine moves the period to where the phases agree best and measures how well they do.
@@ -105,47 +131,49 @@ func (l *line) refine(starts []float64, span float64) {
 	f0, top := 1/l.period, 0.
 	for i := -10; i <= 10; i++ {
 		f := f0 + float64(i)*.1/span
-		var sum complex128
+		re, im := 0., 0.
 		for _, t := range starts {
-			turn := (t - starts[0]) * f
-			s, c := math.Sincos(2 * math.Pi * (turn - math.Floor(turn)))
-			sum += complex(c, s)
+			s, c := sincos(float64((t - starts[0]) * f))
+			re, im = re+c, im+s
 		}
-		if r := cmplx.Abs(sum) / float64(len(starts)); r > top {
+		if r := math.Sqrt(square(re, im)) / float64(len(starts)); r > top {
 			top, l.period = r, 1/f
 		}
 	}
 	l.strength = top
 	if top > 0 {
-		l.spread = min(1, math.Sqrt(max(0, -2*math.Log(top)))/(2*math.Pi)*math.Sqrt(3))
+		l.spread = min(1, math.Sqrt(max(0, -2*log(top)))/(2*math.Pi)*math.Sqrt(3))
 	}
 }
 
 // turns are the roots of unity of the longest transform; shorter ones step over them.
-var turns = func() []complex128 {
-	t := make([]complex128, maxBins/2)
-	for i := range t {
-		s, c := math.Sincos(-2 * math.Pi * float64(i) / maxBins)
-		t[i] = complex(c, s)
+var turns = func() (t struct{ cos, sin [maxBins / 2]float64 }) {
+	for i := range t.cos {
+		t.sin[i], t.cos[i] = sincos(-float64(i) / maxBins)
 	}
 	return t
 }()
 
-// fft transforms x in place; its length is a power of two, at most maxBins.
-func fft(x []complex128) {
-	n := len(x)
+// fft transforms re + i·im in place; its length is a power of two, at most maxBins.
+func fft(re, im []float64) {
+	n := len(re)
+	im = im[:n]
 	shift := 64 - bits.Len(uint(n-1))
-	for i := range x {
+	for i := range re {
 		if j := int(bits.Reverse64(uint64(i)) >> shift); j > i {
-			x[i], x[j] = x[j], x[i]
+			re[i], re[j], im[i], im[j] = re[j], re[i], im[j], im[i]
 		}
 	}
 	for size := 2; size <= n; size *= 2 {
 		half, step := size/2, maxBins/size
 		for from := 0; from < n; from += size {
-			for k := range half {
-				a, b := x[from+k], x[from+k+half]*turns[k*step]
-				x[from+k], x[from+k+half] = a+b, a-b
+			ar, ai := re[from:from+half], im[from:from+half]
+			br, bi := re[from+half:from+size], im[from+half:from+size]
+			for k := range ar {
+				c, d := turns.cos[k*step], turns.sin[k*step]
+				x, y := float64(br[k]*c)-float64(bi[k]*d), float64(br[k]*d)+float64(bi[k]*c)
+				br[k], bi[k] = ar[k]-x, ai[k]-y
+				ar[k], ai[k] = ar[k]+x, ai[k]+y
 			}
 		}
 	}

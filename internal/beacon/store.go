@@ -15,15 +15,15 @@ const (
 )
 
 // A series is what is known of one source and one destination: totals, and when connections were made. It holds no
-// pointers, and is about 150 bytes.
+// pointers, and is 112 bytes.
 type series struct {
 	key      uint64 // hash of network, kind, source and destination
 	src, dst uint32 // texts
 	network  uint32
-	kind     kind
+	extra    uint32    // index into extras, 0 is none
 	ports    [3]uint16 // the three smallest
 	nports   uint8     // 4 stands for more
-	extra    uint32    // index into extras, 0 is none
+	kind     kind
 
 	count          int64
 	sent, received int64
@@ -32,9 +32,9 @@ type series struct {
 
 	// The newest connections, in the arena, as pairs of varints: zigzag of the difference to the one before in milliseconds
 	// (of the first one: to 1970), and the bytes sent. One alone is not written: first and sent are all there is to it.
-	stored     uint32
-	prev       int64 // milliseconds of the last one appended
+	prev       int64 // milliseconds of the last one appended; for a judge, which verdict is the series', from 1
 	head, tail uint32
+	stored     uint32
 	used, size uint16 // of the tail chunk
 }
 
@@ -66,28 +66,38 @@ type conn struct {
 
 // A store is the state of one worker. Stores merge, in any order, to the same store.
 type store struct {
-	o      *Options
-	texts  *texts
-	all    pages[series]
-	once   pages[single]
-	holes  []uint32     // in once
-	slots  []uint64     // index+1 into all
-	extras pages[extra] // the first is none
-	arena  []byte
-	free   [8]uint32 // chunks given back, by size
-	level  uint      // series are kept whose keys start with so many zero bits (spread)
-	refs   []ref
-	conns  []conn
-	joined uint // ids are kept that start with so many zero bits
-	domain map[domainKey]*domainState
-	cut    uint // for domains
-	thin   map[uint64]bool
-	span   map[uint32]span // by network
-	days   map[day]bool
-	today  day // the last one added
-	events int64
-	names  map[addrKey]*few // names that resolved to an address
-	named  uint             // addresses are kept in names whose hashes start with so many zero bits
+	o       *Options
+	texts   *texts
+	all     pages[series]
+	once    pages[single]
+	holes   []uint32     // in once
+	peers   pages[peer]  // of singles; the first is none
+	slots   []uint64     // index+1 into all
+	extras  pages[extra] // the first is none
+	arena   arena
+	level   uint // series are kept whose keys start with so many zero bits (spread)
+	refs    pages[ref]
+	conns   pages[conn]
+	joined  uint // ids are kept that start with so many zero bits
+	domain  map[domainKey]*domainState
+	cut     uint // for domains
+	thin    map[uint64]bool
+	span    map[uint32]span // by network
+	days    map[day]bool
+	today   day // the last one added
+	events  int64
+	untimed int64              // records that would have been of use, but for their time
+	endless int64              // those that lack a source or a destination
+	backs   map[uint32]setBack // by network
+	names   map[addrKey]*few   // names that resolved to an address
+	queue   queue
+	named   uint // addresses are kept in names whose hashes start with so many zero bits
+}
+
+// A setBack is how often times went back in a network's logs, and by how many seconds at most.
+type setBack struct {
+	times int64
+	most  float64
 }
 
 type span struct{ first, last int64 }
@@ -107,9 +117,10 @@ type addrKey struct {
 }
 
 func newStore(o *Options) *store {
-	s := &store{o: o, texts: newTexts(), slots: make([]uint64, 1024), arena: make([]byte, chunkUnit),
-		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, days: map[day]bool{}, today: day{day: -1 << 31}, names: map[addrKey]*few{}}
+	s := &store{o: o, texts: newTexts(), slots: make([]uint64, 1024), arena: newArena(),
+		domain: map[domainKey]*domainState{}, thin: map[uint64]bool{}, span: map[uint32]span{}, days: map[day]bool{}, today: day{day: -1 << 31}, names: map[addrKey]*few{}, backs: map[uint32]setBack{}}
 	s.extras.add(extra{})
+	s.peers.add(peer{})
 	return s
 }
 
@@ -138,7 +149,7 @@ func (s *store) hash(b []byte) uint64 {
 // hashSeed is fixed: what is kept where there is too much must be the same in every run.
 const hashSeed = 0x77656972
 
-// A single is a pair that was seen once, as most are: 56 bytes instead of those of a series and an extra.
+// A single is a pair that was seen once, as most are: 48 bytes instead of those of a series and an extra.
 type single struct {
 	key            uint64
 	ns             int64
@@ -146,7 +157,7 @@ type single struct {
 	network        uint32
 	sent, received uint32
 	micros         uint32
-	peer, agent    uint32
+	more           uint32 // index into peers, 0 is none
 	port           uint16
 	kind           kind
 	flags          flags
@@ -174,9 +185,17 @@ type sighting struct {
 	peer, agent           uint32 // texts
 }
 
-func (x *single) sighting() sighting {
-	return sighting{x.network, x.kind, x.flags, x.port, x.ns, int64(x.sent), int64(x.received), int64(x.micros) * 1000, x.peer, x.agent}
+func (s *store) sighting(x *single) sighting {
+	y := sighting{network: x.network, kind: x.kind, flags: x.flags, port: x.port, ns: x.ns, sent: int64(x.sent), received: int64(x.received), nanos: int64(x.micros) * 1000}
+	if x.more != 0 {
+		p := s.peers.at(x.more)
+		y.peer, y.agent = p.peer, p.agent
+	}
+	return y
 }
+
+// A peer is what a single may have besides: an address of a name and a user agent.
+type peer struct{ peer, agent uint32 }
 
 const isOnce = 1 << 31
 
@@ -214,23 +233,6 @@ func (s *store) has(key uint64) bool {
 // pairs is how many pairs there are.
 func (s *store) pairs() int { return s.all.n + s.once.n - len(s.holes) }
 
-// see adds a sighting of a source and a destination.
-func (s *store) see(key uint64, src, dst []byte, hsrc, hdst uint64, x *sighting) {
-	if !keeps(key, s.level) {
-		return
-	}
-	at, found := s.slot(key)
-	if found {
-		s.apply(s.promote(at), x)
-		return
-	}
-	at, ok := s.room(key, at)
-	if !ok {
-		return
-	}
-	s.begin(at, key, s.texts.add(src, hsrc), s.texts.add(dst, hdst), x)
-}
-
 // room makes room for one more pair. It returns where the key is to stand, or false where it is not kept any more.
 func (s *store) room(key, at uint64) (uint64, bool) {
 	for s.pairs() >= s.o.maxSeries() {
@@ -254,7 +256,10 @@ func (s *store) begin(at, key uint64, src, dst uint32, x *sighting) {
 		s.apply(s.all.at(uint32(s.slots[at])-1), x)
 		return
 	}
-	one := single{key, x.ns, src, dst, x.network, uint32(x.sent), uint32(x.received), uint32(x.nanos / 1000), x.peer, x.agent, x.port, x.kind, x.flags}
+	one := single{key, x.ns, src, dst, x.network, uint32(x.sent), uint32(x.received), uint32(x.nanos / 1000), 0, x.port, x.kind, x.flags}
+	if x.peer|x.agent != 0 {
+		one.more = s.peers.add(peer{x.peer, x.agent})
+	}
 	i := uint32(0)
 	if n := len(s.holes); n > 0 {
 		i = s.holes[n-1]
@@ -278,7 +283,7 @@ func (s *store) promote(at uint64) *series {
 	s.holes = append(s.holes, i)
 	n := s.all.add(series{key: one.key, network: one.network, kind: one.kind, src: one.src, dst: one.dst})
 	s.slots[at] = one.key>>32<<32 | uint64(n+1)
-	x := one.sighting()
+	x := s.sighting(&one)
 	s.apply(s.all.at(n), &x)
 	return s.all.at(n)
 }

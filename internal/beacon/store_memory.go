@@ -54,6 +54,17 @@ func (t *texts) get(id uint32) []byte {
 
 const maxText = 255
 
+// find returns the text with a hash, or 0 where there is none.
+func (t *texts) find(h uint64) uint32 {
+	mask := uint64(len(t.slots) - 1)
+	for i := h & mask; t.slots[i] != 0; i = (i + 1) & mask {
+		if t.hashes[t.slots[i]] == h {
+			return t.slots[i]
+		}
+	}
+	return 0
+}
+
 // add interns text with its hash.
 func (t *texts) add(b []byte, h uint64) uint32 {
 	if len(b) == 0 || len(t.bytes) > 1<<32-1-2*maxText {
@@ -107,6 +118,24 @@ func (p *pages[T]) add(x T) uint32 {
 	*last = append(*last, x)
 	p.n++
 	return uint32(p.n - 1)
+}
+
+// keep drops those that f does not want.
+func (p *pages[T]) keep(f func(x *T) bool) {
+	old := *p
+	*p = pages[T]{}
+	old.drain(func(x *T) {
+		if f(x) {
+			p.add(*x)
+		}
+	})
+}
+
+// slice returns all of them, and lets go of them.
+func (p *pages[T]) slice() []T {
+	out := make([]T, 0, p.n)
+	p.drain(func(x *T) { out = append(out, *x) })
+	return out
 }
 
 // drain calls f for each in order and lets go of what was seen.

@@ -1,9 +1,9 @@
 package beacon
 
-import "slices"
-
 // merge adds what another store holds, which is of no use afterwards.
 func (s *store) merge(o *store) {
+	s.settle()
+	o.settle()
 	for s.level < o.level {
 		s.narrow()
 	}
@@ -22,12 +22,13 @@ func (s *store) merge(o *store) {
 		}
 	}
 	var all []moment
+	var bytes []byte
 	o.slots = nil
 	o.once.drain(func(one *single) {
 		if one.key == 0 || !keeps(one.key, s.level) {
 			return
 		}
-		x := one.sighting()
+		x := o.sighting(one)
 		at, found := s.slot(one.key)
 		if !found {
 			var ok bool
@@ -68,7 +69,7 @@ func (s *store) merge(o *store) {
 			y.stored = 1
 		} else {
 			s.unfold(y)
-			all = o.moments(all[:0], x)
+			all, bytes = o.moments(all[:0], bytes, x)
 			for _, m := range all {
 				s.note(y, m.ms, m.sent)
 			}
@@ -140,8 +141,15 @@ func (s *store) merge(o *store) {
 		s.days[d] = true
 	}
 	s.events += o.events
+	s.untimed += o.untimed
+	s.endless += o.endless
+	for n, x := range o.backs {
+		y := s.backs[n]
+		s.backs[n] = setBack{x.times + y.times, max(x.most, y.most)}
+	}
 	s.joined = max(s.joined, o.joined)
-	s.refs, s.conns = append(s.refs, o.refs...), append(s.conns, o.conns...)
+	o.refs.drain(func(r *ref) { s.refs.add(*r) })
+	o.conns.drain(func(c *conn) { s.conns.add(*c) })
 	s.trimRefs()
 }
 
@@ -194,10 +202,10 @@ func (s *store) cover(network uint32, ns int64) {
 func (s *store) trimRefs() {
 	for {
 		if s.joined > 0 {
-			s.refs = slices.DeleteFunc(s.refs, func(r ref) bool { return !keeps(r.id, s.joined) })
-			s.conns = slices.DeleteFunc(s.conns, func(c conn) bool { return !keeps(c.id, s.joined) })
+			s.refs.keep(func(r *ref) bool { return keeps(r.id, s.joined) })
+			s.conns.keep(func(c *conn) bool { return keeps(c.id, s.joined) })
 		}
-		if len(s.conns) < s.o.maxJoined() && len(s.refs) < s.o.maxJoined() {
+		if s.conns.n < s.o.maxJoined() && s.refs.n < s.o.maxJoined() {
 			return
 		}
 		s.joined++

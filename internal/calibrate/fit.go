@@ -33,12 +33,21 @@ const (
 // without is said in Warnings. The points are not changed; their order makes no difference.
 //
 // Errors: no points; scores or weights that are not finite or out of bounds.
-func Fit(points []Point) (*Calibration, error) {
+//
+// Weights say how much a point counts beside others; together they are worth as many points as Kish's formula says.
+func Fit(points []Point) (*Calibration, error) { return fitted(points, true) }
+
+// FitWitnesses is Fit for weights that say how many witnesses each point stands for, as a sum over points: where one content
+// came a thousand times, it may weigh more than others that came once, while all contents together are worth no more than
+// their number. How sure the curve may be follows from their sums.
+func FitWitnesses(points []Point) (*Calibration, error) { return fitted(points, false) }
+
+func fitted(points []Point, kish bool) (*Calibration, error) {
 	if err := check(points); err != nil {
 		return nil, err
 	}
 	p := ordered(points)
-	s := survey(p)
+	s := survey(p, kish)
 	c := &Calibration{Good: s.points[0], Bad: s.points[1], Prior: (s.weight[1] + .5) / (s.weight[0] + s.weight[1] + 1)}
 	c.Prior = min(max(c.Prior, minPrior), 1-minPrior)
 	c.Live = c.Prior
@@ -187,9 +196,9 @@ type surveyed struct {
 	scale          float64    // of weights
 }
 
-// survey scales weights so that they sum to the number of unweighted points that are worth as much (Kish 1965):
+// survey scales weights, with kish so that they sum to the number of unweighted points that are worth as much (Kish 1965):
 // (Σw)²/Σw². With equal weights that is the number of points.
-func survey(p []Point) surveyed {
+func survey(p []Point, kish bool) surveyed {
 	s := surveyed{}
 	sum, square := 0.0, 0.0
 	var groups [2][]uint64
@@ -205,7 +214,10 @@ func survey(p []Point) surveyed {
 			groups[class] = append(groups[class], x.Group)
 		}
 	}
-	s.scale = sum / square
+	s.scale = 1
+	if kish {
+		s.scale = sum / square
+	}
 	for class := range 2 {
 		s.weight[class] *= s.scale
 		slices.Sort(groups[class])

@@ -45,7 +45,7 @@ func bent() []Point {
 
 func viewOf(points []Point) []pool {
 	p := ordered(points)
-	s := survey(p)
+	s := survey(p, true)
 	s.scale = 1
 	return view(s.cells(p), -1)
 }
@@ -385,4 +385,31 @@ func BenchmarkProbability(b *testing.B) {
 		i++
 	}
 	_ = sum
+}
+
+// TestFitWitnesses: weights are numbers of witnesses, so more of them make surer; for Fit only their ratios matter.
+func TestFitWitnesses(t *testing.T) {
+	points := draw(rand.New(rand.NewPCG(11, 12)), 300, 300)
+	heavy := slices.Clone(points)
+	for i := range heavy {
+		heavy[i].Weight = 50
+	}
+	one, err := FitWitnesses(points)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain := fit(t, points); !reflect.DeepEqual(one, plain) || !reflect.DeepEqual(fit(t, heavy).Knots, plain.Knots) {
+		t.Error("with equal weights of one, or any for Fit, the curve is another")
+	}
+	many, err := FitWitnesses(heavy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const low, high = -1e3, 1e3
+	if !(many.Probability(low) < one.Probability(low) && many.Probability(high) > one.Probability(high)) {
+		t.Errorf("fifty times as many witnesses: %v to %v, once %v to %v", many.Probability(low), many.Probability(high), one.Probability(low), one.Probability(high))
+	}
+	if err := many.Validate(); err != nil {
+		t.Error(err)
+	}
 }

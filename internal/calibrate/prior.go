@@ -25,29 +25,39 @@ func (c *Calibration) WithPrior(live float64) *Calibration {
 // and 1 (the result is trainPrior then), all are as good as trainPrior (likewise), or the maximum lies at 0 or 1 (then the
 // result keeps half a record away from there).
 func EstimatePrior(probabilities []float64, trainPrior float64) (prior float64, converged bool) {
-	if !(trainPrior > 0 && trainPrior < 1) || len(probabilities) == 0 {
+	return EstimatePriorOf(probabilities, nil, trainPrior)
+}
+
+// EstimatePriorOf is EstimatePrior of probabilities that came counts[i] times each; nil is once each.
+func EstimatePriorOf(probabilities []float64, counts []int64, trainPrior float64) (prior float64, converged bool) {
+	if !(trainPrior > 0 && trainPrior < 1) || len(probabilities) == 0 || counts != nil && len(counts) != len(probabilities) {
 		return trainPrior, false
 	}
-	moved := false
-	for _, p := range probabilities {
+	moved, n := false, int64(0)
+	for i, p := range probabilities {
 		if !(p >= 0 && p <= 1) {
 			return trainPrior, false
 		}
 		moved = moved || math.Abs(p-trainPrior) > 1e-9
+		if counts != nil {
+			n += counts[i]
+		} else {
+			n++
+		}
 	}
-	if !moved {
+	if !moved || n == 0 {
 		return trainPrior, false
 	}
 	low, high := 0.0, 1.0
-	edge := .5 / float64(len(probabilities)+1)
-	if slope(probabilities, trainPrior, 0) <= 0 {
+	edge := .5 / float64(n+1)
+	if slope(probabilities, counts, trainPrior, 0) <= 0 {
 		return min(edge, trainPrior), false
 	}
-	if slope(probabilities, trainPrior, 1) >= 0 {
+	if slope(probabilities, counts, trainPrior, 1) >= 0 {
 		return max(1-edge, trainPrior), false
 	}
 	for range 50 {
-		if mid := (low + high) / 2; slope(probabilities, trainPrior, mid) > 0 {
+		if mid := (low + high) / 2; slope(probabilities, counts, trainPrior, mid) > 0 {
 			low = mid
 		} else {
 			high = mid
@@ -58,11 +68,18 @@ func EstimatePrior(probabilities []float64, trainPrior float64) (prior float64, 
 
 // slope returns the derivative of Σ ln(π·p/t + (1−π)·(1−p)/(1−t)) by π, where t is the training prior. At the ends of
 // [0, 1] it may be infinite.
-func slope(probabilities []float64, t, pi float64) float64 {
+func slope(probabilities []float64, counts []int64, t, pi float64) float64 {
 	sum := 0.0
-	for _, p := range probabilities {
+	for i, p := range probabilities {
 		bad, good := p/t, (1-p)/(1-t)
-		sum += (bad - good) / (float64(pi*bad) + float64((1-pi)*good))
+		x := (bad - good) / (float64(pi*bad) + float64((1-pi)*good))
+		if counts != nil {
+			if counts[i] == 0 {
+				continue
+			}
+			x = float64(x * float64(counts[i]))
+		}
+		sum += x
 	}
 	return sum
 }

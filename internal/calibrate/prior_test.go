@@ -104,3 +104,24 @@ func TestEstimatePriorEdges(t *testing.T) {
 		}
 	}
 }
+
+// TestEstimatePriorOf: counts stand for repetitions.
+func TestEstimatePriorOf(t *testing.T) {
+	p, counts := []float64{.1, .6, .9, .3}, []int64{7, 2, 3, 0}
+	var each []float64
+	for i, n := range counts {
+		for range n {
+			each = append(each, p[i])
+		}
+	}
+	want, ok := EstimatePrior(each, .4)
+	if got, same := EstimatePriorOf(p, counts, .4); !ok || !same || math.Abs(got-want) > 1e-12 {
+		t.Errorf("%v %v, want %v %v", got, same, want, ok)
+	}
+	if got, ok := EstimatePriorOf(p, counts[:2], .4); got != .4 || ok {
+		t.Errorf("two counts for four probabilities: %v %v", got, ok)
+	}
+	if got, ok := EstimatePriorOf(p, []int64{0, 0, 0, 0}, .4); got != .4 || ok {
+		t.Errorf("no records: %v %v", got, ok)
+	}
+}

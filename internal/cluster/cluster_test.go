@@ -275,9 +275,16 @@ func (*memory) Close() error { return nil }
 
 func company(t *testing.T, workers int, reverse bool) *hunt.Result {
 	t.Helper()
+	r, _ := companyOf(t, scenario.Config{Events: 40_000}, workers, reverse)
+	return r
+}
+
+// companyOf hunts in a generated company's logs, and returns these, too.
+func companyOf(t *testing.T, c scenario.Config, workers int, reverse bool) (*hunt.Result, map[string]*memory) {
+	t.Helper()
 	files := map[string]*memory{}
 	var names []string
-	if _, err := scenario.Generate(scenario.Config{Events: 40_000}, func(name string) (io.WriteCloser, error) {
+	if _, err := scenario.Generate(c, func(name string) (io.WriteCloser, error) {
 		files[name] = &memory{}
 		names = append(names, name)
 		return files[name], nil
@@ -304,7 +311,7 @@ func company(t *testing.T, workers int, reverse bool) *hunt.Result {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return r
+	return r, files
 }
 
 // Every suspect that the funnel left is in one step, or left over; campaigns are what their steps are; the number of workers

@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,8 +61,8 @@ func wording(f *token.Field, k token.Kind) float64 {
 // dull reports whether a field holds sizes and the like, which tell people little.
 func dull(field string) bool {
 	last := field[strings.LastIndexByte(field, '.')+1:]
-	for _, s := range []string{"bytes", "packets", "pkts", "duration", "length", "size", "depth", "history", "local_orig", "local_resp", "version", "fps", "country_iso_code"} {
-		if strings.HasSuffix(last, s) {
+	for _, s := range []string{"bytes", "packets", "pkts", "duration", "length", "size", "depth", "history", "local_orig", "local_resp", "version", "fps", "ttls", "country_iso_code"} {
+		if strings.HasSuffix(strings.ToLower(last), s) {
 			return true
 		}
 	}
@@ -68,8 +70,9 @@ func dull(field string) bool {
 }
 
 const (
-	longest = 48 // columns of a value in a name
-	phrases = 3  // in the name of a step
+	longest  = 60 // columns of a value in a name
+	phrases  = 3  // in the name of a step
+	wordFrom = 4  // characters of a word that says something by itself: the “w” of a rule's number or an “and” do not
 )
 
 // nameSteps gives each step a name made of its foremost tokens.
@@ -81,7 +84,7 @@ func nameSteps(steps []Step) {
 
 func stepName(p *Step) string {
 	for _, least := range []float64{.5, .2} {
-		if name := join(p.Tokens, least); name != "" {
+		if name := p.join(least); name != "" {
 			return name
 		}
 	}
@@ -98,85 +101,147 @@ func stepName(p *Step) string {
 	return "events like the example"
 }
 
+// A part is a phrase of a name. Parts stand in the order of their places: with what, how, to what, by whom, how it ended, where.
+type part struct {
+	place int
+	text  string
+	bare  bool // says what is missing, which is worth saying only where nothing else is
+}
+
 // join says the foremost tokens that at least a share of events has, one of each field.
-func join(tokens []Token, least float64) string {
-	var parts []string
+func (p *Step) join(least float64) string {
+	var parts []part
 	fields, values := map[string]bool{}, map[string]bool{}
-	for _, t := range tokens {
+	for _, t := range p.Tokens {
 		field, rest, _ := strings.Cut(t.Text, "=")
-		family, _, _ := strings.Cut(field, ":")
-		if fields[family] || len(parts) == phrases || t.Share < least {
+		family, kind, _ := strings.Cut(field, ":")
+		if t.Share < least {
 			continue
+		}
+		if kind == "word" { // of a message: whom it names is told as who that is
+			switch {
+			case has(p.Users, rest):
+				family, field = "user.name", "user.name"
+			case has(p.Hosts, rest):
+				family, field = "host.name", "host.name"
+			}
 		}
 		if family == "ip" && fields["host.name"] || family == "host.name" && fields["ip"] { // the same machine
 			continue
 		}
-		if w := phrase(field, rest); w != "" && !values[rest] {
+		if w := phrase(field, rest); w.text != "" && !fields[family] && !values[rest] {
 			fields[family], values[rest] = true, true
 			parts = append(parts, w)
 		}
 	}
-	return strings.Join(parts, ", ")
+	if slices.ContainsFunc(parts, func(w part) bool { return !w.bare }) {
+		parts = slices.DeleteFunc(parts, func(w part) bool { return w.bare })
+	}
+	parts = parts[:min(len(parts), phrases)]
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.place, b.place) })
+	name := ""
+	for i, w := range parts {
+		if i > 0 && (parts[i-1].place != how || w.place != toWhat) { // GET /login
+			name += ","
+		}
+		if i > 0 {
+			name += " "
+		}
+		name += w.text
+	}
+	return name
 }
+
+// has reports whether a value is one of a list, in whatever case.
+func has(list []Count, value string) bool {
+	return slices.ContainsFunc(list, func(c Count) bool { return strings.EqualFold(c.Value, value) })
+}
+
+// Places of parts in a name.
+const (
+	withWhat = iota
+	how
+	toWhat
+	toPort
+	other
+	byWhom
+	ending
+	where
+)
 
 // value makes a text that an attacker may have written fit for a name.
 func value(s string) string { return term.CutMiddle(term.Clean(s), longest) }
 
+// ofAnyBrowser are words that user agents have for old times' sake, and that name none.
+var ofAnyBrowser = map[string]bool{"mozilla": true, "compatible": true, "gecko": true, "khtml": true, "like": true, "applewebkit": true,
+	"safari": true, "trident": true, "windows": true, "linux": true, "macintosh": true, "version": true, "mobile": true}
+
 // phrase says a token in plain words, "" for one that says nothing to people.
-func phrase(field, text string) string {
+func phrase(field, text string) part {
 	if utf8.RuneCountInString(strings.TrimSpace(text)) == 0 {
-		return ""
+		return part{}
 	}
 	v := value(text)
 	name, kind, _ := strings.Cut(field, ":")
 	if strings.Contains(name, "×") || dull(name) || name == token.Dataset {
-		return ""
+		return part{}
 	}
 	switch kind {
 	case "":
 	case "word":
-		if utf8.RuneCountInString(text) < 3 { // the “w” of a rule's number says nothing
-			return ""
+		if utf8.RuneCountInString(text) < wordFrom || name == "event.action" { // the whole of which is words
+			return part{}
 		}
-		return fmt.Sprintf("“%s” in the %s", v, plain(name))
+		if name == "user_agent.original" {
+			if ofAnyBrowser[text] {
+				return part{}
+			}
+			return part{place: withWhat, text: v}
+		}
+		return part{place: other, text: fmt.Sprintf("“%s” in the %s", v, plain(name))}
 	case "segment":
-		return fmt.Sprintf("paths with “%s”", v)
+		return part{place: toWhat, text: fmt.Sprintf("paths with “%s”", v)}
 	case "extension":
-		return fmt.Sprintf(".%s files", v)
+		return part{place: toWhat, text: fmt.Sprintf(".%s files", v)}
 	case "parameter":
-		return fmt.Sprintf("the parameter “%s”", v)
+		return part{place: other, text: fmt.Sprintf("the parameter “%s”", v)}
 	case "char":
-		return fmt.Sprintf("“%s” in the %s", v, plain(name))
+		return part{place: other, text: fmt.Sprintf("“%s” in the %s", v, plain(name))}
 	case "product":
-		return v
+		return part{place: withWhat, text: token.ProductTitle(v)}
 	case "domain", "host":
-		return v
+		return part{place: toWhat, text: v}
 	default:
-		return ""
+		return part{}
 	}
 	if text == "(none)" {
-		return "no " + plain(name)
+		return part{place: other, text: "no " + plain(name), bare: true}
 	}
 	switch name {
 	case "http.response.status_code":
-		return "status " + v
+		return part{place: ending, text: "status " + v}
+	case "event.outcome":
+		return part{place: ending, text: "outcome " + v}
 	case "destination.port":
-		return "port " + v
+		return part{place: toPort, text: "port " + v}
 	case "destination.ip":
-		return "to " + v
+		return part{place: toWhat, text: "to " + v}
 	case "user.name":
-		return "user " + v
+		return part{place: byWhom, text: "user " + v}
 	case "user_agent.original":
-		return "“" + v + "”"
+		return part{place: withWhat, text: "“" + v + "”"}
 	case "host.name":
-		return "on " + v
+		return part{place: where, text: "on " + v}
 	case "message", "rule.name", "name":
-		return "“" + v + "”"
-	case "url.path", "http.request.method", "url.domain", "dns.question.name", "tls.client.server_name",
-		"event.action", "process.name", "process.command_line", "file.path":
-		return v
+		return part{place: other, text: "“" + v + "”"}
+	case "http.request.method":
+		return part{place: how, text: v, bare: text == "GET"}
+	case "url.path", "url.domain", "dns.question.name", "tls.client.server_name", "file.path":
+		return part{place: toWhat, text: v}
+	case "event.action", "process.name", "process.command_line":
+		return part{place: withWhat, text: v}
 	}
-	return plain(name) + " " + v
+	return part{place: other, text: plain(name) + " " + v}
 }
 
 // plain is the name of a field in words.
@@ -209,17 +274,36 @@ func some(list []Count, n int, noun string) string {
 	return fmt.Sprintf("%s %ss", term.Count(n), noun)
 }
 
-// nameCampaign names a campaign by what is worst in it, who did it and where.
-func nameCampaign(c *Campaign) {
-	best := &c.Steps[0]
+// mostly says one value if it alone stands for most events, or how many there are.
+func mostly(list []Count, n int, noun string) string {
+	sum := 0
+	for _, x := range list {
+		sum += x.Events
+	}
+	if n > 1 && 10*list[0].Events >= 9*sum {
+		return fmt.Sprintf("%s and %s more", value(list[0].Value), term.Count(n-1))
+	}
+	return some(list, n, noun)
+}
+
+// Strangest returns the step that the campaign's best suspect is in.
+func (c *Campaign) Strangest() *Step {
 	for i := range c.Steps {
 		if c.Steps[i].Best == c.Best {
-			best = &c.Steps[i]
+			return &c.Steps[i]
 		}
 	}
-	name := best.Name
-	if c.ClientCount > 0 {
-		name += " from " + some(c.Clients, c.ClientCount, "client")
+	return &c.Steps[0]
+}
+
+// nameCampaign names a campaign by what is worst in it, who did it and where. hosts tells that hosts were asked for: then clients
+// are who stands at the other end.
+func nameCampaign(c *Campaign, hosts bool) {
+	name := c.Strangest().Name
+	if c.ClientCount > 0 && hosts {
+		name += " with " + mostly(c.Clients, c.ClientCount, "address")
+	} else if c.ClientCount > 0 {
+		name += " from " + mostly(c.Clients, c.ClientCount, "client")
 	}
 	if c.HostCount == 1 {
 		if on := "on " + value(c.Hosts[0].Value); !strings.Contains(name, on) {

@@ -102,66 +102,13 @@ func (s *study) tell(of []int32) ([]Campaign, error) {
 	}
 	s.links(out, marks, home)
 	for c := range out {
-		nameCampaign(&out[c])
+		nameCampaign(&out[c], len(s.r.Hosts) > 0)
 	}
 	if len(leftOver) > 0 {
 		out = append(out, s.noise(leftOver))
 	}
 	return out, nil
 }
-
-// readingOrder scores campaigns and orders them so that each says something new: the score of one is that of its best suspect,
-// where clues that campaigns before it have shown count for less, as in the rows of a hunt.
-func (s *study) readingOrder(out []Campaign) error {
-	pro := make([][]hunt.Evidence, len(out))
-	for c := range out {
-		x, err := s.r.Suspect(out[c].Best)
-		if err != nil {
-			return err
-		}
-		for _, e := range x.Evidence {
-			if e.Vote > 0 {
-				pro[c] = append(pro[c], e)
-			}
-		}
-		out[c].Score = x.Score
-	}
-	shown := map[string]int{}
-	news := func(c int) float64 {
-		sum := s.r.Score(out[c].Best)
-		for _, e := range pro[c] {
-			sum -= e.Vote - min(e.Vote, loudVote)/float64(1+shown[e.Token])
-		}
-		return math.Round(1e6*sum) / 1e6
-	}
-	for c := range out {
-		out[c].Score = news(c)
-	}
-	for at := range out {
-		best := at
-		for { // news only ever falls, so the best stale one is the best if it is still what it was
-			for c := at; c < len(out); c++ {
-				if d := cmp.Or(cmp.Compare(out[c].Score, out[best].Score), cmp.Compare(out[best].Best, out[c].Best)); d > 0 {
-					best = c
-				}
-			}
-			now := news(best)
-			if now == out[best].Score {
-				break
-			}
-			out[best].Score = now
-		}
-		out[at], out[best] = out[best], out[at]
-		pro[at], pro[best] = pro[best], pro[at]
-		for _, e := range pro[at] {
-			shown[e.Token]++
-		}
-	}
-	return nil
-}
-
-// loudVote is the most that one clue's vote counts for news.
-const loudVote = 6
 
 // sum fills a campaign in from its steps.
 func sum(c *Campaign) {

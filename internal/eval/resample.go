@@ -37,6 +37,9 @@ func draw(key uint64, group int) uint8 {
 	return k
 }
 
+// Draw returns how often a group is in the b-th resample of a seed, 0 to 9: the same for the same arguments, everywhere.
+func Draw(seed uint64, b, group int) uint8 { return draw(mix(seed^mix(uint64(b))), group) }
+
 // mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
@@ -63,9 +66,8 @@ func (e *Evaluation) resample(seq []uint32, groups int, o Options) {
 	n = min(n, max(leastResamples, steps/len(seq)))
 	var auc, ap bayes.Moments
 	for b := range n {
-		key := mix(o.Seed ^ mix(uint64(b)))
 		for g := range weights {
-			weights[g] = draw(key, g)
+			weights[g] = Draw(o.Seed, b, g)
 		}
 		if a, p, ok := areas(seq, weights); ok {
 			auc.Add(a)

@@ -57,6 +57,9 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 			best, least, f.Learner = c, loss, l
 		}
 	}
+	if best, err = calibrate.FitWitnesses(byRecord(t.points(held, f.Learner), t.counts(held))); err != nil {
+		return err
+	}
 	f.Calibration = best.WithPrior(f.Prior)
 	if f.Learner == Blend {
 		f.Share = t.share
@@ -65,6 +68,35 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 		return err
 	}
 	return f.reprior(o.Prior)
+}
+
+// counts are how many records each of the points of held-back parts stands for.
+func (t *trial) counts(held []*heldPart) []float64 {
+	var out []float64
+	for _, h := range held {
+		for _, i := range h.index {
+			out = append(out, float64(t.examples[i].Count)/t.shares[index(t.examples[i].Bad)])
+		}
+	}
+	return out
+}
+
+// byRecord returns the points with weights by which probabilities are calibrated. A probability is of a record, and is asked
+// what share of records with it is bad; so within a class a content weighs as many records as it came in. How sure one may
+// be is another thing: a content is one witness, however often it came, so the weights of a class sum to its number of
+// contents (docs/adr/0014).
+func byRecord(points []calibrate.Point, counts []float64) []calibrate.Point {
+	var records, contents [2]float64
+	for i := range points {
+		c := index(points[i].Bad)
+		records[c] += counts[i]
+		contents[c]++
+	}
+	for i := range points {
+		c := index(points[i].Bad)
+		points[i].Weight = max(1e-9, counts[i]*contents[c]/records[c])
+	}
+	return points
 }
 
 // lossOf is the log loss of a calibration in nats. One that gives every score the same probability has not been validated,
@@ -80,15 +112,14 @@ func lossOf(c *calibrate.Calibration) float64 {
 // unheld calibrates where nothing can be held back, on what was learned. With a handful of records Platt's targets keep such
 // probabilities modest.
 func (t *trial) unheld(f *Filter, o *TrainOptions) error {
-	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
-	weight := c.weights()
 	f.Learner, f.Known = NaiveVotes, 1
-	switch o.Learner {
-	case NaiveSum:
-		f.Learner = NaiveSum
-	case Linear:
+	switch {
+	case o.Learner == NaiveSum || o.Learner.textbook():
+		f.Learner = o.Learner
+	case o.Learner == Linear:
 		f.Warnings = append(f.Warnings, "so few records are learned by naive Bayes, whatever learner was asked for")
 	}
+	weight := tokenWeights(f.Learner, f.counts())
 	var points []calibrate.Point
 	for i := range t.examples {
 		x := &t.examples[i]
@@ -261,12 +292,12 @@ func roundWeight(w float64) float64 { return math.Round(w/weightUnit) * weightUn
 
 // setNaive takes weights from counts: those to score with, or those that a blend adds.
 func (f *Filter) setNaive() {
-	c := classCounts{good: f.table.good, bad: f.table.bad, goodTotal: float64(f.Good), badTotal: float64(f.Bad)}
+	w := tokenWeights(f.Learner, f.counts())
 	if f.Learner == Blend {
-		f.naive = c.weights()
-		return
+		f.naive = w
+	} else {
+		f.weights = w
 	}
-	f.weights = c.weights()
 }
 
 // WithPrior returns the filter with probabilities for another share of bad.

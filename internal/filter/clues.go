@@ -153,6 +153,8 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 				clues[n].Vote += float64(float64(weight(n)*math.Sqrt(voice(r[1]-r[0])/float64(r[1]-r[0]))) * float64(unit*max(0, missing)))
 			case f.Learner == NaiveSum:
 				clues[n].Vote = float64(weight(n) * scale(max(1, known)))
+			case f.Learner.textbook():
+				clues[n].Vote = weight(n)
 			case n == best:
 				clues[n].Vote = weight(n)
 			}

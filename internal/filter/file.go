@@ -223,7 +223,7 @@ func (f *Filter) validate() error {
 		return fmt.Errorf("%d tokens of %d bits", f.Tokens, f.Bits)
 	case f.Good <= 0 || f.Bad <= 0:
 		return fmt.Errorf("%d good and %d bad records", f.Good, f.Bad)
-	case !slices.Contains([]Learner{Linear, NaiveVotes, NaiveSum, Blend, Forest}, f.Learner):
+	case !slices.Contains(Learners, f.Learner):
 		return fmt.Errorf("there is no learner %q", f.Learner)
 	case !(f.Prior > 0 && f.Prior < 1):
 		return fmt.Errorf("a prior of %v", f.Prior)

@@ -359,7 +359,7 @@ func FuzzRead(f *testing.F) {
 			}
 		})
 		in, label := inputsOf(lines)
-		if k, _, _, err := h.Learn(context.Background(), in, LearnOptions{Label: label, Workers: 1}); err == nil {
+		if k, _, _, err := h.Learn(context.Background(), in, LearnOptions{Label: ByPlace(label), Workers: 1}); err == nil {
 			reread(t, k)
 		}
 		written(t, g)

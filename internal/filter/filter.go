@@ -56,14 +56,26 @@ var (
 // Learner names how a filter scores.
 type Learner string
 
-// The learners that training chooses between.
+// The learners. Training chooses between the first five.
 const (
 	Linear     Learner = "linear"      // logistic regression on all tokens
 	NaiveVotes Learner = "bayes-votes" // naive Bayes, one vote for each kind of token of a value
 	NaiveSum   Learner = "bayes-sum"   // naive Bayes, all tokens of a value, damped by how many they are
 	Blend      Learner = "blend"       // linear, and bayes-sum for a share
 	Forest     Learner = "forest"      // decision trees on the fields of a table
+
+	// The forms of naive Bayes that other toolkits have, on the same tokens. They are tried only when one is asked for: tokens of
+	// one value are no independent witnesses, and counting all of them makes scores that are far too sure (docs/adr/0011).
+	Multinomial Learner = "multinomial"
+	Complement  Learner = "complement"
+	Bernoulli   Learner = "bernoulli"
 )
+
+// Learners are all that can be asked for.
+var Learners = []Learner{Linear, Blend, Forest, NaiveVotes, NaiveSum, Multinomial, Complement, Bernoulli}
+
+// textbook reports whether a learner is naive Bayes as textbooks have it.
+func (l Learner) textbook() bool { return l == Multinomial || l == Complement || l == Bernoulli }
 
 // A Manifest says what a filter is.
 type Manifest struct {

@@ -75,7 +75,7 @@ func trainAll(files []file, o TrainOptions) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Choice, o.Label = choice, label
+	o.Choice, o.Label = choice, ByPlace(label)
 	f, _, err := Train(context.Background(), in, o)
 	return f, err
 }
@@ -112,7 +112,7 @@ func reread(t testing.TB, f *Filter) *Filter {
 func learn(t testing.TB, f *Filter, forget bool, workers int, files ...file) (*Filter, *Learned) {
 	t.Helper()
 	in, label := inputsOf(files)
-	g, report, _, err := f.Learn(context.Background(), in, LearnOptions{Label: label, Forget: forget, Workers: workers})
+	g, report, _, err := f.Learn(context.Background(), in, LearnOptions{Label: ByPlace(label), Forget: forget, Workers: workers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func scattered(r *rand.Rand, files []file) []file {
 }
 
 // plainLearners are the learners of records that make no table.
-var plainLearners = []Learner{Linear, NaiveVotes, NaiveSum, Blend}
+var plainLearners = []Learner{Linear, NaiveVotes, NaiveSum, Blend, Multinomial, Complement, Bernoulli}
 
 var allLimits = []Limits{{}, {Tokens: 300, Items: 20_000, Seen: 100}, {Tokens: 5000, Items: 60_000, Seen: 1 << 20}}
 
@@ -328,7 +328,7 @@ func TestForgetAll(t *testing.T) {
 	files := examples(9, 20, 5)
 	f := trained(t, files, TrainOptions{})
 	in, label := inputsOf(files[1:])
-	_, _, _, err := f.Learn(context.Background(), in, LearnOptions{Label: label, Forget: true})
+	_, _, _, err := f.Learn(context.Background(), in, LearnOptions{Label: ByPlace(label), Forget: true})
 	if !errors.Is(err, ErrNoBad) {
 		t.Errorf("error %v", err)
 	}
@@ -482,7 +482,7 @@ func trialOf(t testing.TB, files []file) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := TrainOptions{Choice: choice, Label: label}
+	o := TrainOptions{Choice: choice, Label: ByPlace(label)}
 	o.defaults()
 	c, _, err := gather(context.Background(), in, &o)
 	if err != nil {
@@ -764,5 +764,51 @@ func TestLearnFew(t *testing.T) {
 	}
 	if before, after := bad(f, good), bad(g, good); after > before+10 {
 		t.Errorf("%d of %d good records scored above 0, %d after learning a few others", before, len(good), after)
+	}
+}
+
+// TestBefore: a filter that is trained on what lies before a moment is the one that is trained on those records alone.
+func TestBefore(t *testing.T) {
+	files := examples(21, 400, 200)
+	all := trained(t, files, TrainOptions{})
+	var times []int64
+	eachEvent(t, all, files, func(e *event.Event, _ Label) { times = append(times, e.Time) })
+	slices.Sort(times)
+	moment := times[len(times)/2]
+	half := trained(t, files, TrainOptions{Before: moment})
+	early := make([]file, len(files))
+	n := int64(0)
+	for i, f := range files {
+		early[i] = file{f.name, f.label, nil}
+		for _, line := range f.lines {
+			eachEvent(t, all, []file{{f.name, f.label, []string{line}}}, func(e *event.Event, _ Label) {
+				if e.Time < moment {
+					early[i].lines = append(early[i].lines, line)
+					n++
+				}
+			})
+		}
+	}
+	if half.Good+half.Bad != n || n == int64(len(times)) {
+		t.Fatalf("trained on %d good and %d bad of %d that lie before, and %d in all", half.Good, half.Bad, n, len(times))
+	}
+	if !bytes.Equal(written(t, half), written(t, trained(t, early, TrainOptions{}))) {
+		t.Error("it is another filter than that of those records alone")
+	}
+	// It remembers these, as they stood, and no others.
+	m := reread(t, half).Memory()
+	known := 0
+	for i, f := range files {
+		for _, line := range f.lines {
+			if m.Holds([]byte(line)) != slices.Contains(early[i].lines, line) {
+				t.Fatalf("of %q it says %v", line, m.Holds([]byte(line)))
+			}
+			if m.Holds([]byte(line)) {
+				known++
+			}
+		}
+	}
+	if known == 0 || m.Holds([]byte("never seen")) {
+		t.Errorf("%d are remembered", known)
 	}
 }

@@ -93,6 +93,10 @@ func (j *Judge) Group() uint64 {
 	return j.x.near
 }
 
+// Likeness returns what the last judged event has in common with others: content with those that say the same, whoever sent
+// them, near with those that differ in digits and separators only.
+func (j *Judge) Likeness() (content, near uint64) { return j.x.content, j.x.near }
+
 // opinion is cached by value: the same few values come again and again.
 func (j *Judge) opinion(f *token.Feature) *opinion {
 	key := f.Exact() | 1
@@ -146,8 +150,11 @@ func (j *Judge) opinionOn(items []item) (o opinion) {
 }
 
 func (l Learner) form() naiveForm {
-	if l == NaiveVotes {
+	switch {
+	case l == NaiveVotes:
 		return naiveVotes
+	case l.textbook():
+		return naivePlain
 	}
 	return naiveSum
 }

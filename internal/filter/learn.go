@@ -17,9 +17,9 @@ import (
 
 // LearnOptions govern [Filter.Learn]. Label is required.
 type LearnOptions struct {
-	Label    func(file int, line int64) Label // of each record
-	Forget   bool                             // take back records that were learned with that label
-	Enrich   func() *token.Enrichment         // nil is what the binary holds
+	Label    func() Labeller          // what records are; one for each goroutine
+	Forget   bool                     // take back records that were learned with that label
+	Enrich   func() *token.Enrichment // nil is what the binary holds
 	Workers  int
 	Progress func(read, total, events int64)
 }
@@ -77,7 +77,7 @@ func (f *Filter) Learn(ctx context.Context, inputs []source.Input, o LearnOption
 	choice := f.Reading
 	scan := format.ScanOptions{Workers: o.Workers, Progress: o.Progress, FileTimes: true, Options: format.Options{Zone: zone, Choice: &choice}}
 	summary, err := format.Scan(ctx, inputs, scan, func(int, *event.Keys) format.Handler {
-		r := &reader{label: o.Label, judge: f.NewJudge(o.Enrich())}
+		r := &reader{label: o.Label(), judge: f.NewJudge(o.Enrich())}
 		readers = append(readers, r)
 		return r
 	})
@@ -88,41 +88,62 @@ func (f *Filter) Learn(ctx context.Context, inputs []source.Input, o LearnOption
 	for _, r := range readers {
 		all = append(all, r.records...)
 	}
+	out, report, err := f.edited(ctx, all, o.Forget)
+	return out, report, summary, err
+}
+
+// edited returns the filter with records learned or taken back.
+func (f *Filter) edited(ctx context.Context, all []journalEntry, forget bool) (*Filter, *Learned, error) {
 	slices.SortStableFunc(all, compareEntries)
 	e := newEdit(f)
 	for _, r := range all {
-		if o.Forget {
+		if forget {
 			e.forget(r)
 		} else {
 			e.learn(r)
 		}
 	}
 	out, err := e.done(ctx)
-	return out, &e.report, summary, err
+	return out, &e.report, err
+}
+
+// A Lesson is all that a filter needs of a record to learn it, for those who read records themselves.
+type Lesson struct{ entry journalEntry }
+
+// Lesson returns the lesson of an event whose bytes are raw. It keeps neither.
+func (j *Judge) Lesson(e *event.Event, raw []byte) Lesson {
+	j.x.take(e)
+	items := slices.Clone(j.x.all())
+	slices.Sort(items)
+	x := journalEntry{key: recordKey(raw), items: items}
+	if j.cells != nil {
+		x.grown = j.f.grown(j.cells.read(j.x.features))
+	}
+	return Lesson{x}
+}
+
+// Teach is [Filter.Learn] for one record that is at hand: it is learned as good or bad, or, with forget, taken back.
+func (f *Filter) Teach(ctx context.Context, l Lesson, bad, forget bool) (*Filter, *Learned, error) {
+	l.entry.bad = bad
+	return f.edited(ctx, []journalEntry{l.entry}, forget)
 }
 
 // A reader keeps the records that are to be learned.
 type reader struct {
-	label   func(file int, line int64) Label
+	label   Labeller
 	judge   *Judge
 	records []journalEntry
 }
 
 // Event implements format.Handler.
 func (r *reader) Event(e *event.Event, pos format.Position, raw []byte) {
-	l := r.label(pos.File, pos.Line)
+	l := r.label(e, pos, raw)
 	if l == Unlabelled {
 		return
 	}
-	x := r.judge.x
-	x.take(e)
-	items := slices.Clone(x.all())
-	slices.Sort(items)
-	entry := journalEntry{key: recordKey(raw), bad: l == Bad, items: items}
-	if c := r.judge.cells; c != nil {
-		entry.grown = r.judge.f.grown(c.read(x.features))
-	}
-	r.records = append(r.records, entry)
+	lesson := r.judge.Lesson(e, raw)
+	lesson.entry.bad = l == Bad
+	r.records = append(r.records, lesson.entry)
 }
 
 // An edit is a filter being changed.

@@ -6,21 +6,42 @@ import (
 	"weir/internal/bayes"
 )
 
-// classCounts are tokens' counts as a learner sees them: those of all training data, or without a held-back part.
-type classCounts struct {
-	good, bad           []uint32 // records with the token, by its number
-	goodTotal, badTotal float64  // records
-}
+// pseudo is the pseudo-count of textbook forms, Laplace's, which is what others have.
+const pseudo = 1
 
-// weights returns the weight of evidence of every token in bits, 0 for one that no record has.
-func (c *classCounts) weights() []float64 {
-	w := make([]float64, len(c.good))
+// tokenWeights returns what a form of naive Bayes makes of counts of good and bad records: the weight of every token in bits, 0 for
+// one that no record has.
+//
+// Weights of the textbook forms are differences of those of the two classes. Their biases are left out: they are the same for
+// every record, and calibration finds where good ends and bad begins.
+func tokenWeights(l Learner, n *bayes.NaiveBayes) []float64 {
+	good, bad := n.Counts[0], n.Counts[1]
+	w := make([]float64, len(good))
+	var m *bayes.NaiveModel
+	switch l {
+	case Multinomial:
+		m = n.Multinomial(pseudo)
+	case Complement:
+		m = n.Complement(pseudo)
+	case Bernoulli:
+		m = n.Bernoulli(pseudo)
+	}
+	goods, bads := float64(n.Records[0]), float64(n.Records[1])
 	for i := range w {
-		if c.good[i]|c.bad[i] != 0 {
-			w[i] = bayes.LogOdds(min(float64(c.bad[i]), c.badTotal), c.badTotal, min(float64(c.good[i]), c.goodTotal), c.goodTotal)
+		switch {
+		case good[i]|bad[i] == 0:
+		case m != nil:
+			w[i] = toBits(m.Weight[1][i] - m.Weight[0][i])
+		default:
+			w[i] = bayes.LogOdds(min(float64(bad[i]), bads), bads, min(float64(good[i]), goods), goods)
 		}
 	}
 	return w
+}
+
+// counts are those of everything that the filter has learned.
+func (f *Filter) counts() *bayes.NaiveBayes {
+	return &bayes.NaiveBayes{Records: []uint64{uint64(f.Good), uint64(f.Bad)}, Counts: [][]uint32{f.table.good, f.table.bad}}
 }
 
 // A vote is what naive Bayes in one of its forms makes of the tokens of one group. Records hold their items by group.
@@ -29,6 +50,7 @@ type naiveForm uint8
 const (
 	naiveSum   naiveForm = iota // all tokens speak: their weights, damped by the root of how many there are, since they are not independent
 	naiveVotes                  // each group speaks with its strongest token
+	naivePlain                  // all tokens speak, as if they were independent
 )
 
 // unknown stands for the number of a token that training has not seen.
@@ -61,6 +83,8 @@ func groupVote(form naiveForm, tokens []uint32, weight []float64) float64 {
 		return 0
 	case form == naiveVotes:
 		return best
+	case form == naivePlain:
+		return sum
 	}
 	return sum / math.Sqrt(float64(n))
 }

@@ -128,3 +128,15 @@ func (s *seen) sorted() []seenRecord {
 	slices.SortFunc(out, func(a, b seenRecord) int { return cmp.Compare(a.key, b.key) })
 	return out
 }
+
+// A Memory tells which records a filter has learned. It is safe for concurrent use.
+type Memory struct{ seen *seen }
+
+// Memory returns what the filter remembers of the records it has learned.
+func (f *Filter) Memory() *Memory { return &Memory{f.seen.clone()} }
+
+// Holds reports whether a record, as it stood in the log, was learned. A filter remembers Manifest.SeenShare of its records.
+func (m *Memory) Holds(raw []byte) bool {
+	key := recordKey(raw)
+	return m.seen.tells(key) && m.seen.get(key) != learned{}
+}

@@ -28,10 +28,21 @@ const (
 	Bad
 )
 
+// A Labeller says what a record is. What it is given is valid only during the call.
+type Labeller func(e *event.Event, pos format.Position, raw []byte) Label
+
+// ByPlace returns labellers for records whose labels follow from where they stand. label is called by several goroutines.
+func ByPlace(label func(file int, line int64) Label) func() Labeller {
+	return func() Labeller {
+		return func(_ *event.Event, pos format.Position, _ []byte) Label { return label(pos.File, pos.Line) }
+	}
+}
+
 // TrainOptions govern [Train]. Choice and Label are required.
 type TrainOptions struct {
 	Choice   *format.Choice                        // how files are read
-	Label    func(file int, line int64) Label      // of each record; called by several goroutines
+	Label    func() Labeller                       // what records are; one for each goroutine
+	Before   int64                                 // leaves out records that are not before this, and those without a time; 0 leaves out none
 	Zone     *time.Location                        // nil is UTC
 	Enrich   func() *token.Enrichment              // one for each goroutine; nil is what the binary holds
 	Workers  int                                   // 0 is one per processor
@@ -92,18 +103,19 @@ func Train(ctx context.Context, inputs []source.Input, o TrainOptions) (*Filter,
 
 // A collector is one worker's share of reading.
 type collector struct {
-	label   func(file int, line int64) Label
+	label   Labeller // nil in what workers' shares are merged into
 	x       *extractor
 	sample  *linear.Sample
 	words   *count.Vocabulary
 	seen    *seen
+	before  int64
 	records [2]int64 // good and bad
 	untimed int64
 	columns *columns
 }
 
 func newCollector(o *TrainOptions) *collector {
-	c := &collector{label: o.Label, x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
+	c := &collector{before: o.Before, x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
 	c.columns = newColumns()
 	c.x.columns = c.columns
 	c.sample = linear.NewSample(o.Limits.Items, c.tally)
@@ -123,8 +135,8 @@ func (c *collector) tally(items []item, bad bool, n uint32) {
 
 // Event implements format.Handler.
 func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
-	l := c.label(pos.File, pos.Line)
-	if l == Unlabelled {
+	l := c.label(e, pos, raw)
+	if l == Unlabelled || c.before != 0 && (!e.HasTime || e.Time >= c.before) {
 		return
 	}
 	bad := l == Bad
@@ -152,6 +164,7 @@ func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*colle
 	scan := format.ScanOptions{Workers: o.Workers, Progress: o.Progress, FileTimes: true, Options: format.Options{Zone: o.Zone, Choice: o.Choice}}
 	summary, err := format.Scan(ctx, inputs, scan, func(int, *event.Keys) format.Handler {
 		c := newCollector(o)
+		c.label = o.Label()
 		workers = append(workers, c)
 		return c
 	})
@@ -187,7 +200,7 @@ func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
 		Tokens: len(f.table.keys), SeenShare: c.seen.share(), Warnings: []string{}}
 	t := newTrial(f.table, examples, shares)
 	t.cells, t.growers = c.columns.rows(examples)
-	t.workers = o.Workers
+	t.workers, t.asked = o.Workers, o.Learner
 	t.clocked = o.Choice.Record != format.RecordFile // the date of a mail is what its sender claims
 	if t.same() {
 		return nil, ErrSame

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"weir/internal/bayes"
 	"weir/internal/calibrate"
 	"weir/internal/forest"
 	"weir/internal/linear"
@@ -29,6 +30,7 @@ type trial struct {
 	whole    *linear.Weights // fitted to everything, by hold
 	share    float64         // of naive Bayes in a blend
 	clocked  bool            // records' times are those of who wrote the log, not of who is judged
+	asked    Learner         // empty for whichever does best
 	part     []uint8         // of each example
 	by       string
 	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
@@ -118,9 +120,11 @@ func (t *trial) byTime() bool {
 		}
 	}
 	all = before
-	// Later parts must hold enough of both classes to learn from what is held back.
+	// Later parts must hold enough of both classes to learn from what is held back, and earlier ones enough for what judges
+	// them to be a filter like the one that learns everything: an attack that nearly all came at the end teaches none.
 	for c := range all {
-		if late := all[c] - held[0][c]; 5*late < all[c] || late < fewest {
+		late, early := all[c]-held[0][c], all[c]-held[parts-1][c]
+		if 5*min(late, early) < all[c] || late < fewest {
 			return false
 		}
 	}
@@ -183,6 +187,9 @@ func (t *trial) learners() []Learner {
 	if t.cells != nil {
 		l = append(l, Forest)
 	}
+	if t.asked.textbook() {
+		l = append(l, t.asked)
+	}
 	return l
 }
 
@@ -203,14 +210,16 @@ func (t *trial) grow(ctx context.Context, workers int, teaches func(i int) bool)
 // judge fits every learner to what part may be learned from, and scores the part.
 func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 	h := &heldPart{scores: map[Learner][]float64{}}
-	c := classCounts{good: make([]uint32, len(t.table.keys)), bad: make([]uint32, len(t.table.keys))}
+	c := bayes.NewNaiveBayes(2, len(t.table.keys))
 	var use []int32
 	for i := range t.examples {
 		switch {
 		case t.learns(i, part):
 			use = append(use, int32(i))
 			row, _ := t.rows.Row(i)
-			c.add(&t.examples[i], row)
+			if err := c.Add(index(t.examples[i].Bad), row, nil, int64(t.examples[i].Count)); err != nil {
+				return nil, err
+			}
 		case int(t.part[i]) == part:
 			h.index = append(h.index, int32(i))
 		}
@@ -223,13 +232,17 @@ func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	weight := c.weights()
+	weight := tokenWeights(NaiveSum, c)
+	var textbook []float64
+	if t.asked.textbook() {
+		textbook = tokenWeights(t.asked, c)
+	}
 	for _, i := range h.index {
 		row, values := t.rows.Row(int(i))
 		x := &t.examples[i]
 		known := 0
 		for _, f := range row {
-			if c.good[f]|c.bad[f] != 0 {
+			if c.Counts[0][f]|c.Counts[1][f] != 0 {
 				known++
 			}
 		}
@@ -240,24 +253,14 @@ func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 		}
 		h.scores[NaiveVotes] = append(h.scores[NaiveVotes], naiveScore(naiveVotes, row, x.Items, weight))
 		h.scores[NaiveSum] = append(h.scores[NaiveSum], naiveScore(naiveSum, row, x.Items, weight))
+		if textbook != nil {
+			h.scores[t.asked] = append(h.scores[t.asked], naiveScore(naivePlain, row, x.Items, textbook))
+		}
 	}
 	return h, nil
 }
 
 func toBits(nats float64) float64 { return nats / math.Ln2 }
-
-func (c *classCounts) add(x *linear.Example, row []uint32) {
-	of := c.good
-	if x.Bad {
-		of = c.bad
-		c.badTotal += float64(x.Count)
-	} else {
-		c.goodTotal += float64(x.Count)
-	}
-	for _, f := range row {
-		of[f] += x.Count
-	}
-}
 
 // hold judges all parts that can be judged, side by side, and fits the linear learner to everything meanwhile: it will be
 // wanted, mostly.

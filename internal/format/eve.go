@@ -48,6 +48,7 @@ var eveNames = map[string]string{
 
 	"tls.sni": "tls.client.server_name", "tls.version": "tls.version", "tls.subject": "tls.server.subject",
 	"tls.issuerdn": "tls.server.issuer", "tls.ja3.hash": "tls.client.ja3", "tls.ja3s.hash": "tls.server.ja3s",
+	"tls.ja4": "tls.client.ja4",
 
 	"flow.bytes_toserver": "source.bytes", "flow.bytes_toclient": "destination.bytes",
 	"flow.pkts_toserver": "source.packets", "flow.pkts_toclient": "destination.packets", "flow.age": "event.duration",

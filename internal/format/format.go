@@ -58,6 +58,10 @@ type Options struct {
 	Format    string         // name of a format, or a server's own log_format / LogFormat string; empty detects
 	Choice    *Choice        // how to read a file like those that a filter was trained on; comes before Format
 	Name      string         // the file's name, for formats whose kind of record is only told by it (stock Zeek JSON)
+
+	// Wanted, if not nil, says which fields the reader of the events uses, by name; it is asked once for each column of a
+	// header. Decoders that read columns (Zeek) leave the others out, which is most of their work; the others give all.
+	Wanted func(name string) bool
 }
 
 // A Format is one syntax that weir reads.

@@ -31,8 +31,9 @@ var zeekStreamNames = map[string]map[string]string{
 	},
 	"ssl": {
 		"server_name": "tls.client.server_name", "version": "tls.version", "cipher": "tls.cipher",
-		"ja3": "tls.client.ja3", "ja3s": "tls.server.ja3s", "subject": "tls.server.subject",
-		"issuer": "tls.server.issuer", "client_subject": "tls.client.subject", "client_issuer": "tls.client.issuer",
+		"ja3": "tls.client.ja3", "ja3s": "tls.server.ja3s", "ja4": "tls.client.ja4", "ja4s": "tls.server.ja4s",
+		"subject": "tls.server.subject",
+		"issuer":  "tls.server.issuer", "client_subject": "tls.client.subject", "client_issuer": "tls.client.issuer",
 	},
 	"files": {
 		"mime_type": "file.mime_type", "filename": "file.name", "md5": "file.hash.md5", "sha1": "file.hash.sha1",

@@ -173,3 +173,18 @@ func BenchmarkZeekTSV(b *testing.B) {
 	benchmarkDecoder(b, zeekTSVDecoderFor(b, httpHeader...),
 		tsv(`1331908172.780000 CNJO 192.0.2.7 3820 198.51.100.4 80 1 GET example.org /a/b?x=y - Mozilla/5.0 404 HTTP::A,HTTP::B T`))
 }
+
+// TestZeekWanted: columns that nobody wants are left out, but for the time and the parts of a request's target.
+func TestZeekWanted(t *testing.T) {
+	d := mustNew(t, &zeekTSV, Options{Wanted: func(name string) bool { return name == "source.ip" || name == "zeek.tags" }})
+	var e event.Event
+	for _, line := range httpHeader {
+		if err := d.Decode([]byte(line), &e); err != ErrSkip {
+			t.Fatalf("%q: %v", line, err)
+		}
+	}
+	for _, d := range []Decoder{d, d.Fork(event.NewKeys())} {
+		wantEvent(t, d, tsv(`1331908172.780000 CNJO 192.0.2.7 3820 198.51.100.4 80 1 GET example.org /a?x - Mozilla/5.0\x20(X) 404 HTTP::A,HTTP::B T`),
+			"zeek.http 2012-03-16T14:29:32.78", `source.ip="192.0.2.7"`, `url.path="/a"`, `url.query="x"`, `zeek.tags="HTTP::A"`, `zeek.tags="HTTP::B"`)
+	}
+}

@@ -46,6 +46,7 @@ type zeekColumn struct {
 	role    role
 	list    bool // a set or a vector
 	boolean bool // T and F, which Zeek's JSON writes as true and false
+	skip    bool // nobody wants it
 }
 
 // A zeekTSVDecoder reads one file. Its state is the header that it saw last.
@@ -178,6 +179,7 @@ func (d *zeekTSVDecoder) apply() {
 		if c.role == roleDataset {
 			c.role = roleNone // #path has said it
 		}
+		c.skip = d.o.Wanted != nil && c.role == roleField && !d.o.Wanted(use.name)
 		d.columns[i] = c
 	}
 }
@@ -198,10 +200,11 @@ func (d *zeekTSVDecoder) record(line []byte, e *event.Event) error {
 		} else {
 			value, rest, more = rest, nil, false
 		}
-		if string(value) == d.header.unset || string(value) == d.header.empty || len(value) == 0 {
+		c := &d.columns[i]
+		if c.skip || len(value) == 0 || string(value) == d.header.unset || string(value) == d.header.empty {
 			continue
 		}
-		if c := &d.columns[i]; c.list {
+		if c.list {
 			d.list(c, value, escapes, e)
 		} else {
 			d.value(c, value, escapes, e)

@@ -25,6 +25,7 @@ type analysis struct {
 	tokens   []tokenInfo
 	fields   []fieldInfo
 	groups   []groupInfo
+	strays   []stray // arena: of contents
 	clients  int
 	events   float64 // known good events that this window is compared with
 }
@@ -35,6 +36,10 @@ type content struct {
 	client   uint32 // dense from 1, 0 for none
 	copies   uint32
 	firstRow uint32
+	// What it shows out of character that no pair of its holds.
+	strays    uint16
+	strayFrom uint32
+	version   uint32 // feature, plus one, that is a new version of what its actor has shown before
 }
 
 type featureInfo struct {
@@ -302,3 +307,7 @@ func (a *analysis) distinct() (of []uint32, n int) {
 func (a *analysis) featuresOf(c *content) []uint32 { return a.contFeat[c.from : c.from+uint32(c.n)] }
 
 func (a *analysis) tokensOf(f *featureInfo) []uint32 { return a.featTok[f.from : f.from+uint32(f.n)] }
+
+func (a *analysis) straysOf(c *content) []stray {
+	return a.strays[c.strayFrom : c.strayFrom+uint32(c.strays)]
+}

@@ -3,123 +3,297 @@ package hunt
 import (
 	"bytes"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	"weir/internal/profile"
 	"weir/internal/token"
 )
 
-// An aspect of behaviour is what somebody, the left side of a declared pair, does again and again: the right side.
+// An aspect of behaviour is what somebody does again and again: who is the address, host or user of an event, what the field
+// whose values are their ways. They are the sides of a declared pair, or, where loose, two fields of the event, which pays for
+// no token.
 type aspect struct {
-	who, what string // the sides of the pair
-	system    bool   // of a user agent, the operating system alone; those that name none show nothing
-	votes     bool   // departures vote; of the other aspects, they are told with the pair's own clue
+	who, what string
+	loose     bool
+	as        reading
+	verb      string // has talked: what somebody does with the values
+	with      string // to port, never to port: what comes before each
+	votes     bool   // departures vote; of the other aspects, they are told with the clue of the pair or value
+	// volatile values change without anybody acting otherwise, as fingerprints do with every update: one that known good
+	// never saw is a new version and no departure, one that is somebody else's is.
+	volatile bool
 }
 
-// aspects are the ways of acting that are learned. docs/adr/0008 says which vote and why no others.
+// A reading is how the values of an aspect are made from those of its field.
+type reading uint8
+
+const (
+	asIs     reading = iota
+	system           // the operating system of a user agent; those that name none show nothing
+	folded           // in lower case
+	country          // of an address
+	network          // /24 or /48 of an address
+	size             // half an octave
+	hour             // of the day, from the event's time
+	template         // without versions
+)
+
+// aspects are the ways of acting that are learned. docs/adr/0008 says which vote and why no others. Of several that have
+// something to say of one clue, the last does.
 var aspects = []aspect{
-	{"source.ip", "user_agent.name", true, true},
-	{"host.name", "user_agent.name", true, true},
-	{"source.ip", "event.shift", false, true},
-	{"host.name", "event.shift", false, true},
-	{"user.name", "event.shift", false, true},
-	{"source.ip", "user_agent.name", false, false},
-	{"host.name", "user_agent.name", false, false},
-	{"source.ip", "destination.ip", false, false},
-	{"source.ip", "destination.port", false, false},
-	{"source.ip", "url.domain", false, false},
-	{"source.ip", "dns.question.registered_domain", false, false},
-	{"source.ip", "tls.client.server_name", false, false},
-	{"source.ip", "http.response.status_code", false, false},
-	{"source.ip", "source.bytes", false, false},
-	{"source.ip", "user.name", false, false},
-	{"user.name", "source.geo.country_iso_code", false, false},
-	{"user.name", "host.name", false, false},
-	{"user.name", "event.action", false, false},
-	{"host.name", "event.action", false, false},
-	{"host.name", "process.name", false, false},
+	{who: "source.ip", what: "user_agent.name", as: system, verb: "sent", votes: true},
+	{who: "host.name", what: "user_agent.name", as: system, verb: "sent", votes: true},
+	{who: "source.ip", what: "event.shift", votes: true},
+	{who: "host.name", what: "event.shift", votes: true},
+	{who: "user.name", what: "event.shift", votes: true},
+	{who: "source.ip", what: "tls.client.ja3", loose: true, verb: "shown", with: "the TLS fingerprint ", votes: true, volatile: true},
+	{who: "source.ip", what: "tls.client.ja4", loose: true, verb: "shown", with: "the TLS fingerprint ", votes: true, volatile: true},
+	{who: "source.ip", what: "user_agent.original", loose: true, as: template},
+	{who: "source.ip", what: "event.hour", as: hour},
+	{who: "host.name", what: "event.hour", as: hour},
+	{who: "user.name", what: "event.hour", as: hour},
+	{who: "source.ip", what: "user_agent.name", verb: "sent"},
+	{who: "host.name", what: "user_agent.name", verb: "sent"},
+	{who: "source.ip", what: "destination.ip", verb: "talked", with: "to "},
+	{who: "source.ip", what: "destination.ip", loose: true, as: network, verb: "talked", with: "to network "},
+	{who: "source.ip", what: "destination.ip", loose: true, as: country, verb: "talked", with: "to addresses in "},
+	{who: "source.ip", what: "destination.port", verb: "talked", with: "to port "},
+	{who: "source.ip", what: "network.transport", loose: true, as: folded, verb: "used"},
+	{who: "source.ip", what: "network.protocol", loose: true, as: folded, verb: "spoken"},
+	{who: "source.ip", what: "url.domain", verb: "asked"},
+	{who: "source.ip", what: "dns.question.registered_domain", verb: "looked up"},
+	{who: "source.ip", what: "tls.client.server_name", verb: "asked"},
+	{who: "source.ip", what: "http.response.status_code", verb: "been answered"},
+	{who: "source.ip", what: "source.bytes", as: size, verb: "sent"},
+	{who: "source.ip", what: "destination.bytes", loose: true, as: size, verb: "received"},
+	{who: "source.ip", what: "user.name", verb: "been"},
+	{who: "source.ip", what: "event.outcome", loose: true, as: folded, verb: "met", with: "with "},
+	{who: "host.name", what: "event.outcome", loose: true, as: folded, verb: "met", with: "with "},
+	{who: "user.name", what: "event.outcome", loose: true, as: folded, verb: "met", with: "with "},
+	{who: "user.name", what: "source.ip", loose: true, as: network, verb: "come", with: "from network "},
+	{who: "user.name", what: "source.geo.country_iso_code", verb: "come", with: "from "},
+	{who: "user.name", what: "host.name", verb: "been", with: "on "},
+	{who: "user.name", what: "event.action", verb: "logged"},
+	{who: "host.name", what: "event.action", verb: "logged"},
+	{who: "host.name", what: "process.name", verb: "run"},
+}
+
+// actors are the fields of those who act.
+var actors = []string{"source.ip", "host.name", "user.name"}
+
+// judged reports whether an aspect has a say in what contents are worth.
+func (a *aspect) judged() bool { return a.votes || a.as == template }
+
+// What is kept for an aspect that has a say, or tells the hours: room for all quarters of the day of 16,000 entities.
+const largeBudget = 2 * profile.Budget
+
+func newProfile() *profile.Profile {
+	budgets := make([]int, len(aspects))
+	for k := range aspects {
+		budgets[k] = profile.Budget
+		if aspects[k].judged() || aspects[k].as == hour {
+			budgets[k] = largeBudget
+		}
+	}
+	return profile.NewSized(budgets)
+}
+
+// A part is what a field's features mean for behaviour.
+type part struct {
+	pairs  []int // aspects that a declared pair shows
+	values []int // aspects whose value this field is, of any actor
+	actor  int   // index into actors plus one; 0 for none
+	known  bool
+}
+
+func partOf(f *token.Field) part {
+	p := part{known: true}
+	if f.Left == "" {
+		for i, name := range actors {
+			if f.Name == name || i == 0 && f.Client() {
+				p.actor = i + 1
+			}
+		}
+	}
+	for k := range aspects {
+		switch a := &aspects[k]; {
+		case f.Left != "" && f.Left == a.who && f.Right == a.what:
+			p.pairs = append(p.pairs, k)
+		case a.loose && a.of(f):
+			p.values = append(p.values, k)
+		}
+	}
+	return p
+}
+
+// of reports whether the values of a loose aspect are those of a field.
+func (a *aspect) of(f *token.Field) bool {
+	return f.Name == a.what || a.what == "source.ip" && f.Client() || a.what == "destination.ip" && f.Peer()
+}
+
+func (a *aspect) actor() int {
+	for i, name := range actors {
+		if a.who == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // A behaviour is how everybody acted in known good, as far as one worker has seen it.
 type behaviour struct {
 	profile *profile.Profile
-	of      [][]int // aspects by token.Field.ID; nil is not known yet, and empty for a field that is none
+	enrich  *token.Enrichment
+	parts   []part // by token.Field.ID
+	values  []int  // scratch
 }
 
-func newBehaviour() *behaviour { return &behaviour{profile: profile.New(len(aspects))} }
-
-var noAspects = []int{}
-
-// aspectsOf returns the aspects that a field's features show.
-func (b *behaviour) aspectsOf(f *token.Field) []int {
-	for f.ID >= len(b.of) {
-		b.of = append(b.of, nil)
-	}
-	if b.of[f.ID] == nil {
-		b.of[f.ID] = aspectsOf(f)
-	}
-	return b.of[f.ID]
+func newBehaviour(e *token.Enrichment) *behaviour {
+	return &behaviour{profile: newProfile(), enrich: e}
 }
 
-func aspectsOf(f *token.Field) []int {
-	out := noAspects
-	for i := range aspects {
-		if f.Left == aspects[i].who && f.Right == aspects[i].what {
-			out = append(out, i)
+func (b *behaviour) partOf(f *token.Field) *part {
+	for f.ID >= len(b.parts) {
+		b.parts = append(b.parts, part{})
+	}
+	p := &b.parts[f.ID]
+	if !p.known {
+		*p = partOf(f)
+	}
+	return p
+}
+
+// actor and hour of every loose aspect, looked up once.
+var actorOf, hourly = func() (of, hours []int) {
+	for k := range aspects {
+		of = append(of, aspects[k].actor())
+		if aspects[k].as == hour {
+			hours = append(hours, k)
+		}
+	}
+	return of, hours
+}()
+
+// see counts what an event shows, at an hour of the day.
+func (b *behaviour) see(features []token.Feature, at int) {
+	var who [3]*token.Feature // like actors
+	b.values = b.values[:0]
+	for i := range features {
+		f := &features[i]
+		p := b.partOf(f.Field)
+		for _, k := range p.pairs {
+			b.profile.AddAgain(f.Hash+uint64(k)*golden, func() (profile.Act, bool) { return pairAct(k, f) })
+		}
+		if p.actor > 0 && who[p.actor-1] == nil {
+			who[p.actor-1] = f
+		}
+		if len(p.values) > 0 {
+			b.values = append(b.values, i)
+		}
+	}
+	for _, i := range b.values {
+		v := &features[i]
+		for _, k := range b.parts[v.Field.ID].values {
+			if w := who[actorOf[k]]; w != nil {
+				b.profile.AddAgain((w.Hash^v.Hash*golden)+uint64(k)*golden, func() (profile.Act, bool) { return looseAct(k, w, v, b.enrich) })
+			}
+		}
+	}
+	for _, k := range hourly {
+		if w := who[actorOf[k]]; w != nil {
+			b.profile.AddAgain(w.Hash+uint64(k<<8+at)*golden, func() (profile.Act, bool) { return hourAct(k, w, at), true })
+		}
+	}
+}
+
+const golden = 0x9E3779B97F4A7C15
+
+// pairAct is what a declared pair shows of an aspect.
+func pairAct(k int, f *token.Feature) (profile.Act, bool) {
+	text := cut(f.Other)
+	if aspects[k].as == system {
+		i := bytes.LastIndexByte(text, '/')
+		if i < 0 {
+			return profile.Act{}, false
+		}
+		text = text[i+1:]
+	}
+	return newAct(k, f.Left, f.Value, f.Field, text), true
+}
+
+// looseAct is what an actor and a value of one event show of an aspect.
+func looseAct(k int, who, what *token.Feature, e *token.Enrichment) (profile.Act, bool) {
+	text := cut(what.Value)
+	switch aspects[k].as {
+	case folded:
+		text = bytes.ToLower(text)
+	case country, network:
+		ip, err := netip.ParseAddr(string(text))
+		if err != nil {
+			return profile.Act{}, false
+		}
+		if text = networkOf(ip); aspects[k].as == country {
+			text = []byte(e.Country(ip.WithZone("").Unmap()))
+		}
+	case template:
+		text = templateOf(text)
+	case size:
+		if !bytes.Contains(text, []byte("..")) {
+			text = token.RangeOf(text)
+		}
+	}
+	if len(text) == 0 {
+		return profile.Act{}, false
+	}
+	return newAct(k, who.Hash, who.Value, what.Field, text), true
+}
+
+// templateOf returns a user agent without versions: what begins with a digit and goes on with digits, dots and underscores
+// is one 9. A new version of a browser has the template of the old.
+func templateOf(agent []byte) []byte {
+	out := make([]byte, 0, len(agent))
+	version := false
+	for _, c := range agent {
+		digit := '0' <= c && c <= '9'
+		if version = digit || version && (c == '.' || c == '_'); !version {
+			out = append(out, c)
+		} else if digit && (len(out) == 0 || out[len(out)-1] != '9') {
+			out = append(out, '9')
 		}
 	}
 	return out
 }
 
-// see counts what an event's features show.
-func (b *behaviour) see(features []token.Feature) {
-	for i := range features {
-		f := &features[i]
-		if f.Field.Left == "" {
-			continue
-		}
-		for _, k := range b.aspectsOf(f.Field) {
-			if !shows(k, f) {
-				continue
-			}
-			b.profile.AddAgain(f.Hash+uint64(k)*0x9E3779B97F4A7C15, 1, func() profile.Act { return act(k, f) })
-		}
-	}
+// hourAct is somebody's being there at an hour of the day.
+func hourAct(k int, who *token.Feature, at int) profile.Act {
+	return newAct(k, who.Hash, who.Value, who.Field, []byte{'0' + byte(at/10), '0' + byte(at%10)})
 }
 
-func shows(k int, f *token.Feature) bool {
-	return !aspects[k].system || bytes.IndexByte(f.Other, '/') >= 0
-}
-
-// act is what a feature shows of an aspect.
-func act(k int, f *token.Feature) profile.Act {
-	a := profile.Act{Aspect: k, Entity: f.Left, Text: f.Other}
-	if aspects[k].system {
-		a.Text = f.Other[bytes.LastIndexByte(f.Other, '/')+1:]
-	}
-	a.Value = f.Field.Hash(a.Text)
+// newAct makes an act; field keys its hashes.
+func newAct(k int, entity uint64, name []byte, field *token.Field, text []byte) profile.Act {
+	a := profile.Act{Aspect: k, Entity: entity, Name: name, Value: field.Hash(text), Text: text}
 	if aspects[k].who == "source.ip" {
-		a.Peers = peers(f)
+		if ip, err := netip.ParseAddr(string(name)); err == nil {
+			a.Peers = field.Hash(networkOf(ip))
+		}
 	}
 	return a
 }
 
-// peers returns a hash of the network that an address lies in, 0 for what is no address.
-func peers(f *token.Feature) uint64 {
-	ip, err := netip.ParseAddr(string(f.Value))
-	if err != nil {
-		return 0
-	}
+// cut is as much of a value as stored events keep, so that they show what was counted.
+func cut(v []byte) []byte { return v[:min(len(v), maxKept)] }
+
+// networkOf names the /24 or /48 that an address lies in.
+func networkOf(ip netip.Addr) []byte {
+	ip = ip.WithZone("").Unmap()
 	bits := 24
-	if ip.Is6() && !ip.Is4In6() {
+	if ip.Is6() {
 		bits = 48
 	}
-	network, err := ip.WithZone("").Unmap().Prefix(bits)
-	if err != nil {
-		return 0
+	p, err := ip.Prefix(bits)
+	if err != nil { // no address
+		return nil
 	}
-	return f.Field.Hash([]byte(network.String()))
+	return p.AppendTo(nil)
 }
 
 // learn takes what a worker has seen.
@@ -127,226 +301,8 @@ func (h *hunter) learn(b *behaviour) {
 	switch {
 	case b == nil:
 	case h.usual == nil:
-		h.usual = &behaviour{profile: b.profile}
+		h.usual = &behaviour{profile: b.profile, enrich: h.opt.Enrich()}
 	default:
 		h.usual.profile.Merge(b.profile)
 	}
-}
-
-// layDepartures asks of every pair of the window how far it is out of character. A placebo window's own events are held
-// out of the past.
-func (h *hunter) layDepartures(a *analysis, own bool) {
-	if h.past == nil {
-		return
-	}
-	past := h.past
-	of := make([][]int, len(a.fields))
-	for i := range of {
-		of[i] = aspectsOf(a.fields[i].field)
-	}
-	if own {
-		copies := make([]uint64, len(a.features))
-		for i := range a.contents {
-			for _, f := range a.featuresOf(&a.contents[i]) {
-				copies[f] += uint64(a.contents[i].copies)
-			}
-		}
-		held := profile.New(len(aspects))
-		h.votes(a, of, func(k int, i int, act *profile.Act) { held.Add(act, copies[i]) })
-		past = past.Without(held)
-	}
-	groups := map[int]uint16{} // by aspect
-	h.votes(a, of, func(k int, i int, act *profile.Act) {
-		d := past.Departure(act)
-		if !d.Known {
-			return
-		}
-		x := &a.features[i]
-		g, ok := groups[k]
-		if !ok {
-			g = uint16(len(a.groups))
-			groups[k] = g
-			a.groups = append(a.groups, groupInfo{a.fields[x.field].field.Name + ":departure", x.field})
-		}
-		x.departure, x.bits = g+1, float32(d.Weight)
-	})
-}
-
-// votes calls f with every feature of an analysis that shows an aspect whose departures vote. No field has two of those.
-func (h *hunter) votes(a *analysis, of [][]int, f func(aspect, feature int, act *profile.Act)) {
-	for i := range a.features {
-		for _, k := range of[a.features[i].field] {
-			if !aspects[k].votes || a.features[i].n == 0 {
-				continue
-			}
-			if x := h.keep.feature(a.features[i].id); shows(k, &x) {
-				act := act(k, &x)
-				f(k, i, &act)
-			}
-		}
-	}
-}
-
-// departures adds to the votes of a content how far it is out of character, after those of its tokens.
-func (j *judge) departures(c *content) {
-	for _, fi := range j.a.featuresOf(c) {
-		x := &j.a.features[fi]
-		if x.departure == 0 {
-			continue
-		}
-		g := x.departure - 1
-		if at := j.best[g]; at != 0 {
-			if v := &j.votes[at-1]; float64(x.bits) > v.weight {
-				v.weight, v.token, v.feature = float64(x.bits), j.a.featTok[x.from], fi
-			}
-			continue
-		}
-		j.votes = append(j.votes, vote{group: g, feature: fi, token: j.a.featTok[x.from], weight: float64(x.bits), departure: true})
-		j.best[g] = int32(len(j.votes))
-	}
-}
-
-// What is told of somebody's past.
-const (
-	minPast  = 10 // acts before it is one
-	minStray = 1  // bits out of character
-)
-
-// inWords says how somebody usually acts, where a pair shows something else: "host 10.0.0.7 has sent Firefox/Linux 41,220
-// times, never Internet Explorer/Windows". It is "" where there is nothing to say.
-func (h *hunter) inWords(f *token.Feature) string {
-	if h.past == nil || f.Field.Left == "" {
-		return ""
-	}
-	told := ""
-	for _, k := range aspectsOf(f.Field) {
-		if !shows(k, f) {
-			continue
-		}
-		a := act(k, f)
-		d := h.past.Departure(&a)
-		if !d.Known || d.Total < minPast || d.Weight < minStray {
-			continue
-		}
-		usual, n := h.usual.profile.Usual(k, a.Entity)
-		told = words(&aspects[k], string(f.Value), string(a.Text), usual, n, d, h.covered.Length())
-	}
-	return told
-}
-
-// verbs say what somebody does with the values of an aspect.
-var verbs = map[string]string{
-	"user_agent.name": "sent ", "destination.ip": "talked to ", "destination.port": "talked to port ", "url.domain": "asked ",
-	"dns.question.registered_domain": "looked up ", "tls.client.server_name": "asked ", "http.response.status_code": "been answered ",
-	"source.bytes": "sent ", "user.name": "been ", "source.geo.country_iso_code": "come from ", "host.name": "been on ",
-	"event.action": "logged ", "process.name": "run ",
-}
-
-// words tells a departure: who usually does what, n times, and how often this.
-func words(of *aspect, who, value, usual string, n uint64, d profile.Departure, covered int64) string {
-	who, value = brief(who), brief(value)
-	kind := "host "
-	if of.who == "user.name" {
-		kind = "user "
-	}
-	if of.what == "event.shift" {
-		if d.Count == 0 {
-			return kind + who + ": the first " + hours(value) + " in " + age(covered) + ", after " + thousands(d.Total) + " at other times"
-		}
-		return kind + who + ": " + thousands(d.Count) + " of " + thousands(d.Total) + " were " + hours(value)
-	}
-	unit := ""
-	if of.what == "source.bytes" {
-		unit = " bytes"
-	}
-	verb := verbs[of.what]
-	out := kind + who + " has " + verb + name(of, usual) + unit + " " + times(n) + ", "
-	preposition := ""
-	if i := strings.IndexByte(verb, ' ') + 1; i < len(verb) { // talked to port 22, never to port 23
-		preposition = verb[i:]
-	}
-	if d.Count == 0 {
-		return out + "never " + preposition + name(of, value) + unit
-	}
-	return out + preposition + name(of, value) + unit + " " + times(d.Count)
-}
-
-// maxWord is how many bytes of a name or value are told.
-const maxWord = 64
-
-func brief(s string) string {
-	if len(s) <= maxWord {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxWord], "") + "…"
-}
-
-// name writes a value as people know it.
-func name(of *aspect, value string) string {
-	if of.what == "user_agent.name" {
-		if rest, ok := strings.CutPrefix(value, "Trident"); ok { // the engine's name
-			return "Internet Explorer" + rest
-		}
-	}
-	return value
-}
-
-// hours writes a shift: "on a weekday between 00 and 06".
-func hours(shift string) string {
-	kind, from, ok := strings.Cut(shift, " ")
-	from, to, two := strings.Cut(from, "-")
-	if !ok || !two {
-		return "at " + shift
-	}
-	return "on a " + map[string]string{"weekday": "weekday", "weekend": "weekend day"}[kind] + " between " + from + " and " + to
-}
-
-func times(n uint64) string {
-	if n == 1 {
-		return "once"
-	}
-	return thousands(n) + " times"
-}
-
-// age writes how long known good reaches, in units of which there are at least two.
-func age(ns int64) string {
-	const hour = day / 24
-	switch {
-	case ns >= 14*day:
-		return thousands(uint64(ns/(7*day))) + " weeks"
-	case ns >= 2*day:
-		return thousands(uint64(ns/day)) + " days"
-	case ns >= 2*hour:
-		return thousands(uint64(ns/hour)) + " hours"
-	}
-	return thousands(uint64(max(ns, 0)/(hour/60))) + " minutes"
-}
-
-// thousands writes a number with a comma between every three digits.
-func thousands(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// unlearned warns where there were too many entities to learn how all of them act.
-func (h *hunter) unlearned() (warnings []string) {
-	if h.usual == nil {
-		return nil
-	}
-	for _, who := range []string{"source.ip", "host.name", "user.name"} {
-		least := 1.0
-		for k := range aspects {
-			if aspects[k].who == who && aspects[k].votes {
-				least = min(least, h.usual.profile.Narrowed(k))
-			}
-		}
-		if least < 1 {
-			warnings = append(warnings, "There are too many values of "+who+" to learn how each usually acts: one in "+
-				thousands(uint64(1/least))+" was learned, the others depart from nothing.")
-		}
-	}
-	return warnings
 }

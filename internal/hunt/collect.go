@@ -1,11 +1,11 @@
 package hunt
 
 import (
-	"bytes"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"weir/internal/count"
 	"weir/internal/event"
@@ -25,7 +25,9 @@ type collector struct {
 	ladders  []*ladder
 	others   *others
 	raw      *spool
-	hostKeys []int8 // by event.Key.ID: 0 unknown, 1 no host field, 2 host field
+	hosts    *event.Hosts
+	only     func(*event.Event) bool                                    // nil for all
+	mark     func(e *event.Event, pos format.Position, raw []byte) Mark // nil where nobody has marked anything
 	ids      []uint32
 	first    int64 // earliest and latest time of any event
 	last     int64
@@ -68,6 +70,7 @@ func (c *collector) ask(e *event.Event) {
 type question struct {
 	windows, ignore, good []Span
 	hosts                 map[string]bool // in lower case
+	marksDecide           bool            // in the windows, only what is marked is suspicious
 	enrich                *token.Enrichment
 	seed                  uint64
 	drop                  []readStep
@@ -82,10 +85,10 @@ type readStep struct {
 
 func newCollector(q *question, raw *spool) *collector {
 	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
-		first: 1<<63 - 1, last: -1 << 63}
+		hosts: event.NewHosts(slices.Collect(maps.Keys(q.hosts))), first: 1<<63 - 1, last: -1 << 63}
 	c.ladders, c.others = newLadders(q), newOthers()
 	if q.behaviour {
-		c.usual = newBehaviour()
+		c.usual = newBehaviour(q.enrich)
 	}
 	return c
 }
@@ -110,8 +113,13 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 		c.ignored++
 		return
 	}
-	suspicious := inAny(c.q.windows, t) && c.hostMatches(e)
-	if !suspicious && len(c.q.good) > 0 && !inAny(c.q.good, t) {
+	mark := c.markOf(e, pos, raw)
+	suspicious, use := c.q.class(mark, inAny(c.q.windows, t), c.matches(e))
+	if !use {
+		c.ignored++
+		return
+	}
+	if !suspicious && mark != MarkedGood && len(c.q.good) > 0 && !inAny(c.q.good, t) {
 		c.unused++
 		return
 	}
@@ -128,11 +136,11 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 		c.counter.Add(c.groupOf(f.Field), f.Hash, class, hour, func(dst []uint64) []uint64 { return c.codify.Parts(f, dst) })
 	}
 	if suspicious {
-		c.suspect(e, pos, raw, features)
+		c.suspect(e, pos, raw, features, mark == MarkedBad)
 		return
 	}
 	if c.usual != nil {
-		c.usual.see(features)
+		c.usual.see(features, hour%24)
 	}
 	c.store(e, pos, features)
 }
@@ -145,7 +153,7 @@ func (c *collector) store(e *event.Event, pos format.Position, features []token.
 		}
 		return
 	}
-	if !c.hostMatches(e) {
+	if !c.matches(e) {
 		return
 	}
 	var x row
@@ -184,8 +192,9 @@ func (c *collector) witness(x *row) uint32 {
 	return 0
 }
 
-func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, features []token.Feature) {
+func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, features []token.Feature, marked bool) {
 	x := c.row(e, pos, features)
+	x.marked = marked
 	x.client = c.witness(&x)
 	for i, s := range c.q.drop {
 		if s.flag(e) {
@@ -228,50 +237,4 @@ func (c *collector) groupOf(f *token.Field) *count.Group {
 		c.groups[f.ID] = g
 	}
 	return g
-}
-
-// hostMatches reports whether some address or host field of the event equals one of the hosts that were asked for.
-func (c *collector) hostMatches(e *event.Event) bool {
-	if len(c.q.hosts) == 0 {
-		return true
-	}
-	for i := range e.Fields {
-		f := &e.Fields[i]
-		if len(f.Value) > 255 || !c.isHostField(f.Key) {
-			continue
-		}
-		if c.q.hosts[string(f.Value)] || bytes.ContainsFunc(f.Value, upperOrOther) && c.q.hosts[strings.ToLower(string(f.Value))] {
-			return true
-		}
-	}
-	return false
-}
-
-func upperOrOther(r rune) bool { return 'A' <= r && r <= 'Z' || r >= utf8.RuneSelf }
-
-func (c *collector) isHostField(k *event.Key) bool {
-	for k.ID >= len(c.hostKeys) {
-		c.hostKeys = append(c.hostKeys, 0)
-	}
-	if c.hostKeys[k.ID] == 0 {
-		c.hostKeys[k.ID] = 1
-		if hostField(k.Name) {
-			c.hostKeys[k.ID] = 2
-		}
-	}
-	return c.hostKeys[k.ID] == 2
-}
-
-// hostField reports whether a field of this name holds an address or the name of a host.
-func hostField(name string) bool {
-	last := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
-	switch last {
-	case "ip", "host", "hostname", "hosts", "address", "addr", "domain", "ips", "server_name", "computer", "tx_hosts",
-		"rx_hosts", "src", "dst", "data":
-		return true
-	case "name":
-		return name == "host.name" || name == "dns.question.name"
-	}
-	return strings.HasSuffix(last, "_ip") || strings.HasSuffix(last, "_addr") || strings.HasSuffix(last, "_host") ||
-		strings.HasSuffix(last, "_h") || strings.HasSuffix(last, "_hosts")
 }

@@ -144,7 +144,7 @@ func (r *Result) evidence(c uint32) []Evidence {
 		f := r.h.keep.feature(r.a.features[k.feature].id)
 		out = append(out, Evidence{Token: r.tokenText(&f, t), Vote: round(float64(k.vote) / max(r.sums[c].scale, minKindSD)), Weight: round(r.j.weight[k.token]),
 			Good: t.good, Bad: min(t.bad, uint32(len(r.a.list.rows))), GoodShare: float64(t.good) / good,
-			BadShare: min(1, float64(t.bad)/bad), Common: common[k.token], Words: r.h.inWords(&f)})
+			BadShare: min(1, float64(t.bad)/bad), Common: common[k.token], Words: r.inWords(c, &f)})
 	}
 	if r.told == nil || len(r.told) == maxTold {
 		r.told = make(map[uint32][]Evidence)

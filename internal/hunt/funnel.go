@@ -177,8 +177,14 @@ func (r *Result) warn() {
 			n, what))
 	}
 	if good := r.h.counts.Total(count.Good); good < 4*uint64(r.Suspicious) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("Known good is only %.1f times as large as what is "+
-			"suspicious; more good data would sharpen the ranking.", float64(good)/float64(r.Suspicious)))
+		if 10*good < uint64(r.Suspicious) {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("Known good is only %s %s for %s suspicious: too little to tell good from bad by. "+
+				"Narrow the window, or give logs from before and after.", thousands(good), map[bool]string{true: "event", false: "events"}[good == 1], thousands(uint64(r.Suspicious))))
+		} else {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("Known good is only %.1f times as large as what is "+
+				"suspicious; more good data would sharpen the ranking.", float64(good)/float64(r.Suspicious)))
+		}
 	}
+	r.Warnings = append(r.Warnings, r.h.strayed()...)
 	r.Warnings = append(r.Warnings, r.h.unlearned()...)
 }

@@ -61,6 +61,13 @@ type Options struct {
 	// probability replaces the hunt's own.
 	Judge func() func(*event.Event) (probability, score float64, knows bool)
 
+	// Mark, if not nil, makes for each goroutine what people have said of events. MarksDecide tells that Windows are those of
+	// marks: of what lies in them only what is marked is suspicious. Only, if not nil, makes what else an event has to be to be
+	// suspicious, as Hosts says it for hosts; clean windows hold only such events too.
+	Mark        func() func(e *event.Event, pos format.Position, raw []byte) Mark
+	MarksDecide bool
+	Only        func() func(*event.Event) bool
+
 	Method Method // variants for ablations; the zero value is what weir does
 }
 
@@ -133,7 +140,7 @@ func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error)
 		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(o.Zone, nil) }
 	}
 	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
-		behaviour: !o.Method.NoBehaviour}}
+		behaviour: !o.Method.NoBehaviour, marksDecide: o.MarksDecide}}
 	for _, host := range o.Hosts {
 		h.q.hosts[strings.ToLower(host)] = true
 	}

@@ -169,6 +169,9 @@ func (j *judge) vote(c *content, named bool, events float64) []vote {
 				}
 				w = j.less[t]
 			}
+			if c.version == fi+1 && t == j.a.featTok[x.from] {
+				w = min(w, 0) // a new version of what it always was: no evidence
+			}
 			g := j.a.tokens[t].group
 			at := j.best[g]
 			if at == 0 {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"weir/internal/event"
 )
 
 // others are the events of other hosts inside the window, put aside where the hunt is for some hosts only: a host that
@@ -133,7 +135,7 @@ func (h *hunter) hostField() string {
 	for i := range h.window.rows {
 		for _, id := range h.window.featuresOf(&h.window.rows[i]) {
 			f := h.keep.feature(id)
-			if f.Field.Left == "" && hostField(f.Field.Name) && h.q.hosts[strings.ToLower(string(f.Value))] {
+			if f.Field.Left == "" && event.HostField(f.Field.Name) && h.q.hosts[strings.ToLower(string(f.Value))] {
 				seen[f.Field.Name]++
 			}
 		}

@@ -89,7 +89,7 @@ func (l *ladder) index(t int64) (k int, ok bool) {
 }
 
 // rank orders the spans of a ladder by how well they compare with the window: the same hour of the week first, then
-// the same kind of day, then the nearest. Lower is better; ranks of different spans differ.
+// the same kind of day, then the nearest; those more than a year away come last. Lower is better; ranks of different spans differ.
 func (l *ladder) rank(k int) int {
 	near := 2*max(k, -k) - 1
 	if k > 0 {
@@ -97,6 +97,9 @@ func (l *ladder) rank(k int) int {
 	}
 	if l.step%day != 0 {
 		return near
+	}
+	if int64(max(k, -k)) > year/l.step {
+		return near + 1<<22
 	}
 	at := time.Unix(0, l.window.From).UTC()
 	to := time.Unix(0, l.span(k).From).UTC()
@@ -108,6 +111,9 @@ func (l *ladder) rank(k int) int {
 	}
 	return near + 1<<21
 }
+
+// year is a year with a week to spare.
+const year = 53 * 7 * day
 
 func weekend(t time.Time) bool { return t.Weekday() == time.Saturday || t.Weekday() == time.Sunday }
 
@@ -205,16 +211,17 @@ type placebo struct {
 	rows *rows
 }
 
-// choose picks the placebo windows: whole inside the time that the logs cover, clear of the windows and of each other,
+// choose picks the placebo windows: whole inside a stretch of the time that the logs cover, clear of the windows and of each other,
 // in spans that are known good, best first, until they hold budget events. It returns them in order of time.
-func choose(ladders []*ladder, covered Span, budget int) []placebo {
+func choose(ladders []*ladder, solid []Span, budget int) []placebo {
 	var out []placebo
 	used := 0
 	for _, l := range ladders {
 		gap := guard(l.window)
 		for _, k := range l.order() {
 			s := l.span(k)
-			if len(out) == MaxPlacebos || s.From < covered.From || s.To > covered.To ||
+			if len(out) == MaxPlacebos ||
+				!slices.ContainsFunc(solid, func(c Span) bool { return c.From <= s.From && s.To <= c.To }) ||
 				slices.ContainsFunc(out, func(p placebo) bool { return s.Overlaps(p.span, gap-1) }) {
 				continue
 			}

@@ -61,6 +61,12 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 		if h.opt.Judge != nil {
 			c.judge, c.judged = h.opt.Judge(), keys.Get(FilterField)
 		}
+		if h.opt.Mark != nil {
+			c.mark = h.opt.Mark()
+		}
+		if h.opt.Only != nil {
+			c.only = h.opt.Only()
+		}
 		all = append(all, c)
 		return c
 	})
@@ -136,6 +142,9 @@ func (h *hunter) check() error {
 	case len(h.window.rows) == 0 && len(h.q.hosts) > 0:
 		return fmt.Errorf("%w: no event in the window names %s as an address or host", ErrNothingSuspicious,
 			strings.Join(h.opt.Hosts, " or "))
+	case len(h.window.rows) == 0 && h.opt.MarksDecide:
+		return fmt.Errorf("%w: the logs (%s to %s, %s) hold no event that is marked bad", ErrNothingSuspicious,
+			formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)
 	case len(h.window.rows) == 0:
 		return fmt.Errorf("%w: the logs (%s to %s, %s) hold no event in the window", ErrNothingSuspicious,
 			formatTime(h.covered.From, z), formatTime(h.covered.To, z), z)

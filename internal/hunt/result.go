@@ -88,7 +88,8 @@ func (h *hunter) result() (*Result, error) {
 	r := &Result{Summary: h.summary, Zone: h.opt.Zone, Windows: h.q.windows, Hosts: h.opt.Hosts, Covered: h.covered, Times: h.times.times(),
 		Good: int64(h.counts.Total(count.Good)), Ignored: h.ignored, Unused: h.unused, h: h,
 		Suspicious: len(h.window.rows)}
-	chosen := choose(h.ladders, h.covered, max(minPlaceboBudget, 2*len(h.window.rows)))
+	solid, _ := h.stretches()
+	chosen := choose(h.ladders, solid, max(minPlaceboBudget, 2*len(h.window.rows)))
 	chosen = append(chosen, h.otherHosts(MaxPlacebos-len(chosen))...)
 	h.ladders, h.others = nil, nil
 	lists := make([]*list, len(chosen)+1)
@@ -134,7 +135,7 @@ func (r *Result) judgeAll(chosen []placebo, clean []*analysis) []innocent {
 		for i := range sums {
 			shares[i] = level.shares(sums[i])
 		}
-		own, sums = r.round(clean, level.shares(own), shares, true)
+		own, sums = r.round(clean, r.certain(level.shares(own)), shares, true)
 	}
 	r.sums = own
 	r.flood = r.floods(clean)

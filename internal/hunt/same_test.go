@@ -56,6 +56,7 @@ type told struct {
 	LeftOut                      []LeftOut
 	Suspicious, Clients, Content int
 	Good                         int64
+	Warnings                     []string
 }
 
 func hunted(t *testing.T, inputs []source.Input, o Options) told {
@@ -67,7 +68,7 @@ func hunted(t *testing.T, inputs []source.Input, o Options) told {
 	defer r.Close()
 	x := told{Folds: r.Folds(), Funnel: r.Funnel, Placebos: r.Placebos, Scores: r.Scores, Times: r.Times,
 		Share: r.Share, LeftOut: r.LeftOut, Suspicious: r.Suspicious,
-		Clients: r.Clients, Content: r.Contents, Good: r.Good}
+		Clients: r.Clients, Content: r.Contents, Good: r.Good, Warnings: r.Warnings}
 	for i := range r.Len() {
 		s, err := r.Suspect(i)
 		if err != nil {

@@ -20,6 +20,7 @@ type row struct {
 	judged  float32 // probability by a filter, or unjudged
 	n       uint16
 	dropped uint8 // 1 + index of the user's narrowing step that flagged it while reading, else 0
+	marked  bool  // a person has said of this record that it is bad
 }
 
 // rows are stored events with their features. Both grow by chunks, so that growing copies nothing and merging two

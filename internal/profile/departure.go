@@ -54,10 +54,14 @@ type group struct {
 }
 
 // Sum sums up a profile.
-func (p *Profile) Sum() *Sum { return &Sum{p: p, all: p.levels(p)} }
+func (p *Profile) Sum() *Sum {
+	p.flush()
+	return &Sum{p: p, all: p.levels(p)}
+}
 
 // Without returns the sum with the counts of held, which must be part of what was summed up, taken out.
 func (s *Sum) Without(held *Profile) *Sum {
+	held.flush()
 	w := &Sum{p: s.p, held: held, all: s.all, minus: held.levels(s.p), gone: map[uint64]int64{}}
 	for key, v := range w.minus.values {
 		if w.all.values[key].n <= v.n {
@@ -152,14 +156,22 @@ func (s *Sum) level(a *Act, peers uint64) (n uint64, g group) {
 
 // Usual returns the value of an aspect that an entity showed most often, and how often: of several, the first by its text.
 func (p *Profile) Usual(aspect int, entity uint64) (text string, n uint64) {
+	p.Each(aspect, entity, func(t string, times uint64) {
+		if times > n || times == n && t < text {
+			text, n = t, times
+		}
+	})
+	return text, n
+}
+
+// Each calls f with every value of an aspect that an entity showed and how often, in no particular order. Like Usual it
+// reads what was counted when the profile was last summed up, merged or written.
+func (p *Profile) Each(aspect int, entity uint64, f func(text string, n uint64)) {
 	m, ok := p.at[memberKey(aspect, entity)]
 	if !ok {
-		return "", 0
+		return
 	}
 	for c := p.members[m].cells; c != none; c = p.cells[c].next {
-		if x := &p.cells[c]; x.n > n || x.n == n && x.text < text {
-			text, n = x.text, x.n
-		}
+		f(p.cells[c].text, p.cells[c].n)
 	}
-	return text, n
 }

@@ -15,8 +15,9 @@
 //	texts     aspect and value             → what people read
 //
 // Memory is bounded, by what was seen and not by its order: an entity that shows more than [MaxValues] values of an
-// aspect is varied, and its values are no longer told apart; where an aspect has more entities than the profile's budget
-// holds, those with the highest hashes are left out, and depart from nothing ([Profile.Narrowed] says so).
+// aspect is varied, and its values are no longer told apart; where an aspect has more entities than its budget holds, those
+// whose names spread highest are left out, and depart from nothing ([Profile.Narrowed] says so). Names are spread without a
+// key, so that the same logs leave out the same entities in every run.
 package profile
 
 import (
@@ -27,19 +28,23 @@ import (
 const (
 	// MaxValues is how many values of one aspect are told apart for one entity.
 	MaxValues = 64
-	// Budget is how many values of entities are kept for one aspect.
+	// Budget is how many values of entities are kept for one aspect, where the caller does not say.
 	Budget = 1 << 16
+	// MaxBudget is the most that may be asked for.
+	MaxBudget = 1 << 24
 
 	maxText   = 64 // bytes of a value that are kept for people
 	maxTexts  = 1 << 14
-	cacheBits = 12
+	maxName   = 256
+	cacheBits = 14
 )
 
-// An Act is a value of an aspect that an entity showed. The hashes are the caller's; Peers is 0 for an entity that has
-// none but the site.
+// An Act is a value of an aspect that an entity showed. The hashes are the caller's, who may key them; Peers is 0 for an
+// entity that has none but the site.
 type Act struct {
 	Aspect               int
 	Entity, Peers, Value uint64
+	Name                 []byte // of the entity; not kept
 	Text                 []byte // of the value; copied
 }
 
@@ -53,18 +58,18 @@ type Profile struct {
 	free    int32             // first of the cells that are free, none for none
 	texts   map[uint64]string // of values seen of late, so that cells share them
 	cache   []recent
-	budget  int
 }
 
 // An aspect is bounded by what its entities are charged: one for every value told apart, and one more for a varied one.
 // The charge only rises while counting, whatever the order, and so which entities are left out depends on what was seen alone.
 type aspect struct {
-	charge int
-	limit  uint64 // entities with a spread hash beyond it are left out
+	charge, budget int
+	limit          uint64 // entities whose names spread beyond it are left out
 }
 
 type member struct {
 	entity, peers uint64
+	spread        uint64
 	n             uint64
 	cells         int32 // first of a list, none for none
 	distinct      int32
@@ -79,45 +84,71 @@ type cell struct {
 	member, next int32
 }
 
+// A recent act is counted where it is remembered, and only later (flush) where it belongs: acts that come again and again
+// then touch one line of memory.
 type recent struct {
-	key          uint64
-	member, cell int32 // none for a varied entity's cell, and for both of one that is left out
+	key, n       uint64
+	member, cell int32 // none for a varied entity's cell, and for both of one that is left out or where nothing is shown
 }
 
 const none = -1
 
 // New returns an empty profile of aspects numbered from 0.
-func New(aspects int) *Profile { return newProfile(aspects, Budget) }
+func New(aspects int) *Profile {
+	budgets := make([]int, aspects)
+	for i := range budgets {
+		budgets[i] = Budget
+	}
+	return NewSized(budgets)
+}
 
-func newProfile(aspects, budget int) *Profile {
-	p := &Profile{aspects: make([]aspect, aspects), at: map[uint64]int32{}, cellAt: map[uint64]int32{}, texts: map[uint64]string{},
-		free: none, budget: budget}
-	for i := range p.aspects {
-		p.aspects[i].limit = math.MaxUint64
+// NewSized returns an empty profile of aspects with budgets of their own, 1 to [MaxBudget].
+func NewSized(budgets []int) *Profile {
+	p := &Profile{aspects: make([]aspect, len(budgets)), at: map[uint64]int32{}, cellAt: map[uint64]int32{}, texts: map[uint64]string{},
+		free: none}
+	for i, n := range budgets {
+		p.aspects[i] = aspect{limit: math.MaxUint64, budget: min(max(n, 1), MaxBudget)}
 	}
 	return p
 }
 
 // Add counts n times one act.
 func (p *Profile) Add(a *Act, n uint64) {
+	if n == 0 {
+		return
+	}
 	m, c := p.place(a)
 	p.count(m, c, n)
 }
 
-// AddAgain is Add for acts that come again and again. key is a hash of the whole act, under which it is remembered for a
-// while: act is asked only where it is not.
-func (p *Profile) AddAgain(key uint64, n uint64, act func() Act) {
+// AddAgain counts once an act that comes again and again. key is a hash of the whole act, under which it is remembered for
+// a while: act is asked only where it is not, and says whether anything is shown at all.
+func (p *Profile) AddAgain(key uint64, act func() (a Act, shown bool)) {
 	if p.cache == nil {
 		p.cache = make([]recent, 1<<cacheBits)
 	}
-	key |= 1 // 0 is an empty place
 	r := &p.cache[key*0x9E3779B97F4A7C15>>(64-cacheBits)]
-	if r.key != key { // slow path
-		a := act()
-		m, c := p.place(&a)
-		*r = recent{key, m, c}
+	if r.key != key || key == 0 { // slow path; a free place has the key 0
+		m, c := int32(none), int32(none)
+		if a, shown := act(); shown {
+			m, c = p.place(&a)
+		}
+		if r.n > 0 {
+			p.count(r.member, r.cell, r.n)
+		}
+		*r = recent{key, 0, m, c}
 	}
-	p.count(r.member, r.cell, n)
+	r.n++
+}
+
+// flush puts what was counted of late where it belongs, and forgets where that is.
+func (p *Profile) flush() {
+	for i := range p.cache {
+		if r := &p.cache[i]; r.n > 0 {
+			p.count(r.member, r.cell, r.n)
+		}
+	}
+	clear(p.cache)
 }
 
 func (p *Profile) count(m, c int32, n uint64) {
@@ -131,65 +162,85 @@ func (p *Profile) count(m, c int32, n uint64) {
 
 // place finds or makes the member and the cell of an act.
 func (p *Profile) place(a *Act) (m, c int32) {
-	m = p.memberOf(a.Aspect, a.Entity, a.Peers)
+	m = p.memberOf(a.Aspect, a.Entity, a.Peers, func() uint64 { return spread(a.Name) })
 	if m == none || p.members[m].varied {
 		return m, none
 	}
-	key := cellKey(a.Aspect, a.Entity, a.Value)
-	if c, ok := p.cellAt[key]; ok {
+	if c, ok := p.cellAt[cellKey(a.Aspect, a.Entity, a.Value)]; ok {
 		return m, c
 	}
-	p.newCell(m, a.Value, p.textOf(a.Aspect, a.Value, a.Text))
-	m, ok := p.at[memberKey(a.Aspect, a.Entity)] // a new cell may narrow, which moves members and leaves some out
-	if !ok {
-		return none, none
-	}
-	if c, ok := p.cellAt[key]; ok {
-		return m, c
-	}
-	return m, none
+	return p.newCell(m, a.Value, p.textOf(a.Aspect, a.Value, a.Text))
 }
 
-func (p *Profile) memberOf(aspect int, entity, peers uint64) int32 {
-	if spread(entity) > p.aspects[aspect].limit {
+// placeOf is place for a cell of a member of another profile.
+func (p *Profile) placeOf(x *member, y *cell) int32 {
+	m := p.memberOf(int(x.aspect), x.entity, x.peers, func() uint64 { return x.spread })
+	if m == none || p.members[m].varied {
 		return none
 	}
+	if c, ok := p.cellAt[cellKey(int(x.aspect), x.entity, y.value)]; ok {
+		return c
+	}
+	_, c := p.newCell(m, y.value, y.text)
+	return c
+}
+
+// memberOf finds or makes a member, none for one that is left out.
+func (p *Profile) memberOf(aspect int, entity, peers uint64, spread func() uint64) int32 {
 	key := memberKey(aspect, entity)
 	m, ok := p.at[key]
-	if !ok {
-		m = int32(len(p.members))
-		p.at[key] = m
-		p.members = append(p.members, member{entity: entity, peers: peers, cells: none, aspect: int32(aspect)})
+	if ok {
+		return m
 	}
+	s := spread()
+	if s > p.aspects[aspect].limit {
+		return none
+	}
+	m = int32(len(p.members))
+	p.at[key] = m
+	p.members = append(p.members, member{entity: entity, peers: peers, spread: s, cells: none, aspect: int32(aspect)})
 	return m
 }
 
-// newCell adds a value to a member, or makes the member varied.
-func (p *Profile) newCell(m int32, value uint64, text string) {
+// newCell adds a value to a member, or makes the member varied, and returns where both are then: none for a member that
+// is left out to make room.
+func (p *Profile) newCell(m int32, value uint64, text string) (member, c int32) {
 	x := &p.members[m]
-	a := &p.aspects[x.aspect]
-	a.charge++
+	aspect, entity := int(x.aspect), x.entity
+	p.aspects[aspect].charge++
+	c = none
 	if x.distinct == MaxValues {
 		p.vary(m)
-		p.narrow(int(x.aspect))
-		return
+	} else {
+		c = p.freeCell()
+		p.cells[c] = cell{value: value, text: text, member: m, next: x.cells}
+		p.cellAt[cellKey(aspect, entity, value)] = c
+		x.cells = c
+		x.distinct++
 	}
+	if !p.narrow(aspect) {
+		return m, c
+	}
+	m, ok := p.at[memberKey(aspect, entity)] // members have moved
+	if !ok {
+		return none, none
+	}
+	return m, c
+}
+
+func (p *Profile) freeCell() int32 {
 	c := p.free
 	if c == none {
-		c = int32(len(p.cells))
 		p.cells = append(p.cells, cell{})
-	} else {
-		p.free = p.cells[c].next
+		return int32(len(p.cells) - 1)
 	}
-	p.cells[c] = cell{value: value, text: text, member: m, next: x.cells}
-	p.cellAt[cellKey(int(x.aspect), x.entity, value)] = c
-	x.cells = c
-	x.distinct++
-	p.narrow(int(x.aspect))
+	p.free = p.cells[c].next
+	return c
 }
 
 // vary gives up the values of a member.
 func (p *Profile) vary(m int32) {
+	p.flush()
 	p.drop(m)
 	p.members[m].varied = true
 }
@@ -204,34 +255,41 @@ func (p *Profile) drop(m int32) {
 		c = next
 	}
 	x.cells, x.distinct = none, 0
-	clear(p.cache)
 }
 
 // narrow leaves out the upper half of an aspect's entities until the charge is within the budget.
-func (p *Profile) narrow(aspect int) {
+func (p *Profile) narrow(aspect int) (narrowed bool) {
 	a := &p.aspects[aspect]
-	for a.charge > p.budget && a.limit > 0 {
+	for a.charge > a.budget && a.limit > 0 {
 		a.limit /= 2
 		p.leaveOut(aspect)
+		narrowed = true
 	}
+	return narrowed
 }
 
 func (p *Profile) leaveOut(aspect int) {
+	p.flush()
 	a := &p.aspects[aspect]
 	for m := range p.members {
 		x := &p.members[m]
-		if int(x.aspect) != aspect || x.out || spread(x.entity) <= a.limit {
-			continue
+		if int(x.aspect) == aspect && !x.out && x.spread > a.limit {
+			p.leave(int32(m))
 		}
-		a.charge -= x.charge()
-		p.drop(int32(m))
-		delete(p.at, memberKey(aspect, x.entity))
-		x.out = true
 	}
 	p.compact()
 }
 
-// compact gives back the members that are left out when they are most of all.
+// leave takes a member out.
+func (p *Profile) leave(m int32) {
+	x := &p.members[m]
+	p.aspects[x.aspect].charge -= x.charge()
+	p.drop(m)
+	delete(p.at, memberKey(int(x.aspect), x.entity))
+	x.out = true
+}
+
+// compact gives back the members that are out when they are most of all. Whoever calls it has flushed what was counted of late.
 func (p *Profile) compact() {
 	if len(p.members) < 1024 || len(p.at) > len(p.members)/2 {
 		return
@@ -253,7 +311,6 @@ func (p *Profile) compact() {
 	for key, m := range p.at {
 		p.at[key] = to[m]
 	}
-	clear(p.cache)
 }
 
 func (x *member) charge() int {
@@ -279,7 +336,8 @@ func (p *Profile) textOf(aspect int, value uint64, text []byte) string {
 
 // Merge adds the counts of o, which stays as it is. The order of merging makes no difference.
 func (p *Profile) Merge(o *Profile) {
-	clear(p.cache)
+	p.flush()
+	o.flush()
 	for i := range o.aspects {
 		if a := &p.aspects[i]; o.aspects[i].limit < a.limit {
 			a.limit = o.aspects[i].limit
@@ -291,7 +349,7 @@ func (p *Profile) Merge(o *Profile) {
 		if x.out {
 			continue
 		}
-		m := p.memberOf(int(x.aspect), x.entity, x.peers)
+		m := p.memberOf(int(x.aspect), x.entity, x.peers, func() uint64 { return x.spread })
 		if m == none {
 			continue
 		}
@@ -303,24 +361,29 @@ func (p *Profile) Merge(o *Profile) {
 		}
 		for c := x.cells; c != none; c = o.cells[c].next {
 			y := &o.cells[c]
-			a := Act{int(x.aspect), x.entity, x.peers, y.value, []byte(y.text)}
-			if _, k := p.place(&a); k != none {
+			if k := p.placeOf(&x, y); k != none {
 				p.cells[k].n += y.n
 			}
 		}
 	}
 }
 
-// Subtract takes the counts of o, which must be part of p, out of it. What was left out and who was varied stays so.
+// Subtract takes the counts of o, which must be part of p, out of it. An entity of which nothing is left is forgotten; what
+// else was left out or varied stays so.
 func (p *Profile) Subtract(o *Profile) {
-	clear(p.cache)
+	p.flush()
+	o.flush()
 	for i := range o.members {
 		x := &o.members[i]
 		m, ok := p.at[memberKey(int(x.aspect), x.entity)]
 		if x.out || !ok {
 			continue
 		}
-		p.members[m].n -= min(p.members[m].n, x.n)
+		if p.members[m].n <= x.n {
+			p.leave(m)
+			continue
+		}
+		p.members[m].n -= x.n
 		if p.members[m].varied {
 			continue
 		}
@@ -333,6 +396,7 @@ func (p *Profile) Subtract(o *Profile) {
 			}
 		}
 	}
+	p.compact()
 }
 
 // remove takes one empty cell out of its member.
@@ -357,6 +421,7 @@ func (p *Profile) Narrowed(aspect int) float64 {
 
 // Members returns how many entities show an aspect.
 func (p *Profile) Members(aspect int) (n int) {
+	p.flush()
 	for i := range p.members {
 		if x := &p.members[i]; int(x.aspect) == aspect && !x.out && x.n > 0 {
 			n++
@@ -374,8 +439,14 @@ func cellKey(aspect int, entity, value uint64) uint64 {
 	return mix(memberKey(aspect, entity)*3 ^ value)
 }
 
-// spread decides which entities are left out. It is not the hash that maps spread by.
-func spread(entity uint64) uint64 { return mix(entity ^ 0xD6E8FEB86659FD93) }
+// spread decides which entities are left out. It has no key.
+func spread(name []byte) uint64 {
+	h := uint64(0xcbf29ce484222325) // FNV-1a, then mixed, since its upper bits are poor
+	for _, c := range name[:min(len(name), maxName)] {
+		h = (h ^ uint64(c)) * 0x100000001b3
+	}
+	return mix(h)
+}
 
 func mix(h uint64) uint64 {
 	h = (h ^ h>>32) * 0x9FB21C651E98DF25

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -24,6 +25,7 @@ type contents struct {
 }
 
 func dump(p *Profile) contents {
+	p.flush()
 	c := contents{map[entry]uint64{}, map[entry]bool{}, p.aspects}
 	for _, x := range p.members {
 		if x.out || x.n == 0 {
@@ -51,7 +53,7 @@ func acts(r *rand.Rand, n, entities int) []Act {
 		if e%7 == 0 {
 			v = r.Uint64N(200)
 		}
-		out[i] = Act{Aspect: r.IntN(3), Entity: mix(e), Peers: mix(e % 5), Value: mix(v), Text: fmt.Append(nil, "value ", v)}
+		out[i] = Act{Aspect: r.IntN(3), Entity: mix(e), Peers: mix(e % 5), Value: mix(v), Name: fmt.Append(nil, "entity ", e), Text: fmt.Append(nil, "value ", v)}
 		if e%5 == 0 {
 			out[i].Peers = 0
 		}
@@ -59,12 +61,14 @@ func acts(r *rand.Rand, n, entities int) []Act {
 	return out
 }
 
+func sized(aspects, budget int) *Profile { return NewSized(slices.Repeat([]int{budget}, aspects)) }
+
 func key(a *Act) uint64 { return cellKey(a.Aspect, a.Entity, a.Value) }
 
 func learn(acts []Act, budget int) *Profile {
-	p := newProfile(3, budget)
+	p := sized(3, budget)
 	for i := range acts {
-		p.AddAgain(key(&acts[i]), 1, func() Act { return acts[i] })
+		p.AddAgain(key(&acts[i]), func() (Act, bool) { return acts[i], true })
 	}
 	return p
 }
@@ -85,7 +89,7 @@ func TestOrder(t *testing.T) {
 				k := r.IntN(len(parts))
 				parts[k] = append(parts[k], all[i])
 			}
-			sum := newProfile(3, budget)
+			sum := sized(3, budget)
 			for _, i := range r.Perm(len(parts)) {
 				sum.Merge(learn(parts[i], budget))
 			}
@@ -176,9 +180,9 @@ func TestManyOfEach(t *testing.T) {
 
 // TestBounded: a flood of entities, and of values, leaves the memory where the budget puts it.
 func TestBounded(t *testing.T) {
-	p := newProfile(2, 1000)
+	p := sized(2, 1000)
 	for i := range uint64(200_000) {
-		p.Add(&Act{Entity: mix(i), Value: mix(i % 5), Text: fmt.Append(nil, i)}, 1)
+		p.Add(&Act{Entity: mix(i), Name: fmt.Append(nil, i), Value: mix(i % 5), Text: fmt.Append(nil, i)}, 1)
 		p.Add(&Act{Aspect: 1, Entity: mix(i % 3), Value: mix(i), Text: fmt.Append(nil, i)}, 1)
 	}
 	if len(p.cells) > 3*1000 || len(p.members) > 4*1000 || len(p.at) > 1100 || len(p.cellAt) > 1100 || len(p.texts) > maxTexts {
@@ -215,5 +219,58 @@ func TestMergeLeavesTheOther(t *testing.T) {
 	a.Merge(b)
 	if !maps.Equal(before.n, dump(b).n) {
 		t.Error("merging changed what was merged")
+	}
+}
+
+// TestForgotten: entities that come and go leave nothing behind.
+func TestForgotten(t *testing.T) {
+	p := sized(1, 1000)
+	for i := range uint64(50_000) {
+		q := sized(1, 1000)
+		q.Add(&Act{Entity: mix(i), Name: fmt.Append(nil, i), Value: 1, Text: []byte("a")}, 3)
+		p.Merge(q)
+		p.Subtract(q)
+	}
+	if len(p.members) > 2000 || len(p.cells) > 10 || len(p.at) > 0 || p.aspects[0].charge != 0 || p.Narrowed(0) != 1 {
+		t.Errorf("%d members, %d cells, %d keys, a charge of %d, narrowed to %v", len(p.members), len(p.cells), len(p.at),
+			p.aspects[0].charge, p.Narrowed(0))
+	}
+}
+
+// TestKeys: acts whose keys differ in the last bit, or are 0, are told apart; one that shows nothing counts nothing.
+func TestKeys(t *testing.T) {
+	p := New(1)
+	for range 3 {
+		for key := range uint64(4) {
+			p.AddAgain(key, func() (Act, bool) {
+				return Act{Entity: 9, Value: mix(key + 1), Text: []byte{'a' + byte(key)}}, key != 3
+			})
+		}
+	}
+	want := map[entry]uint64{{entity: 9}: 9}
+	for v := range uint64(3) {
+		want[entry{entity: 9, value: mix(v + 1), text: string(rune('a' + v))}] = 3
+	}
+	if got := dump(p).n; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestUnkeyed: who is left out does not depend on the key of the caller's hashes.
+func TestUnkeyed(t *testing.T) {
+	kept := func(key uint64) (names []int) {
+		p := sized(1, 100)
+		for i := range 1000 {
+			p.Add(&Act{Entity: mix(uint64(i) ^ key), Name: fmt.Append(nil, i), Value: mix(key)}, 1)
+		}
+		for i := range 1000 {
+			if _, ok := p.at[memberKey(0, mix(uint64(i)^key))]; ok {
+				names = append(names, i)
+			}
+		}
+		return names
+	}
+	if a, b := kept(1<<40), kept(77); len(a) == 0 || !slices.Equal(a, b) {
+		t.Errorf("%v and %v", a, b)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/cluster"
 	"weir/internal/format"
 	"weir/internal/hunt"
 	"weir/internal/term"
@@ -15,17 +16,18 @@ import (
 
 // huntView is what the template draws of a hunt.
 type huntView struct {
-	Charts []drawing // the logs, the window
-	Scores *drawing  // nil without clean windows
-	Funnel []funnelRow
-	Rows   rows
-	Logs   logs
-	Hosts  string
-	Zone   string
+	Stories *stories  // nil where there are none
+	Charts  []drawing // the logs, the window
+	Scores  *drawing  // nil without clean windows
+	Funnel  []funnelRow
+	Rows    rows
+	Logs    logs
+	Hosts   string
+	Zone    string
 }
 
-// Hunt writes the page of a hunt.
-func Hunt(w io.Writer, r *hunt.Result, o Options) error {
+// Hunt writes the page of a hunt with its campaigns.
+func Hunt(w io.Writer, r *hunt.Result, list []cluster.Campaign, o Options) error {
 	p := &page{Title: "Hunt", Kind: "hunt", Warnings: slices.Clone(r.Warnings)}
 	folds := r.Folds()
 	v := &huntView{Zone: r.Zone.String(), Funnel: funnelRows(r), Logs: logsOf(r)}
@@ -33,12 +35,19 @@ func Hunt(w io.Writer, r *hunt.Result, o Options) error {
 		v.Hosts = term.Clean(strings.Join(r.Hosts, ", "))
 	}
 	p.Hunt = v
-	p.lead(r, folds)
+	var err error
+	if v.Stories, err = newStories(r, list); err != nil {
+		return err
+	}
+	p.lead(r, folds, list)
 	charts := []*chart{timesChart(r), windowChart(r)}
 	for _, c := range charts {
 		v.Charts = append(v.Charts, c.draw())
 	}
-	p.Sections = []section{{"when", "When"}}
+	if v.Stories != nil {
+		p.Sections = append(p.Sections, section{"campaigns", "Campaigns"})
+	}
+	p.Sections = append(p.Sections, section{"when", "When"})
 	if len(r.Placebos) > 0 {
 		c := scoreChart(r)
 		d := c.draw()
@@ -47,7 +56,6 @@ func Hunt(w io.Writer, r *hunt.Result, o Options) error {
 		p.Sections = append(p.Sections, section{"sure", "How sure"})
 	}
 	p.Sections = append(p.Sections, section{"funnel", "Funnel"}, section{"suspects", "Suspects"}, section{"logs", "Logs"})
-	var err error
 	if v.Rows, err = newRows(r, folds); err != nil {
 		return err
 	}
@@ -73,7 +81,7 @@ func above(r *hunt.Result) int {
 }
 
 // lead says the answer in plain words.
-func (p *page) lead(r *hunt.Result, folds []hunt.Fold) {
+func (p *page) lead(r *hunt.Result, folds []hunt.Fold, list []cluster.Campaign) {
 	left := r.Funnel[len(r.Funnel)-1].Left.Events
 	switch {
 	case len(folds) == 0:
@@ -87,8 +95,13 @@ func (p *page) lead(r *hunt.Result, folds []hunt.Fold) {
 			plural(r.Suspicious, "event"))
 	}
 	var n []string
-	if len(folds) > 0 {
-		n = append(n, fmt.Sprintf("They say %s different %s, a row each.", term.Count(len(folds)), thing(len(folds))))
+	told := 0
+	for told < len(list) && !list[told].Noise {
+		told++
+	}
+	if told > 0 {
+		c := &list[0]
+		n = append(n, fmt.Sprintf("They make %s. Look first at %s, %s.", plural(told, "campaign"), shown(c.Name, 200), when(r, c.First, c.Last)))
 	}
 	if len(r.Placebos) > 0 {
 		n = append(n, fmt.Sprintf("By %s of the same length, at least %s of the window's events are bad; %s are expected to be.",
@@ -107,7 +120,7 @@ func (p *page) lead(r *hunt.Result, folds []hunt.Fold) {
 	p.Facts = []fact{
 		{"Window", strings.Join(spans, "; "), length(total) + ", " + r.Zone.String()},
 		{"Suspicious", term.Count(r.Suspicious), "against " + plural(r.Good, "known good event")},
-		{"Left by the funnel", term.Count(left), "in " + plural(len(folds), "row")},
+		{"Left by the funnel", term.Count(left), "in " + plural(told, "campaign") + " and " + plural(len(folds), "row")},
 	}
 	if len(r.Placebos) > 0 {
 		p.Facts = append(p.Facts, fact{"Bad, at least", percent(r.Share.Lower), percent(r.Share.Expect) + " expected"})
@@ -116,13 +129,6 @@ func (p *page) lead(r *hunt.Result, folds []hunt.Fold) {
 				fmt.Sprintf("%.1f is the best of a clean window", level(r))})
 		}
 	}
-}
-
-func thing(n int) string {
-	if n == 1 {
-		return "thing"
-	}
-	return "things"
 }
 
 // openSpan writes a span whose ends may be open.

@@ -1,5 +1,5 @@
-// Package report writes a hunt or an evaluation as one HTML page that a person can look at, keep and send on: Hunt and
-// Evaluation. The page holds everything it needs, loads nothing and runs one script that stands in it; a policy in its head
+// Package report writes a hunt, an evaluation or what policies cost as one HTML page that a person can look at, keep and send
+// on: Hunt, Evaluation and Cost. The page holds everything it needs, loads nothing and runs one script that stands in it; a policy in its head
 // forbids all else. What came from logs is an attacker's: it is made visible by term.Clean, escaped by html/template, and
 // never becomes anything but text.
 //
@@ -16,15 +16,17 @@ import (
 	"io"
 	"time"
 
+	"weir/internal/decide"
 	"weir/internal/term"
 )
 
 // Options say what a page cannot know from its subject. The zero value leaves all of it away.
 type Options struct {
-	Title     string    // heading and name of the page; empty for what it is
-	Command   string    // what was typed
-	Version   string    // of weir
-	Generated time.Time // when; a page is the same bytes for the same time
+	Title     string        // heading and name of the page; empty for what it is
+	Command   string        // what was typed
+	Version   string        // of weir
+	Generated time.Time     // when; a page is the same bytes for the same time
+	Cost      *decide.Curve // shown after a hunt or an evaluation; nil for nothing
 }
 
 //go:embed assets
@@ -35,7 +37,7 @@ var templates = template.Must(template.New("").ParseFS(assets, "assets/*.html"))
 // A page is what the template draws.
 type page struct {
 	Title, Command, Version string
-	Kind                    string // of page: "hunt" or "evaluation"
+	Kind                    string // of page: "hunt", "evaluation" or "cost"
 	Generated, Machine      string
 	Policy                  string
 	Style                   template.CSS
@@ -47,6 +49,7 @@ type page struct {
 	Sections                []section
 	Hunt                    *huntView
 	Evaluation              *evaluationView
+	Cost                    *costView
 }
 
 // A fact is a figure with its name.
@@ -59,6 +62,12 @@ type section struct{ ID, Name string }
 func (p *page) write(w io.Writer, o Options, zone *time.Location, charts []*chart) error {
 	if zone == nil {
 		zone = time.UTC
+	}
+	if o.Cost != nil && p.Cost == nil {
+		charts = p.addCost(o.Cost, charts)
+		for _, w := range o.Cost.Warnings {
+			p.Warnings = append(p.Warnings, "costs: "+w)
+		}
 	}
 	style, err := asset("uplot.min.css", "report.css")
 	if err != nil {

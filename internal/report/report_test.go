@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"weir/internal/cluster"
 	"weir/internal/eval"
 	"weir/internal/hunt"
 	"weir/internal/source"
@@ -66,8 +67,12 @@ func hunted(t testing.TB, o hunt.Options, logs map[string][]byte) *hunt.Result {
 
 func rendered(t testing.TB, r *hunt.Result) string {
 	t.Helper()
+	list, err := cluster.Campaigns(r, cluster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b bytes.Buffer
-	if err := Hunt(&b, r, Options{Command: "weir hunt </script>", Generated: time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)}); err != nil {
+	if err := Hunt(&b, r, list, Options{Command: "weir hunt </script>", Generated: time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -199,6 +204,9 @@ func TestSizeIsBounded(t *testing.T) {
 	if shown < 50 || shown > maxRows {
 		t.Errorf("%d rows of %d are shown", shown, folds)
 	}
+	if n := strings.Index(page, `<ol class="stories"`); n < 0 || strings.Index(page[n:], "</section>") > maxStoryBytes+64<<10 {
+		t.Error("campaigns take more than their share of the page, or are not there")
+	}
 	if left := fmt.Sprintf("%s with", plural(folds-shown, "more row")); folds > shown && !strings.Contains(page, left) {
 		t.Errorf("the page does not say %q", left)
 	}
@@ -219,6 +227,113 @@ func TestPageSaysWhatWasFound(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+}
+
+// Campaigns stand on the page with their lanes, their steps, what explains these, and their entities.
+func TestCampaignsAreTold(t *testing.T) {
+	r := hunted(t, hunt.Options{}, map[string][]byte{"access.log": weeks(evilLine)})
+	list, err := cluster.Campaigns(r, cluster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := rendered(t, r)
+	told := 0
+	for i := range list {
+		if !list[i].Noise {
+			told++
+		}
+	}
+	if told == 0 {
+		t.Fatal("no campaign to draw")
+	}
+	told = min(told, maxStories)
+	for what, n := range map[string]int{`<a class="lane" href="#story-`: told, `<li class="story" id="story-`: told, `<figure class="graph">`: told} {
+		if got := strings.Count(page, what); got != n {
+			t.Errorf("%d times %s, want %d", got, what, n)
+		}
+	}
+	c := &list[0]
+	best, err := r.Suspect(c.Best)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{plural(c.Events, "event") + " in " + plural(len(c.Steps), "step"), when(r, c.First, c.Last), "the strangest",
+		fmt.Sprintf("access.log:%d", best.Line), plural(told, "campaign")} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	// What a line of the graph leads to is there.
+	for _, ref := range strings.Split(page, `href="#`)[1:] {
+		id, _, _ := strings.Cut(ref, `"`)
+		if !strings.Contains(page, `id="`+id+`"`) {
+			t.Errorf("a link goes to %q, which is not there", id)
+		}
+	}
+}
+
+// A hunt that found no story has a page without that part, and none of its links.
+func TestWithoutCampaigns(t *testing.T) {
+	r := hunted(t, hunt.Options{}, map[string][]byte{"access.log": weeks(evilLine)})
+	for name, list := range map[string][]cluster.Campaign{"none": nil, "left over only": {{Noise: true, Events: 3}}} {
+		var b bytes.Buffer
+		if err := Hunt(&b, r, list, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if page := b.String(); strings.Contains(page, `href="#campaigns"`) || strings.Contains(page, `id="stories"`) || !strings.Contains(page, `id="row-1"`) {
+			t.Errorf("%s: the page has campaigns, or no rows", name)
+		}
+	}
+}
+
+// Graphs are bounded, say what they leave out, are the same each time, and every line ends at its nodes.
+func TestGraph(t *testing.T) {
+	counts := func(prefix string, from, n int) (out []cluster.Count) {
+		for i := range n {
+			out = append(out, cluster.Count{Value: fmt.Sprintf("%s%d", prefix, from+i), Events: 100 - i})
+		}
+		return out
+	}
+	c := &cluster.Campaign{Number: 3, Links: []cluster.Link{{Kind: "client", Value: "a1", Steps: 2}}}
+	for k := range 5 {
+		c.Steps = append(c.Steps, cluster.Step{Best: 10 - k, Facts: cluster.Facts{Clients: counts("a", k, 4), Paths: counts("/", 10*k, 9)}})
+	}
+	c.Facts = cluster.Facts{Clients: counts("a", 0, 8), ClientCount: 8, Paths: counts("/", 0, 20), PathCount: 45}
+	c.Best = 6
+	g := newGraph(c, []int{0, 1, 2, 3, 4}, "from")
+	if len(g.Left) != 8 || len(g.Right) != maxObjects || len(g.Steps) != 5 {
+		t.Errorf("%d, %d and %d nodes", len(g.Left), len(g.Steps), len(g.Right))
+	}
+	if want := "Drawn are 18 of 53: those of most steps, then of most events. In all there are 8 clients, 45 paths."; g.Omitted != want {
+		t.Errorf("it says %q, want %q", g.Omitted, want)
+	}
+	lines, joins := 0, 0
+	for _, n := range g.Left {
+		lines += len(n.steps)
+		if n.Joins {
+			joins++
+			if n.value != "a1" {
+				t.Errorf("%s joins", n.value)
+			}
+		}
+		if n.Top < 0 || n.Top > g.Height-nodeHeight {
+			t.Errorf("%s stands at %d of %d", n.value, n.Top, g.Height)
+		}
+	}
+	if lines != len(g.From) || joins != 1 {
+		t.Errorf("%d lines for %d, %d that join", len(g.From), lines, joins)
+	}
+	for i := 1; i < len(g.Left); i++ {
+		if a, b := g.Left[i-1], g.Left[i]; sumOf(a.steps)*len(b.steps) > sumOf(b.steps)*len(a.steps) {
+			t.Errorf("%s stands above %s", a.value, b.value)
+		}
+	}
+	if again := newGraph(c, []int{0, 1, 2, 3, 4}, "from"); fmt.Sprint(again) != fmt.Sprint(g) {
+		t.Error("another graph for the same campaign")
+	}
+	if !g.Steps[4].Joins || g.Steps[0].Joins {
+		t.Error("the strangest step is not marked")
 	}
 }
 

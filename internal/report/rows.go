@@ -18,7 +18,7 @@ import (
 // Bounds of the list of suspects: a page has to open on a phone.
 const (
 	maxRows     = 200
-	maxRowBytes = 800 << 10 // of HTML, for all rows together
+	maxRowBytes = 480 << 10 // of HTML, for all rows together
 	maxMore     = 4         // further examples of a row
 	maxClues    = 8         // of a suspect
 	maxRaw      = 1200      // bytes of a raw line

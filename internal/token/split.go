@@ -233,6 +233,9 @@ func (s *splitter) number(v []byte, emit emitFunc) {
 	}
 }
 
+// RangeOf returns the half-octave that a number falls into, as "256..361", or nil for what is no number.
+func RangeOf(v []byte) []byte { return appendRange(nil, v) }
+
 // appendRange appends the half-octave that a number falls into, as "from..to", or returns nil if v is no number. A
 // number with a decimal point is binned in thousandths, so that fractions of a second are told apart. The borders are
 // compared exactly: the result is the same on every platform.

@@ -11,7 +11,7 @@ func TestMatch(t *testing.T) {
 	keys := event.NewKeys()
 	e := &event.Event{Dataset: "web.access", Time: 1_700_000_000e9, HasTime: true}
 	for name, v := range map[string]string{"source.ip": "192.0.2.7", "http.response.status_code": "503", "url.path": "/api/x",
-		"zeek.id.odd-name": "v", "user.name": "NaN"} {
+		"zeek.id.odd-name": "v", "user.name": "NaN", "mapped": "::ffff:192.0.2.7"} {
 		e.Add(keys.Get(name), []byte(v))
 	}
 	for text, want := range map[string]bool{
@@ -31,6 +31,12 @@ func TestMatch(t *testing.T) {
 		`field("zeek.id.odd-name") == "v"`:                                true,
 		`time > 1_600_000_000`:                                            true,
 		`url.path`:                                                        false,
+		`cidr(source.ip, "192.0.2.0/24")`:                                 true,
+		`cidr(source.ip, "10.0.0.0/8", "192.0.2.7")`:                      true,
+		`cidr(source.ip, "10.0.0.0/8", "2001:db8::/32")`:                  false,
+		`not cidr(source.ip, "10.0.0.0/8")`:                               true,
+		`cidr(field("mapped"), "192.0.2.7/32")`:                           true,
+		`cidr(url.path, "0.0.0.0/0") or cidr(nothing, "0.0.0.0/0")`:       false,
 	} {
 		c, err := Compile(text)
 		if err != nil {
@@ -41,9 +47,27 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%s is %v, want %v", text, got, want)
 		}
 	}
-	for _, bad := range []string{"", "source.ip ==", "source.ip = 3", `"a`} {
+	for _, bad := range []string{"", "source.ip ==", "source.ip = 3", `"a`, `cidr(source.ip, "10.0.0.0/33")`, `cidr(source.ip)`,
+		`cidr(source.ip, url.path)`, `in_network(source.ip)`} {
 		if _, err := Compile(bad); err == nil || !strings.Contains(err.Error(), "condition") {
 			t.Errorf("Compile(%q): %v", bad, err)
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	for text, want := range map[string]string{
+		`source.ip == "a" and source.ip != url.path and has("user.name")`: "source.ip url.path user.name",
+		`cidr(source.ip, "10.0.0.0/8") or field("odd name") == 1`:         "odd name source.ip",
+		`1 < 2`:               "",
+		`dataset == "syslog"`: "dataset",
+	} {
+		c, err := Compile(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(c.Fork().Fields(), " "); got != want {
+			t.Errorf("%s reads %q, want %q", text, got, want)
 		}
 	}
 }

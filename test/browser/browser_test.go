@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"weir/internal/cluster"
 	"weir/internal/eval"
 	"weir/internal/hunt"
 	"weir/internal/report"
@@ -56,8 +57,12 @@ func hunted(logs map[string][]byte, window hunt.Span) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
+	list, err := cluster.Campaigns(r, cluster.Options{})
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	err = report.Hunt(&b, r, report.Options{Command: "weir hunt", Generated: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
+	err = report.Hunt(&b, r, list, report.Options{Command: "weir hunt", Generated: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
 	return b.Bytes(), err
 }
 
@@ -70,12 +75,20 @@ func companyPage(t testing.TB, l look) *tab {
 	return open(t, html, l)
 }
 
+// chart scrolls to a chart and waits until the library has drawn it: charts are drawn when they come near.
+func (x *tab) chart(id string) {
+	x.t.Helper()
+	x.do(chromedp.ScrollIntoView(chromedp.CSS("#chart-" + id)))
+	x.do(chromedp.WaitVisible(chromedp.CSS("#chart-" + id + " canvas")))
+	x.settle()
+}
+
 const shown = `[...document.querySelectorAll("#rows > li")].filter((r) => r.checkVisibility())`
 
 // The charts are drawn by the library once the page is up, and nothing is loaded or complained of.
 func TestReportIsDrawn(t *testing.T) {
 	x := companyPage(t, look{})
-	x.do(chromedp.WaitVisible(chromedp.CSS("#chart-times canvas")))
+	x.chart("times")
 	x.do(chromedp.ScrollIntoView(chromedp.CSS("#sure")))
 	x.do(chromedp.WaitVisible(chromedp.CSS("#chart-scores canvas")))
 	x.settle()
@@ -95,7 +108,7 @@ func TestReportIsDrawn(t *testing.T) {
 // The pointer is told the figures of the bin that it is on; dragging zooms in, and there is a way back.
 func TestChartsTellAndZoom(t *testing.T) {
 	x := companyPage(t, look{})
-	x.do(chromedp.WaitVisible(chromedp.CSS("#chart-times canvas")))
+	x.chart("times")
 	x.settle()
 	const over, tip = `document.querySelector("#chart-times .u-over")`, `document.querySelector("#chart-times .tip")`
 	left, top := js[float64](x, over+".getBoundingClientRect().left"), js[float64](x, over+".getBoundingClientRect().top")
@@ -178,6 +191,48 @@ func TestRowOpensToItsLines(t *testing.T) {
 	x.quiet()
 }
 
+// A lane leads to its campaign, the campaign opens to its steps, a step to its clues and raw lines, a node of the graph to its step.
+func TestCampaignsDrillDown(t *testing.T) {
+	x := companyPage(t, look{})
+	if n := js[int](x, `document.querySelectorAll("a.lane").length`); n < 3 || n != js[int](x, `document.querySelectorAll(".story").length`) {
+		t.Errorf("%d lanes", n)
+	}
+	expect(x, `document.querySelector("#story-1 > details").open`, true)
+	expect(x, `document.querySelector("#story-2 > details").open`, false)
+	x.click(`a.lane[href="#story-2"]`)
+	expect(x, `document.querySelector("#story-2 > details").open`, true)
+	const step = `document.querySelector("#story-2 .steps > li")`
+	expect(x, step+`.querySelector(".clues").checkVisibility()`, false)
+	x.click(`#story-2 .steps > li summary`)
+	expect(x, step+`.querySelector(".clues").checkVisibility()`, true)
+	if n := js[int](x, step+`.querySelectorAll(".clues tbody tr").length`); n == 0 {
+		t.Error("no clue")
+	}
+	if raw := js[string](x, step+`.querySelector(".lines pre").textContent`); len(raw) < 20 {
+		t.Errorf("the raw line is %q", raw)
+	}
+	// By keyboard alone, from the graph: a node is a link that opens its step.
+	id := js[string](x, `(() => { const a = [...document.querySelectorAll("#story-1 .nodes.steps a")].pop(); a.focus(); return a.hash.slice(1) })()`)
+	x.keys(kb.Enter)
+	x.settle()
+	expect(x, fmt.Sprintf(`document.getElementById(%q).firstElementChild.open`, id), true)
+	expect(x, `(() => { document.querySelector("#story-3 summary").focus(); return document.activeElement.tagName })()`, "SUMMARY")
+	x.keys(kb.Enter)
+	expect(x, `document.querySelector("#story-3 > details").open`, true)
+
+	// Every line of a graph ends at the middle of a node, and bars lie within their lane.
+	expect(x, `(() => { for (const web of document.querySelectorAll("#story-1 .web")) {
+		const mid = (l) => [...l.children].map((e) => { const b = e.getBoundingClientRect(); return b.top + b.height / 2 });
+		const [left, , right] = [...web.querySelectorAll(".nodes")].map(mid), svg = web.querySelectorAll("svg");
+		for (const [ends, s, at] of [[left, svg[0], 0], [right, svg[1], 1]]) for (const p of s.querySelectorAll("path")) {
+			const q = p.getPointAtLength(at * p.getTotalLength()), y = s.getBoundingClientRect().top + q.y;
+			if (!ends.some((e) => Math.abs(e - y) < 2)) return p.getAttribute("d") + " ends at " + y + ", not at " + ends }
+	} return "" })()`, "")
+	expect(x, `[...document.querySelectorAll("a.lane > svg")].every((s) => { const b = s.getBoundingClientRect();
+		return [...s.querySelectorAll("rect.span, path")].every((r) => { const c = r.getBoundingClientRect(); return c.left >= b.left - 1 && c.right <= b.right + 1 && c.bottom <= b.bottom + 1 }) })`, true)
+	x.quiet()
+}
+
 func TestKeyboard(t *testing.T) {
 	x := companyPage(t, look{})
 	x.keys("/")
@@ -224,7 +279,7 @@ func TestThemes(t *testing.T) {
 		const n = {}; let best = ""; for (let i = 0; i < d.length; i += 4) { if (d[i + 3] < 255) continue; const k = d.slice(i, i + 3).join(); n[k] = (n[k] || 0) + 1; if (!(n[k] < n[best])) best = k } return best })()`
 	for _, dark := range []bool{false, true} {
 		x := companyPage(t, look{dark: dark})
-		x.do(chromedp.WaitVisible(chromedp.CSS("#chart-times canvas")))
+		x.chart("times")
 		x.settle()
 		system, drawn := js[string](x, ground), js[string](x, pixel)
 		x.click("#theme")
@@ -270,17 +325,18 @@ func TestEvilLogsStayText(t *testing.T) {
 	x := open(t, html, look{})
 	js[bool](x, `(window.called = 0, window.alert = () => { window.called++ }, true)`)
 	x.click("#all")
-	js[bool](x, `(document.querySelectorAll(".numbers").forEach((d) => { d.open = true }), true)`)
+	js[bool](x, `(document.querySelectorAll(".numbers, #campaigns details").forEach((d) => { d.open = true }), true)`)
 	x.do(chromedp.SendKeys(chromedp.CSS("#find"), "alert"))
 	x.settle()
 	if js[int](x, shown+".length") == 0 {
 		t.Error("no row shows an attacker's text")
 	}
 	expect(x, `window.called`, 0)
-	expect(x, `document.querySelectorAll("img, iframe, object, embed, base, #rows script, #rows style, #rows a, #rows h1, [onload], [onerror], [style*=expression]").length`, 0)
+	expect(x, `document.querySelectorAll("img, iframe, object, embed, base, #rows script, #rows style, #rows a, #rows h1, #campaigns script, #campaigns style, #campaigns h1, #campaigns a:not([href^='#story-']), [onload], [onerror], [style*=expression]").length`, 0)
 	expect(x, `document.querySelectorAll("h1").length`, 1)
 	expect(x, `document.querySelectorAll("script").length`, 2)
 	expect(x, `[...document.querySelectorAll("#rows pre")].some((p) => p.textContent.includes("<script>alert(1)</script>"))`, true)
+	expect(x, `[...document.querySelectorAll("#stories pre, #stories summary, .lane, .nodes li")].some((p) => p.textContent.includes("<script>alert(1)</script>"))`, true)
 	expect(x, `/[\u0000-\u0008\u000b-\u001f\u200b-\u200f\u2028-\u202e\ufffd]/.test(document.body.textContent)`, false)
 	x.quiet()
 }
@@ -298,7 +354,7 @@ func TestFitsAPhone(t *testing.T) {
 	}
 	fits("as it opens")
 	x.click("#all")
-	js[bool](x, `(document.querySelectorAll(".numbers").forEach((d) => { d.open = true }), true)`)
+	js[bool](x, `(document.querySelectorAll(".numbers, #campaigns details").forEach((d) => { d.open = true }), true)`)
 	fits("all open")
 	js[bool](x, `(scrollTo(0, document.documentElement.scrollHeight), true)`)
 	fits("at its end")
@@ -311,7 +367,7 @@ func TestFitsAPhone(t *testing.T) {
 // On paper there are the charts, in light colours, and the first rows are open; the controls are not.
 func TestPrints(t *testing.T) {
 	x := companyPage(t, look{dark: true})
-	x.do(chromedp.WaitVisible(chromedp.CSS("#chart-times canvas")))
+	x.chart("times")
 	x.media("print", "dark")
 	x.settle()
 	expect(x, `document.querySelector("#chart-times .drawn").checkVisibility({visibilityProperty: true})`, true)
@@ -319,6 +375,7 @@ func TestPrints(t *testing.T) {
 	expect(x, `document.getElementById("tools").checkVisibility()`, false)
 	expect(x, `getComputedStyle(document.body).backgroundColor`, "rgb(255, 255, 255)")
 	expect(x, `document.querySelector("#row-1 .lines pre").getBoundingClientRect().height > 10`, true)
+	expect(x, `document.querySelector("#story-2 .steps").getBoundingClientRect().height > 10`, true)
 	pdf, err := chromedp.Run(x.ctx, chromedp.PrintToPDF())
 	if err != nil {
 		t.Fatal(err)

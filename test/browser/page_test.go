@@ -210,6 +210,8 @@ func (x *tab) pointer(what input.DispatchMouseEventType, left, top float64, butt
 
 func (x *tab) click(selector string) {
 	x.t.Helper()
+	js[bool](x, fmt.Sprintf(`(document.querySelector(%q).scrollIntoView({behavior: "instant", block: "center"}), true)`, selector)) // not while it glides
+	x.settle()
 	x.do(chromedp.Click(chromedp.CSS(selector)))
 	x.settle()
 }

@@ -3,8 +3,6 @@ package browser
 import (
 	"os"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 // BenchmarkFirstPaint measures the size of the report of a hunt over a million events and how long Chromium takes to its
@@ -23,8 +21,7 @@ func BenchmarkFirstPaint(b *testing.B) {
 	var paint, loaded float64
 	for b.Loop() {
 		x := open(b, html, look{})
-		x.do(chromedp.WaitVisible(chromedp.CSS("#chart-times canvas")))
-		x.settle()
+		x.chart("times")
 		paint += js[float64](x, `performance.getEntriesByName("first-contentful-paint")[0].startTime`)
 		loaded += js[float64](x, `performance.getEntriesByType("navigation")[0].loadEventEnd`)
 		x.quiet()

@@ -7,13 +7,17 @@
 // `make` in a block is asked only whether it knows the target (make -n): the targets run these tests. A block that needs
 // jq is skipped where there is none, and fails there when CI=true.
 //
+// A block that starts with ```python is run by Python in the same directory: by $WEIR_PYTHON, else by /usr/bin/python3. It is
+// skipped where that, or a module, is missing, and fails there when CI=true.
+//
 // A block that starts with ```text rows=1,5 is what the commands before it print, shortened to the page's head and those
-// rows of suspects. It has to be true to the letter; `go test ./test/docs -update` rewrites it.
+// campaigns, or rows of suspects. It has to be true to the letter; `go test ./test/docs -update` rewrites it.
 package docs
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -40,8 +44,8 @@ type block struct {
 	text  string
 }
 
-// labels are the fences a document may use; only sh is run.
-var labels = map[string]bool{"sh": true, "text": true, "json": true, "go": true}
+// labels are the fences a document may use; sh and python are run.
+var labels = map[string]bool{"sh": true, "python": true, "text": true, "json": true, "go": true}
 
 const preamble = `set -eu
 make() {
@@ -128,10 +132,13 @@ func TestCommands(t *testing.T) {
 		var printed string
 		for _, b := range blocks(t, name) {
 			if !labels[b.label] {
-				t.Errorf("%s:%d: the fence says %q; it should be sh for what is run, or text, json or go", rel, b.line, b.label)
+				t.Errorf("%s:%d: the fence says %q; it should be sh or python for what is run, or text, json or go", rel, b.line, b.label)
 			}
 			if b.rows != nil {
 				compare(t, name, b, printed)
+			}
+			if b.label == "python" {
+				t.Run(fmt.Sprintf("%s:%d", filepath.ToSlash(rel), b.line), func(t *testing.T) { python(t, dir, b.text) })
 			}
 			if b.label != "sh" {
 				continue
@@ -161,6 +168,31 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// python runs a script.
+func python(t *testing.T, dir, script string) {
+	t.Helper()
+	name := os.Getenv("WEIR_PYTHON")
+	if name == "" {
+		name = "/usr/bin/python3"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, "-c", script)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	missing := regexp.MustCompile(`ModuleNotFoundError: .*|ImportError: .*`).Find(out)
+	switch {
+	case err == nil:
+		t.Logf("%s", out)
+	case missing == nil && !errors.Is(err, fs.ErrNotExist):
+		t.Fatalf("%v\n%s\nprinted\n%s", err, script, out)
+	case os.Getenv("CI") == "true":
+		t.Fatalf("CI=true, and %s cannot run a script of the documentation: %v\n%s", name, err, out)
+	default:
+		t.Skipf("\n\n*** SKIPPED: a script of the documentation is NOT tested: %s: %v %s\n\n", name, err, missing)
+	}
+}
+
 // compare holds a block to the output that it shows.
 func compare(t *testing.T, name string, b block, printed string) {
 	t.Helper()
@@ -182,29 +214,37 @@ func compare(t *testing.T, name string, b block, printed string) {
 	}
 }
 
+var listStart = regexp.MustCompile(`\n(Campaigns|Suspects)  `)
+
 var rowStart = regexp.MustCompile(`^ *(\d+)  score `)
 
-// shorten keeps of a hunt's page the head, the given rows of suspects, and a mark where others were.
+// shorten keeps of a hunt's page the head, the given campaigns or rows of suspects, and a mark where others were.
 func shorten(page string, rows []string) string {
-	head, suspects, found := strings.Cut(page, "\nSuspects  ")
-	if !found {
+	at := listStart.FindStringIndex(page)
+	if at == nil {
 		return page
 	}
-	title, rest, _ := strings.Cut(suspects, "\n")
-	out := head + "\nSuspects  " + title + "\n"
-	cut := false
-	for _, row := range strings.Split(rest, "\n\n") {
+	title, rest, _ := strings.Cut(page[at[0]+1:], "\n")
+	out := page[:at[0]] + "\n" + title + "\n"
+	cut, listed := false, false
+	for i, row := range strings.Split(rest, "\n\n") {
 		m := rowStart.FindStringSubmatch(strings.TrimPrefix(row, "\n"))
 		switch {
-		case m == nil:
+		case m == nil && listed: // what comes after the list
+		case m == nil && strings.TrimSpace(row) == "":
+		case m == nil: // what the list begins with
+			if i > 0 {
+				out += "\n"
+			}
+			out += strings.Trim(row, "\n") + "\n"
 		case slices.Contains(rows, m[1]):
 			if cut {
 				out += "\n  …\n"
 			}
 			out += "\n" + strings.Trim(row, "\n") + "\n"
-			cut = false
+			cut, listed = false, true
 		default:
-			cut = true
+			cut, listed = true, true
 		}
 	}
 	if cut {

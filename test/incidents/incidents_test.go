@@ -5,6 +5,7 @@ package incidents
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"weir/bench/incident"
@@ -13,6 +14,7 @@ import (
 
 const (
 	meanFloor  = .93 // of ap_distinct, averaged over families: under it the test fails
+	agreeFloor = .60 // of the adjusted mutual information of steps and kinds, averaged over incidents; and it has to be above DBSCAN's
 	peerMargin = .02 // how far one incident may stay under scikit-learn's best: under it the test says so
 )
 
@@ -63,5 +65,52 @@ func TestQuality(t *testing.T) {
 	t.Logf("%-20s ap_distinct %.3f (at least %.2f)", "mean of families", mean, meanFloor)
 	if mean < meanFloor {
 		t.Errorf("ap_distinct is %.3f on average over families, under %.2f", mean, meanFloor)
+	}
+}
+
+// Steps of campaigns say what was done as well as they are required to, and better than DBSCAN on the same tokens.
+func TestCampaigns(t *testing.T) {
+	root, err := built.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := incident.Open(incident.Shared(root))
+	if err == nil {
+		err = incident.HasSklearn(t.Context())
+	}
+	if errors.Is(err, incident.ErrMissing) {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("CI=true, and %v", err)
+		}
+		t.Skipf("\n\n*** SKIPPED: the quality of campaigns is NOT tested: %v\n\n", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	weir, err := built.Weir(root, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad, all, peerBad, peerAll float64
+	for _, in := range set.Incidents {
+		name := filepath.Join(dir, in.Name+".campaigns")
+		if err := in.WriteCampaigns(t.Context(), weir, name); err != nil {
+			t.Fatal(err)
+		}
+		a, err := set.Agree(t.Context(), weir, in, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-20s %d steps, agreement %.3f malicious, %.3f all; DBSCAN %.3f, %.3f", in.Name, a.Steps, a.StepsBad, a.StepsFlagged, a.PeerBad, a.PeerFlagged)
+		n := float64(len(set.Incidents))
+		bad, all, peerBad, peerAll = bad+a.StepsBad/n, all+a.StepsFlagged/n, peerBad+a.PeerBad/n, peerAll+a.PeerFlagged/n
+	}
+	t.Logf("%-20s agreement %.3f malicious, %.3f all (at least %.2f); DBSCAN %.3f, %.3f", "mean", bad, all, agreeFloor, peerBad, peerAll)
+	if bad < agreeFloor || all < agreeFloor {
+		t.Errorf("the agreement of steps with the truth is %.3f and %.3f on average, under %.2f", bad, all, agreeFloor)
+	}
+	if bad <= peerBad || all <= peerAll {
+		t.Errorf("the agreement of steps with the truth is %.3f and %.3f on average, DBSCAN's %.3f and %.3f", bad, all, peerBad, peerAll)
 	}
 }

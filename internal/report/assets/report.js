@@ -310,9 +310,12 @@ document.addEventListener("keydown", (e) => {
     e.preventDefault();
   }
 });
-function jump() {
-  const r = location.hash && rows.find((r) => "#" + r.el.id === location.hash);
-  if (r) r.details.open = true;
+function jump() { // to a row, a campaign or a step: what holds it opens, and so does it
+  const to = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  if (!to || !to.matches(".row, .story, .steps > li")) return;
+  for (let d = to.parentElement.closest("details"); d; d = d.parentElement.closest("details")) d.open = true;
+  to.firstElementChild.open = true;
+  to.scrollIntoView();
 }
 addEventListener("hashchange", jump);
 jump();

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Adjusted mutual information of campaigns with the kinds of the truth, beside DBSCAN's (scikit-learn).
 
-  campaigns.py SHARED_BENCH INCIDENT_DIR CAMPAIGNS.jsonl < SUSPECTS.jsonl
+  python3 -c "$(cat campaigns.py)" SHARED_BENCH INCIDENT_DIR CAMPAIGNS.jsonl < SUSPECTS.jsonl
 
 CAMPAIGNS is `weir campaigns --json --all`, SUSPECTS `weir hunt --json --all`. The unit is a distinct log content, as
 score_ranking.py tells contents apart, of the suspects that the funnel left. Its kind is the one that most of its lines have
