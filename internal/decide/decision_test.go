@@ -144,19 +144,34 @@ func TestBasisAndBound(t *testing.T) {
 func certain() *calibrate.Diagram {
 	d := &calibrate.Diagram{}
 	for i := range 10 {
-		d.Bins = append(d.Bins, calibrate.Bin{Count: 100, Mean: float64(i)/10 + .05, Low: float64(i)/10 + .05})
+		mean := float64(i)/10 + .05
+		d.Bins = append(d.Bins, calibrate.Bin{Count: 1e8, Bad: int(1e8 * mean), Worth: 1e8, Mean: mean})
 	}
 	return d
 }
 
 func TestLowerBound(t *testing.T) {
 	d := &calibrate.Diagram{Bins: make([]calibrate.Bin, 10)}
-	d.Bins[9] = calibrate.Bin{Count: 100, Mean: .96, Low: .48}
-	d.Bins[0] = calibrate.Bin{Count: 100, Mean: .01, Low: .02}
-	for p, want := range map[float64]float64{.96: .48, 1: .5, .05: .05, .5: 0} {
+	d.Bins[9] = calibrate.Bin{Count: 100, Bad: 98, Worth: 20, Mean: .96}
+	d.Bins[3] = calibrate.Bin{Count: 10, Bad: 2, Worth: 10, Mean: .35}
+	d.Bins[0] = calibrate.Bin{Count: 890, Bad: 0, Worth: 100, Mean: .001}
+	high, _ := calibrate.Wilson(.98, 20)
+	middle, _ := calibrate.Wilson(100./110, 30)
+	all, _ := calibrate.Wilson(.1, 130)
+	for p, want := range map[float64]float64{
+		.96: .96 * high * 100 / 96,
+		1:   high * 100 / 96,
+		.5:  .5 * high * 100 / 96, // no record in its own tenth: those above vouch for it
+		.35: .35 * middle * 110 / 99.5,
+		.05: .05 * all * 1000 / (96 + 3.5 + .89),
+	} {
 		if got := LowerBound(d, p); got < want-1e-12 || got > want+1e-12 {
 			t.Errorf("LowerBound(%v) = %v, want %v", p, got, want)
 		}
+	}
+	d.Bins[9] = calibrate.Bin{}
+	if got := LowerBound(d, .9); got != 0 {
+		t.Errorf("above all that was held back: %v", got)
 	}
 	if LowerBound(nil, .5) != 0 {
 		t.Error("without a diagram nothing is known")

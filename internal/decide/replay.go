@@ -231,7 +231,11 @@ func (r *replay) live(x *packed) {
 
 // decide takes the decision by cost. Who is asked already is blocked, or nothing changes.
 func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
-	v := Evidence{P: r.drift.correct(float64(x.p)), Low: r.drift.correct(LowerBound(r.o.Reliability, float64(x.p))), Basis: r.o.Basis}
+	said := float64(x.p)
+	v := Evidence{P: r.drift.correct(said), Basis: r.o.Basis}
+	if said > 0 {
+		v.Low = v.P * LowerBound(r.o.Reliability, said) / said // few witnesses are a doubt of its own, whatever the share of bad
+	}
 	switch {
 	case v.Basis != Calibrated:
 	case x.flags&novel != 0:
