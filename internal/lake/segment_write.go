@@ -358,7 +358,7 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	c.values[leaves.source][c.rows] = parquet.Int64Value(source.id)
 	c.values[leaves.layout][c.rows] = l.text
 	firstInMap, firstInList := true, true
-	p := b.bytes[x.at:]
+	p := b.arena.from(x.at)
 	for i := range l.fields {
 		f := &l.fields[i]
 		n, size := binary.Uvarint(p)
