@@ -2,7 +2,6 @@ package lake
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"path/filepath"
 
@@ -77,33 +76,4 @@ func JoinLine(layoutText, template, digits string, inColumns, inTheMap, inTheLis
 		return "", fmt.Errorf("the pieces of a line do not fit its values")
 	}
 	return string(line), nil
-}
-
-// A Mark is a row of marks: what somebody said of a stretch of time.
-type Mark struct {
-	ID                 int64
-	Verdict            string // good, bad or ignore
-	Who                string
-	Made, Begins, Ends int64  // nanoseconds since 1970; Begins and Ends are included
-	Hosts              string // a JSON list of names and addresses
-	Condition, Note    string
-	TakenBack          sql.NullInt64
-}
-
-// Marks returns all marks, those that were taken back too, in the order in which they were made.
-func (l *Lake) Marks(ctx context.Context) ([]Mark, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT id, verdict, who, made, begins, ends, hosts, condition, note, taken_back FROM marks ORDER BY id`)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list marks: %w", err)
-	}
-	defer rows.Close()
-	var out []Mark
-	for rows.Next() {
-		var m Mark
-		if err := rows.Scan(&m.ID, &m.Verdict, &m.Who, &m.Made, &m.Begins, &m.Ends, &m.Hosts, &m.Condition, &m.Note, &m.TakenBack); err != nil {
-			return nil, fmt.Errorf("cannot list marks: %w", err)
-		}
-		out = append(out, m)
-	}
-	return out, rows.Err()
 }

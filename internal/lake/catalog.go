@@ -60,9 +60,41 @@ CREATE TABLE faults (source INTEGER NOT NULL REFERENCES sources, reason TEXT NOT
   PRIMARY KEY (source, reason)) STRICT, WITHOUT ROWID;
 CREATE TABLE forgotten (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, why TEXT NOT NULL, source INTEGER NOT NULL
   REFERENCES sources, rows INTEGER NOT NULL) STRICT;
-CREATE TABLE marks (id INTEGER PRIMARY KEY AUTOINCREMENT, verdict TEXT NOT NULL CHECK (verdict IN ('good', 'bad', 'ignore')),
-  who TEXT NOT NULL, made INTEGER NOT NULL, begins INTEGER NOT NULL, ends INTEGER NOT NULL, hosts TEXT NOT NULL DEFAULT '[]',
-  condition TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '', taken_back INTEGER) STRICT;
+CREATE TABLE marks (number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order in which they were made: of two, the later decides
+  id TEXT NOT NULL UNIQUE,
+  verdict TEXT NOT NULL CHECK (verdict IN ('good', 'bad', 'ignore')),
+  who TEXT NOT NULL,
+  made INTEGER NOT NULL,
+  begins INTEGER,                  -- both ends are included; without one that side is open
+  ends INTEGER,
+  hosts TEXT NOT NULL,             -- a JSON list
+  condition TEXT NOT NULL,
+  note TEXT NOT NULL,
+  unmark TEXT NOT NULL DEFAULT '', -- the id of taking it back, with when, by whom and why
+  taken_back INTEGER,
+  taken_back_by TEXT NOT NULL DEFAULT '',
+  taken_back_note TEXT NOT NULL DEFAULT '') STRICT;
+CREATE TABLE laid (segment INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE,
+  marks TEXT NOT NULL              -- the numbers of the marks that its shares were made by, as a JSON list
+) STRICT;
+CREATE TABLE shares (segment INTEGER NOT NULL REFERENCES segments ON DELETE CASCADE,
+  class TEXT NOT NULL CHECK (class IN ('bad', 'ignore')),
+  path TEXT NOT NULL UNIQUE,
+  size INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (segment, class)) STRICT, WITHOUT ROWID;
+CREATE TABLE models (id INTEGER PRIMARY KEY AUTOINCREMENT,
+  made INTEGER NOT NULL,
+  marks TEXT NOT NULL,             -- numbers, as a JSON list
+  segments TEXT NOT NULL,          -- ids, as a JSON list
+  half_life INTEGER NOT NULL,      -- days; 0 is none
+  good INTEGER NOT NULL,           -- events
+  bad INTEGER NOT NULL,
+  ignored INTEGER NOT NULL,
+  path TEXT NOT NULL,              -- empty once it was removed
+  size INTEGER NOT NULL,
+  hash BLOB NOT NULL) STRICT;
 `
 
 // The kinds of segments.

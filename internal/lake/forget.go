@@ -3,8 +3,11 @@ package lake
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 
 	"weir/internal/event"
@@ -31,7 +34,27 @@ func (l *Lake) drop(ctx context.Context, list []Segment, why string) error {
 			removed[source] += n
 		}
 	}
-	return l.replace(ctx, list, nil, func(tx *sql.Tx) error { return l.noteForgotten(ctx, tx, removed, why) })
+	return l.replaceAndForget(ctx, list, nil, removed, why)
+}
+
+// replaceAndForget replaces segments, notes what was removed, and removes the models, which count it still.
+func (l *Lake) replaceAndForget(ctx context.Context, old []Segment, fresh []*Segment, removed map[int64]int64, why string) error {
+	var models []string
+	err := l.replace(ctx, old, fresh, func(tx *sql.Tx) (err error) {
+		if models, err = removeModels(ctx, tx, `path != ''`); err != nil {
+			return err
+		}
+		return l.noteForgotten(ctx, tx, removed, why)
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range models {
+		if err := os.Remove(l.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove %q: %w", l.path(name), pathError(err))
+		}
+	}
+	return nil
 }
 
 // contents returns the rows of a segment by source.
@@ -143,6 +166,5 @@ func (l *Lake) forgetIn(ctx context.Context, s *Segment, match func(*event.Event
 	if err != nil {
 		return 0, err
 	}
-	err = l.replace(ctx, []Segment{*s}, fresh, func(tx *sql.Tx) error { return l.noteForgotten(ctx, tx, w.dropped, why) })
-	return n, err
+	return n, l.replaceAndForget(ctx, []Segment{*s}, fresh, w.dropped, why)
 }

@@ -17,8 +17,12 @@ import (
 // It fails with ErrOvertaken if somebody else has replaced one of the old. Their files are removed.
 func (l *Lake) replace(ctx context.Context, old []Segment, fresh []*Segment, change func(*sql.Tx) error) error {
 	now := l.now().UnixNano()
-	err := l.update(ctx, func(tx *sql.Tx) error {
+	var shares []share
+	err := l.update(ctx, func(tx *sql.Tx) (err error) {
 		if err := l.present(fresh); err != nil {
+			return err
+		}
+		if shares, err = shareFiles(ctx, tx, old); err != nil { // their rows go with those of the segments
 			return err
 		}
 		for _, s := range old {
@@ -50,6 +54,7 @@ func (l *Lake) replace(ctx context.Context, old []Segment, fresh []*Segment, cha
 	for i := range old {
 		l.discard(&old[i])
 	}
+	l.discardShares(shares)
 	return nil
 }
 

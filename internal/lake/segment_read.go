@@ -1,14 +1,17 @@
 package lake
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"weir/internal/count"
 	"weir/internal/event"
@@ -176,6 +179,46 @@ func openParquet(full string) (*os.File, *parquet.File, error) {
 
 // read calls f with each event of a segment, in its order, until f returns an error.
 func (r *segmentReader) read(full string, withRaw bool, f func(*stored) error) (err error) {
+	return r.readGroups(full, withRaw, nil, f)
+}
+
+// readTimes calls f with the events in some windows, both ends included, and perhaps with others; nil is with all. Of row groups
+// that have no event in a window only the statistics are read.
+func (r *segmentReader) readTimes(full string, windows [][2]int64, f func(*stored) error) (err error) {
+	if windows == nil {
+		return r.readGroups(full, false, nil, f)
+	}
+	last := int64(math.MinInt64)
+	for _, w := range windows {
+		last = max(last, w[1])
+	}
+	wanted := func(g *format.RowGroup) bool {
+		s := g.Columns[leaves.time].MetaData.Statistics
+		if len(s.MinValue) != 8 || len(s.MaxValue) != 8 {
+			return true
+		}
+		from, to := int64(binary.LittleEndian.Uint64(s.MinValue)), int64(binary.LittleEndian.Uint64(s.MaxValue))
+		return slices.ContainsFunc(windows, func(w [2]int64) bool { return w[0] <= to && from <= w[1] })
+	}
+	return r.readGroups(full, false, wanted, func(e *stored) error {
+		if !e.HasTime {
+			return nil
+		}
+		if e.Time > last {
+			return errEnough // they are sorted by time
+		}
+		if slices.ContainsFunc(windows, func(w [2]int64) bool { return w[0] <= e.Time && e.Time <= w[1] }) {
+			return f(e)
+		}
+		return nil
+	})
+}
+
+// errEnough ends reading without an error.
+var errEnough = errors.New("enough")
+
+// readGroups reads the row groups that wanted names.
+func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*format.RowGroup) bool, f func(*stored) error) (err error) {
 	file, p, err := openParquet(full)
 	if err != nil {
 		return err
@@ -190,11 +233,17 @@ func (r *segmentReader) read(full string, withRaw bool, f func(*stored) error) (
 		return damaged(full, errors.New("its columns are not those of a segment"))
 	}
 	var stop error
-	for _, g := range p.RowGroups() {
+	for i, g := range p.RowGroups() {
+		if wanted != nil && !wanted(&p.Metadata().RowGroups[i]) {
+			continue
+		}
 		err := r.group(g, withRaw, func(s *stored) error {
 			stop = f(s)
 			return stop
 		})
+		if stop == errEnough {
+			return nil
+		}
 		if err != nil {
 			if stop != nil {
 				return stop

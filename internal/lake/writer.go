@@ -58,7 +58,10 @@ func (l *Lake) Sweep(ctx context.Context) (removed int, err error) {
 		for _, s := range listed {
 			named[s.Path], named[s.CountsPath] = true, true
 		}
-		for _, top := range []string{"events", "counts", kindMalformed} {
+		if err := l.nameMarked(ctx, tx, named); err != nil {
+			return err
+		}
+		for _, top := range []string{"events", "counts", kindMalformed, "marked", "models"} {
 			err := filepath.WalkDir(l.path(top), func(full string, d fs.DirEntry, err error) error {
 				if err != nil || d.IsDir() {
 					if errors.Is(err, fs.ErrNotExist) {
