@@ -28,6 +28,7 @@ func (l *Lake) Follow(ctx context.Context, look func() ([]source.Input, error), 
 		}
 		if changed := f.changed(inputs); len(changed) > 0 {
 			r, err := l.Ingest(ctx, changed, o)
+			f.closeGone()
 			if err != nil {
 				return err
 			}
@@ -53,6 +54,7 @@ func (l *Lake) Follow(ctx context.Context, look func() ([]source.Input, error), 
 type follower struct {
 	open map[string]*os.File
 	seen map[string]fileState
+	gone []*os.File // replaced by others; closed when they are read
 }
 
 type fileState struct {
@@ -74,7 +76,7 @@ func (f *follower) changed(inputs []source.Input) []source.Input {
 			if rest, err := source.Opened(in.Name, old); err == nil && f.seen[in.Name] != (fileState{rest.Size, rest.ModTime}) {
 				out = append(out, rest)
 			}
-			defer old.Close()
+			f.gone = append(f.gone, old)
 			delete(f.open, in.Name)
 			delete(f.seen, in.Name)
 		}
@@ -105,7 +107,15 @@ func replaced(old *os.File, name string) bool {
 	return err == nil && !os.SameFile(was, is)
 }
 
+func (f *follower) closeGone() {
+	for _, file := range f.gone {
+		file.Close()
+	}
+	f.gone = f.gone[:0]
+}
+
 func (f *follower) close() {
+	f.closeGone()
 	for _, file := range f.open {
 		file.Close()
 	}
