@@ -100,7 +100,7 @@ func (f *huntFlags) addAsk(cmd *cobra.Command) {
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.StringVar(&f.filter, "filter", "", "let a filter that 'weir train' made judge too: its `FILE`")
-	p.StringVar(&f.marks, "marks", "", "use the marks in this `FILE` (docs/marks.md): without --window, spans marked bad are the windows")
+	p.StringVar(&f.marks, "marks", "", "use the marks in this `FILE` (docs/marks.md) instead of a lake's: without --window, spans marked bad are the windows")
 	p.BoolVar(&f.knownClients, "drop-known-clients", false, "flag clients that known good holds too")
 	p.StringSliceVar(&f.dropCountry, "drop-countries", nil, "flag clients from these countries (ISO `CODES`)")
 	p.StringSliceVar(&f.onlyCountry, "only-countries", nil, "flag clients from anywhere but these countries")
@@ -151,7 +151,7 @@ func (f *huntFlags) answer(s *streams, r *hunt.Result, title string) error {
 
 // run hunts as the flags say. The caller closes the result.
 func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
-	o, err := f.options(s, time.Now())
+	o, err := f.options(ctx, s, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +238,7 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 }
 
 // options reads the flags, and reports every fault at once.
-func (f *huntFlags) options(s *streams, now time.Time) (*hunt.Options, error) {
+func (f *huntFlags) options(ctx context.Context, s *streams, now time.Time) (*hunt.Options, error) {
 	var errs []error
 	note := func(err error) {
 		if err != nil {
@@ -263,10 +263,10 @@ func (f *huntFlags) options(s *streams, now time.Time) (*hunt.Options, error) {
 	}
 	o := &hunt.Options{Windows: spans("window", f.windows), Ignore: spans("ignore", f.ignore), Good: spans("good", f.good),
 		Hosts: f.hosts, Zone: zone, Format: f.format, Workers: f.workers, Seed: rand.Uint64(), Spool: tempSpool}
-	if err := f.readMarks(s, o); err != nil {
+	if err := f.readMarks(ctx, s, o); err != nil {
 		return nil, err
 	}
-	if len(f.windows) == 0 && f.marks == "" {
+	if len(f.windows) == 0 && f.set == nil {
 		note(errors.New(`no window: say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`))
 	}
 	if f.limit < 0 || f.workers < 0 {

@@ -82,6 +82,7 @@ func printStatus(s *streams, st *lake.Status, logs bool) error {
 		marks = fmt.Sprintf("%d, the last on %s", st.Marks, moment(st.LastMark))
 	}
 	p.entry("marks", marks)
+	p.entry("trained", trainedText(st, moment))
 	if st.ReadOnly {
 		p.item(p.Yellow("!"), "this user can only read it")
 	}
@@ -98,6 +99,22 @@ func printStatus(s *streams, st *lake.Status, logs bool) error {
 		}
 	}
 	return p.w.Flush()
+}
+
+// trainedText says when a lake was last trained, and of what.
+func trainedText(st *lake.Status, moment func(int64) string) string {
+	m := st.Model
+	if m == nil {
+		return "never"
+	}
+	text := fmt.Sprintf("%s: %s good, %s bad, %s left out", moment(m.Made), term.Count(m.Good), term.Count(m.Bad), term.Count(m.Ignored))
+	if m.HalfLife > 0 {
+		text += fmt.Sprintf("; half-life %s", plural(m.HalfLife, "day"))
+	}
+	if st.ModelStale {
+		text += "; marks or events have changed since"
+	}
+	return text
 }
 
 func newVerify(s *streams) *cobra.Command {

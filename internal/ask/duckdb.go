@@ -94,7 +94,7 @@ func (s *Session) prepare(ctx context.Context, l *lake.Lake, o Options) error {
 		return err
 	}
 	var dirs []string
-	for _, d := range []string{"events", "counts", "malformed"} {
+	for _, d := range []string{"events", "counts", "malformed", "marked", "models"} {
 		abs, err := filepath.Abs(filepath.Join(l.Dir, d))
 		if err != nil {
 			return err
@@ -132,16 +132,44 @@ func (s *Session) views(ctx context.Context, f *lake.Files) error {
 		", hive_partitioning = true, hive_types = {'day': DATE})"); err != nil {
 		return err
 	}
+	if err := s.classViews(ctx, f); err != nil {
+		return err
+	}
 	if len(f.Malformed) == 0 {
 		return s.exec(ctx, "CREATE TABLE malformed (source_id BIGINT, file VARCHAR, line BIGINT, reason VARCHAR, detail VARCHAR, raw BLOB)")
 	}
 	return s.exec(ctx, "CREATE VIEW malformed AS SELECT source_id, file, line, reason, detail, raw FROM read_parquet("+list(f.Malformed)+")")
 }
 
+// classViews makes the views of what marks make of the counts, as of the last training.
+func (s *Session) classViews(ctx context.Context, f *lake.Files) error {
+	marked := "CREATE TABLE marked (class VARCHAR, field VARCHAR, part BOOLEAN, hour INTEGER, token UBIGINT, n UBIGINT, day DATE)"
+	if len(f.Marked) > 0 {
+		marked = "CREATE VIEW marked AS SELECT class, field, part, hour, token, n, day FROM read_parquet(" + list(f.Marked) +
+			", hive_partitioning = true, hive_types = {'class': VARCHAR, 'day': DATE})"
+	}
+	model := "CREATE TABLE model (field VARCHAR, part BOOLEAN, token UBIGINT, good DOUBLE, bad DOUBLE, weight DOUBLE)"
+	if f.Model != "" {
+		one := literal(f.Model)
+		model = "CREATE VIEW model AS SELECT field, part, token, good / scale AS good, bad / scale AS bad, weight FROM read_parquet(" + one +
+			"), (SELECT decode(value)::DOUBLE AS scale FROM parquet_kv_metadata(" + one + ") WHERE decode(key) = 'weir.scale')"
+	}
+	for _, q := range []string{marked, model, `CREATE VIEW classes AS SELECT field, part, hour, token, day,
+		sum(CASE WHEN class IS NULL THEN n::BIGINT ELSE -n::BIGINT END)::BIGINT AS good,
+		sum(CASE WHEN class = 'bad' THEN n ELSE 0 END)::BIGINT AS bad, sum(CASE WHEN class = 'ignore' THEN n ELSE 0 END)::BIGINT AS ignored
+		FROM (SELECT field, part, hour, token, day, n, NULL AS class FROM counts
+			UNION ALL SELECT field, part, hour, token, day, n, class FROM marked) GROUP BY ALL`} {
+		if err := s.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tables copies what the catalogue holds.
 func (s *Session) tables(ctx context.Context, l *lake.Lake) error {
-	if err := s.exec(ctx, `CREATE TABLE marks (id BIGINT, verdict VARCHAR, who VARCHAR, made TIMESTAMP_NS, begins TIMESTAMP_NS, ends TIMESTAMP_NS,
-		hosts VARCHAR[], condition VARCHAR, note VARCHAR, taken_back TIMESTAMP_NS)`); err != nil {
+	if err := s.exec(ctx, `CREATE TABLE marks (id VARCHAR, verdict VARCHAR, who VARCHAR, made TIMESTAMP_NS, begins TIMESTAMP_NS, ends TIMESTAMP_NS,
+		hosts VARCHAR[], condition VARCHAR, note VARCHAR, taken_back TIMESTAMP_NS, taken_back_by VARCHAR)`); err != nil {
 		return err
 	}
 	marks, err := l.Marks(ctx)
@@ -150,8 +178,8 @@ func (s *Session) tables(ctx context.Context, l *lake.Lake) error {
 	}
 	for _, m := range marks {
 		if err := s.exec(ctx, `INSERT INTO marks VALUES (?, ?, ?, make_timestamp_ns(?), make_timestamp_ns(?), make_timestamp_ns(?),
-			CAST(CAST(? AS JSON) AS VARCHAR[]), ?, ?, make_timestamp_ns(?))`, m.ID, m.Verdict, m.Who, m.Made, m.Begins, m.Ends, m.Hosts, m.Condition, m.Note,
-			nullable(m.TakenBack)); err != nil {
+			CAST(CAST(? AS JSON) AS VARCHAR[]), ?, ?, make_timestamp_ns(?), ?)`, m.ID, m.Verdict, m.Who, m.Made, nullable(m.Begins), nullable(m.Ends), m.Hosts, m.Condition,
+			m.Note, nullable(m.TakenBack), m.TakenBackBy); err != nil {
 			return err
 		}
 	}

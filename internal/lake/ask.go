@@ -9,7 +9,11 @@ import (
 )
 
 // Files are the absolute paths of what is in the lake now, by kind.
-type Files struct{ Events, Counts, Malformed []string }
+type Files struct {
+	Events, Counts, Malformed []string
+	Marked                    []string // counts of what marks call bad, and of what they leave out
+	Model                     string   // of the last training; empty if there is none
+}
 
 // Files lists the files of all segments: what a tool that reads the lake from outside should open.
 func (l *Lake) Files(ctx context.Context) (*Files, error) {
@@ -31,7 +35,18 @@ func (l *Lake) Files(ctx context.Context) (*Files, error) {
 		f.Events = append(f.Events, full)
 		f.Counts = append(f.Counts, filepath.Join(dir, filepath.FromSlash(s.CountsPath)))
 	}
-	return f, nil
+	shares, err := shareFiles(ctx, l.db, list)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range shares {
+		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.path)))
+	}
+	m, err := l.LastModel(ctx)
+	if err == nil && m != nil && m.path != "" {
+		f.Model = filepath.Join(dir, filepath.FromSlash(m.path))
+	}
+	return f, err
 }
 
 // QueryColumns returns the columns of a segment that mean something to a reader, and of these the ones that hold fields, in

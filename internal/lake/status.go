@@ -25,8 +25,10 @@ type Status struct {
 	Malformed     []FaultCount
 	Forgotten     int64
 	Marks         int64
-	LastMark      int64 // when; 0 if there is none
-	LastIngest    int64 // when; 0 if there was none
+	LastMark      int64  // when; 0 if there is none
+	LastIngest    int64  // when; 0 if there was none
+	Model         *Model // of the last training; nil if there was none
+	ModelStale    bool   // marks or segments have changed since
 	ReadOnly      bool
 	Dir           string
 	FormatVersion int
@@ -66,6 +68,13 @@ func (l *Lake) Status(ctx context.Context) (*Status, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %q: %w", l.path(database), err)
+	}
+	if s.Model, err = l.LastModel(ctx); err == nil && s.Model != nil {
+		s.ModelStale, err = l.UpToDate(ctx, s.Model)
+		s.ModelStale = !s.ModelStale
+	}
+	if err != nil {
+		return nil, err
 	}
 	list, err := sources(ctx, l.db, `true`)
 	if err != nil {
