@@ -70,21 +70,29 @@ func markInLake(ctx context.Context, s *streams, f *lakeFlags, m marks.Mark) err
 			}
 			fmt.Fprintf(s.out, "%s is marked %s: %s\n", m.ID, m.What, term.Clean(m.Text()))
 		}
-		last, err := l.LastModel(ctx)
-		if err != nil {
-			return err
-		}
-		o := lake.TrainOptions{}
-		if last != nil {
-			o.HalfLife = last.HalfLife
-		}
-		r, err := l.Train(ctx, o)
+		r, err := trainAs(ctx, l, sameHalfLife)
 		if err != nil {
 			return hintf(fmt.Errorf("the mark is saved, but the lake is not trained: %w", err), "'weir train --lake %s' goes on.", f.lake)
 		}
 		printTraining(s.out, r)
 		return nil
 	})
+}
+
+// sameHalfLife is that of the training before.
+const sameHalfLife = -1
+
+func trainAs(ctx context.Context, l *lake.Lake, halfLife int) (*lake.Training, error) {
+	if halfLife == sameHalfLife {
+		last, err := l.LastModel(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if halfLife = 0; last != nil {
+			halfLife = last.HalfLife
+		}
+	}
+	return l.Train(ctx, lake.TrainOptions{HalfLife: halfLife})
 }
 
 func printTraining(w io.Writer, r *lake.Training) {
@@ -130,7 +138,7 @@ func importMarks(ctx context.Context, s *streams, f *lakeFlags, file string) err
 // trainLake brings the model of a lake up to date, and says what has changed.
 func trainLake(ctx context.Context, s *streams, f *lakeFlags, halfLife int) error {
 	return f.open(ctx, func(l *lake.Lake) error {
-		r, err := l.Train(ctx, lake.TrainOptions{HalfLife: halfLife})
+		r, err := trainAs(ctx, l, halfLife)
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ All files are read in one way, which the filter remembers. With --record file ea
 	f.labelFlags.add(cmd)
 	p.StringVar(&f.filter, "filter", "", "write the filter to this `FILE`")
 	p.StringVar(&f.lake, "lake", "", "take events and marks from the lake in `DIR`")
-	p.StringVar(&f.halfLife, "half-life", "", "with --lake, let events count half after this many `DAYS`, as 30d (default: none)")
+	p.StringVar(&f.halfLife, "half-life", "", "with --lake, let events count half after this many `DAYS`, as 30d, or none (default: as the last time)")
 	p.StringVar(&f.record, "record", "line", "what is one record: line, or `UNIT` file")
 	p.StringVar(&f.format, "format", "", "read all files as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none, and of local hours")

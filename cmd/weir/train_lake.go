@@ -86,14 +86,17 @@ func choiceOf(ctx context.Context, l *lake.Lake) (*format.Choice, error) {
 	return c, nil
 }
 
-// halfLifeOf reads a number of days.
+// halfLifeOf reads a number of days; without a text it is that of the training before.
 func halfLifeOf(text string) (days int, err error) {
-	if text == "" {
+	switch text {
+	case "":
+		return sameHalfLife, nil
+	case "none":
 		return 0, nil
 	}
 	digits, ok := strings.CutSuffix(text, "d")
 	if days, err = strconv.Atoi(digits); !ok || err != nil || days < 1 || days > 36500 {
-		return 0, usagef("--half-life: %q is no number of days; write 30d", text)
+		return 0, usagef("--half-life: %q is no number of days; write 30d, or none", text)
 	}
 	return days, nil
 }
