@@ -73,6 +73,7 @@ func (ev *evidence) addBad(l *Lake, v *view, factor map[int64]uint64) error {
 		part  bool
 	}
 	found := map[string]map[key]uint64{}
+	r := &countReader{}
 	for i := range v.segments {
 		s := &v.segments[i]
 		for _, x := range v.shares[s.ID] {
@@ -81,20 +82,18 @@ func (ev *evidence) addBad(l *Lake, v *view, factor map[int64]uint64) error {
 			}
 			ev.events[Bad] += x.events
 			ev.total[count.Bad] += uint64(x.events) * factor[s.ID]
-			var at map[key]uint64
-			name := ""
-			err := scanCounts(l.path(x.path), func(field []byte, part bool, token, n uint64) {
-				if field == nil {
+			err := r.runs(l.path(x.path), func(run countRun) {
+				if run.events {
 					return
 				}
-				if at == nil || string(field) != name {
-					name = string(field)
-					if at = found[name]; at == nil {
-						at = map[key]uint64{}
-						found[name] = at
-					}
+				at := found[run.field]
+				if at == nil {
+					at = map[key]uint64{}
+					found[run.field] = at
 				}
-				at[key{token, part}] += n * factor[s.ID]
+				for k, token := range run.tokens {
+					at[key{uint64(token), run.part}] += uint64(run.n[k]) * factor[s.ID]
+				}
 			})
 			if err != nil {
 				return err
@@ -122,6 +121,7 @@ func (ev *evidence) addBad(l *Lake, v *view, factor map[int64]uint64) error {
 // A finder adds up the counts of the tokens of an evidence, in one goroutine.
 type finder struct {
 	ev     *evidence
+	reader countReader
 	events uint64
 	sums   map[string]*[2][]uint64 // in the order of fieldEvidence.part
 }
@@ -134,36 +134,55 @@ func (ev *evidence) fork() *finder {
 	return f
 }
 
-// scan adds the counts of a file, each times factor. Both it and what is looked for are sorted by token.
+// scan adds the counts of a file, each times factor.
 func (f *finder) scan(full string, factor uint64) error {
-	var tokens []tokenEvidence
-	var sums []uint64
-	name, known, wasPart, at := "", false, false, 0
-	return scanCounts(full, func(field []byte, part bool, token, n uint64) {
-		if field == nil {
-			f.events += n * factor
+	return f.reader.runs(full, func(run countRun) {
+		if run.events {
+			for _, n := range run.n {
+				f.events += uint64(n) * factor
+			}
 			return
 		}
-		if !known || part != wasPart || string(field) != name {
-			if string(field) != name {
-				name = string(field)
-			}
-			known, wasPart, at, tokens, sums = true, part, 0, nil, nil
-			if e := f.ev.fields[name]; e != nil {
-				i := 0
-				if part {
-					i = 1
-				}
-				tokens, sums = e.part[i], f.sums[name][i]
+		e := f.ev.fields[run.field]
+		if e == nil {
+			return
+		}
+		i := 0
+		if run.part {
+			i = 1
+		}
+		f.find(e.part[i], f.sums[run.field][i], run, factor)
+	})
+}
+
+// find adds the counts of tokens to sums. Both it and the run are sorted by token, so that each is looked for behind the one before:
+// by steps that double.
+func (f *finder) find(tokens []tokenEvidence, sums []uint64, run countRun, factor uint64) {
+	at := 0
+	for k := range tokens {
+		want := tokens[k].token
+		step := 1
+		for at+step < len(run.tokens) && uint64(run.tokens[at+step]) < want {
+			at += step
+			step *= 2
+		}
+		for step > 0 {
+			if at+step < len(run.tokens) && uint64(run.tokens[at+step]) < want {
+				at += step
+			} else {
+				step /= 2
 			}
 		}
-		for at < len(tokens) && tokens[at].token < token {
+		if at < len(run.tokens) && uint64(run.tokens[at]) < want {
 			at++
 		}
-		if at < len(tokens) && tokens[at].token == token {
-			sums[at] += n * factor
+		for ; at < len(run.tokens) && uint64(run.tokens[at]) == want; at++ { // once for each hour
+			sums[k] += uint64(run.n[at]) * factor
 		}
-	})
+		if at == len(run.tokens) {
+			return
+		}
+	}
 }
 
 func (f *finder) add(o *finder) {
