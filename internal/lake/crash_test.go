@@ -18,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"weir/internal/marks"
 	"weir/internal/source"
 )
 
@@ -50,6 +51,9 @@ func child(dir string) error {
 	look := func() ([]source.Input, error) { return source.Expand([]string{filepath.Join(dir, "logs")}) }
 	if os.Getenv(childFollows) != "" {
 		return l.Follow(ctx, look, IngestOptions{Batch: 7_000, Workers: 2}, time.Millisecond, func(*Report) error {
+			if err := markAndTrain(ctx, l); err != nil {
+				return err
+			}
 			_, err := l.compact(ctx, 3)
 			return err
 		})
@@ -61,7 +65,13 @@ func child(dir string) error {
 	if _, err := l.Ingest(ctx, inputs, IngestOptions{Batch: 20_000, Workers: 2}); err != nil {
 		return err
 	}
+	if err := markAndTrain(ctx, l); err != nil {
+		return err
+	}
 	if _, err := l.compact(ctx, 3); err != nil {
+		return err
+	}
+	if _, err := l.Train(ctx, TrainOptions{}); err != nil {
 		return err
 	}
 	// Once more, as --follow would: what was written meanwhile, and a last line that was half a line.
@@ -69,6 +79,32 @@ func child(dir string) error {
 		return err
 	}
 	_, err = l.Ingest(ctx, inputs, IngestOptions{Batch: 7_000, Workers: 2})
+	return err
+}
+
+// markAndTrain marks an hour or two, takes the oldest mark back when there are more than four, and trains.
+func markAndTrain(ctx context.Context, l *Lake) error {
+	id := rand.Uint64()
+	from := time.Unix(1331914651+rand.Int64N(400_000), 0)
+	mark := marks.Mark{ID: strconv.FormatUint(id, 16), When: time.Unix(1331914651, 0), Who: "child", What: marks.Bad,
+		Span: &marks.Span{From: from, To: from.Add(time.Duration(1+rand.Int64N(20)) * time.Hour)}}
+	if id%3 == 0 {
+		mark.What = marks.Ignore
+	}
+	if err := l.AddMark(ctx, mark); err != nil {
+		return err
+	}
+	set, err := l.MarkSet(ctx)
+	if err != nil {
+		return err
+	}
+	if list := set.Standing(); len(list) > 4 {
+		back := marks.Mark{ID: "b" + mark.ID, When: mark.When, Who: "child", Unmark: list[0].ID}
+		if _, err := l.TakeBack(ctx, back); err != nil {
+			return err
+		}
+	}
+	_, err = l.Train(ctx, TrainOptions{})
 	return err
 }
 
@@ -318,6 +354,8 @@ func checkLake(t *testing.T, dir string, g *growing) {
 		t.Errorf("the lake is not sound: %v %v", v.Faults, err)
 	}
 	checkLitter(t, l, list)
+	r := sameAsFromNothing(t, l, 0)
+	t.Logf("%d good, %d bad, %d left out by %d marks", r.Model.Good, r.Model.Bad, r.Model.Ignored, len(r.Model.Marks))
 }
 
 // checkLitter makes sure that there are no files that no row names.
@@ -327,12 +365,16 @@ func checkLitter(t *testing.T, l *Lake, list []Segment) {
 	for _, s := range list {
 		named = append(named, s.Path, s.CountsPath)
 	}
+	marked := map[string]bool{}
+	if err := l.nameMarked(t.Context(), l.db, marked); err != nil {
+		t.Fatal(err)
+	}
 	err := filepath.WalkDir(l.Dir, func(full string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(full) != ".parquet" {
 			return err
 		}
 		rel, err := filepath.Rel(l.Dir, full)
-		if !slices.Contains(named, filepath.ToSlash(rel)) {
+		if !slices.Contains(named, filepath.ToSlash(rel)) && !marked[filepath.ToSlash(rel)] {
 			t.Errorf("litter: %s", rel)
 		}
 		return err

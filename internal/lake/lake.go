@@ -2,7 +2,8 @@
 // counts beside them, in files that any tool can read.
 //
 // [Open] opens one, [Create] makes one; [Lake.Ingest] takes logs in, [Lake.Follow] keeps taking; [Lake.Scan] gives the
-// events back as format.Scan gives those of files; [Lake.Status], [Lake.Verify], [Lake.Compact], [Lake.Forget] and
+// events back as format.Scan gives those of files; [Lake.AddMark], [Lake.TakeBack] and [Lake.Train] say what is bad in it and
+// learn from that; [Lake.Status], [Lake.Verify], [Lake.Compact], [Lake.Forget] and
 // [Lake.Retain] keep it in order.
 //
 // # The directory, version 1
@@ -12,6 +13,8 @@
 //	events/day=__HIVE_DEFAULT_PARTITION__/…      those without a time, or of more days than a batch may have
 //	counts/day=2026-03-01/5-1.parquet    the token counts of the events in the segment of the same name
 //	malformed/5-3.parquet                lines that could not be read, with the reason
+//	marked/class=bad/day=2026-03-01/6-1.parquet  a share: like counts, of what marks call bad (or ignore) in one segment
+//	models/6-2.parquet                   what the marks make of the lake, token by token (Model)
 //
 // A file's name is the number of its writer (a process that opened the lake for writing) and a running number, so no two
 // writers meet. Files never change once they are written.
@@ -27,7 +30,10 @@
 //	datasets   records of a source by dataset
 //	faults     malformed lines of a source by reason
 //	forgotten  what was removed on purpose: when, by which condition, how many rows of each source
-//	marks      what somebody said of a stretch of time: good, bad or ignore
+//	marks      what somebody said of a stretch of time: good, bad or ignore; who took it back
+//	laid       the marks that a segment's shares are made of
+//	shares     files of them: of which segment and class, size, SHA-256, events
+//	models     trainings: of which marks and segments, file, events by class
 //
 // A segment has columns for what most logs have, under its ECS name with _ for . (columns.go), and
 //
