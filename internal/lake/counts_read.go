@@ -134,7 +134,7 @@ func (r *countReader) load(g parquet.RowGroup, nulls int) error {
 // eachPage calls f with every page of a column.
 func eachPage(c parquet.ColumnChunk, f func(parquet.Page) error) error {
 	pages := c.Pages()
-	defer pages.Close() //nolint:errcheck // they were only read
+	defer pages.Close() // they were only read
 	for {
 		p, err := pages.ReadPage()
 		if err == io.EOF {

@@ -62,7 +62,7 @@ func listMarks(ctx context.Context, q querier) ([]Mark, error) {
 	return out, rows.Err()
 }
 
-// AddMark adds a mark of a span. The two of it that are made at once both count: the one that is committed later decides.
+// AddMark adds a mark of a span. Of two that are made at once both count, and the one that is committed later decides.
 func (l *Lake) AddMark(ctx context.Context, m marks.Mark) error {
 	if err := m.Validate(); err != nil {
 		return err
@@ -74,6 +74,9 @@ func (l *Lake) AddMark(ctx context.Context, m marks.Mark) error {
 }
 
 func insertMark(ctx context.Context, tx *sql.Tx, m *marks.Mark) error {
+	if err := checkWhen(m); err != nil {
+		return err
+	}
 	hosts, err := json.Marshal(append([]string{}, m.Span.Hosts...))
 	if err != nil {
 		return fmt.Errorf("cannot save a mark: %w", err)
@@ -83,6 +86,14 @@ func insertMark(ctx context.Context, tx *sql.Tx, m *marks.Mark) error {
 		m.ID, string(m.What), m.Who, m.When.UnixNano(), end(m.Span.From), end(m.Span.To), string(hosts), m.Span.Where, m.Note)
 	if err != nil {
 		return fmt.Errorf("cannot save a mark: %w", err)
+	}
+	return nil
+}
+
+// checkWhen makes sure that nanoseconds can say when a mark was made.
+func checkWhen(m *marks.Mark) error {
+	if y := m.When.Year(); y < 1678 || y > 2261 {
+		return fmt.Errorf("cannot save mark %s: it says that it was made in the year %d", m.ID, y)
 	}
 	return nil
 }
@@ -185,19 +196,28 @@ func (l *Lake) ImportMarks(ctx context.Context, s *marks.Set) (*Import, error) {
 		if err != nil {
 			return err
 		}
-		known := map[string]*Mark{}
+		known, backs := map[string]*Mark{}, map[string]string{} // by id; the marks that ids take back
 		for i := range there {
 			known[there[i].ID] = &there[i]
+			if there[i].Unmark != "" {
+				backs[there[i].Unmark] = there[i].ID
+			}
 		}
 		all := s.All()
 		records := map[string]bool{}
 		for i := range all {
 			m := &all[i]
+			if back, taken := backs[m.ID]; taken && back != m.Unmark || m.Unmark != "" && known[m.ID] != nil {
+				return fmt.Errorf("cannot import the marks: the lake has the id %s already, for something else", m.ID)
+			}
 			switch old := known[m.Unmark]; {
 			case m.Unmark != "" && records[m.Unmark]:
 			case m.Unmark != "" && old != nil && old.TakenBack.Valid:
 				r.Known++
 			case m.Unmark != "":
+				if err := checkWhen(m); err != nil {
+					return err
+				}
 				r.TakenBack++
 				if _, err := tx.ExecContext(ctx, `UPDATE marks SET unmark = ?, taken_back = ?, taken_back_by = ?, taken_back_note = ? WHERE id = ?
 					AND taken_back IS NULL`, m.ID, m.When.UnixNano(), m.Who, m.Note, m.Unmark); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -41,8 +42,8 @@ type Model struct {
 
 // TrainOptions govern training. The zero value weighs everything alike.
 type TrainOptions struct {
-	// HalfLife in days: events of a day count half as much as those of a day so many days later. The newest day of the lake counts
-	// in full, and so do events without a day.
+	// HalfLife in days: events of a day count half as much as those of a day so many days later. The newest day of the lake
+	// (newestDay) counts in full, and so do events without a day.
 	HalfLife int
 }
 
@@ -65,22 +66,38 @@ func factors(list []Segment, halfLife int) (factor map[int64]uint64, scale uint6
 	if halfLife > 0 {
 		scale = agedScale
 	}
-	newest := time.Time{}
-	for _, s := range list {
-		if d, err := time.Parse(time.DateOnly, s.Day); err == nil && d.After(newest) {
-			newest = d
-		}
-	}
+	newest := newestDay(list)
 	for _, s := range list {
 		factor[s.ID] = scale
 		d, err := time.Parse(time.DateOnly, s.Day)
-		if err != nil || halfLife == 0 {
+		if err != nil || halfLife == 0 || !d.Before(newest) {
 			continue
 		}
 		age := float64(newest.Unix()-d.Unix()) / 86400
 		factor[s.ID] = uint64(bayes.Exp2(-age/float64(halfLife))*agedScale + .5)
 	}
 	return factor, scale
+}
+
+// newestDay returns the last day on which, or after which, at least one event in a thousand lies: a few lines that somebody dated far
+// into the future do not make everything else old.
+func newestDay(list []Segment) time.Time {
+	rows := map[string]int64{}
+	total := int64(0)
+	for _, s := range list {
+		if s.Day != "" {
+			rows[s.Day] += s.Rows
+			total += s.Rows
+		}
+	}
+	after := int64(0)
+	for _, day := range slices.Backward(slices.Sorted(maps.Keys(rows))) {
+		if after += rows[day]; after*1000 >= total {
+			d, _ := time.Parse(time.DateOnly, day) // of a segment; one that is none is as old as can be
+			return d
+		}
+	}
+	return time.Time{}
 }
 
 // Train brings the model up to date: it lays the marks (Lay), adds up the bad shares, looks the tokens in them up in the counts of

@@ -198,3 +198,23 @@ func TestDamagedShares(t *testing.T) {
 		t.Errorf("another window, the same share: %q %v", c.Faults, err)
 	}
 }
+
+// TestAge checks what counts of days are multiplied by.
+func TestAge(t *testing.T) {
+	list := []Segment{{ID: 1, Day: "2026-03-01", Rows: 4000}, {ID: 2, Day: "2026-03-11", Rows: 3000}, {ID: 3, Day: "2026-03-06", Rows: 2000},
+		{ID: 4, Day: "2200-01-01", Rows: 7}, {ID: 5, Day: "", Rows: 90_000}}
+	for _, c := range []struct {
+		halfLife int
+		want     []uint64
+	}{{0, []uint64{1, 1, 1, 1, 1}}, {10, []uint64{32768, 65536, 46341, 65536, 65536}}, {1, []uint64{64, 65536, 2048, 65536, 65536}}} {
+		factor, _ := factors(list, c.halfLife)
+		for i, want := range c.want {
+			if got := factor[int64(i+1)]; got != want {
+				t.Errorf("half-life %d, segment %d: %d, not %d", c.halfLife, i+1, got, want)
+			}
+		}
+	}
+	if factor, scale := factors(nil, 3); len(factor) != 0 || scale != agedScale {
+		t.Errorf("no segments: %v %d", factor, scale)
+	}
+}

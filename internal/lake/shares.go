@@ -53,7 +53,7 @@ func (l *Lake) look(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %q: %w", l.path(database), err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it was only read
+	defer tx.Rollback() // it was only read
 	v := &view{}
 	if v.segments, err = segments(ctx, tx, `kind = ?`, kindEvents); err == nil {
 		v.marks, err = listMarks(ctx, tx)
