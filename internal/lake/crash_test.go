@@ -300,7 +300,7 @@ func checkLake(t *testing.T, dir string, g *growing) {
 	if err := l.startWriting(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]int{}
+	seen, places := map[string]int{}, map[string]string{}
 	list, err := segments(t.Context(), l.db, `true`)
 	if err != nil {
 		t.Fatal(err)
@@ -323,6 +323,8 @@ func checkLake(t *testing.T, dir string, g *growing) {
 			t.Fatalf("%v: %s", err, text)
 		}
 		seen[line]++
+		from, _, _ := strings.Cut(text, " ")
+		places[line] += " " + from
 	}
 	lost, doubled, made := 0, 0, 0
 	for line := range g.whole {
@@ -334,7 +336,7 @@ func checkLake(t *testing.T, dir string, g *growing) {
 		case 1:
 		default:
 			if doubled++; doubled < 4 {
-				t.Logf("%d times: %s", seen[line], line)
+				t.Logf("%d times, at source:line%s: %s", seen[line], places[line], line)
 			}
 		}
 	}
@@ -347,6 +349,14 @@ func checkLake(t *testing.T, dir string, g *growing) {
 	}
 	if lost+doubled+made > 0 {
 		t.Errorf("of %d lines %d are lost, %d doubled, %d were never written", len(g.whole), lost, doubled, made)
+	}
+	if t.Failed() {
+		known, err := sources(t.Context(), l.db, `true`)
+		t.Log(err)
+		for _, r := range known {
+			t.Logf("source %d %s now %s: offset %d, line %d, head %d, tail %d, open %d, %d records, %d malformed", r.ID, filepath.Base(r.Name),
+				filepath.Base(r.Path), r.Offset, r.Line, r.HeadSize, r.TailSize, r.OpenSize, r.Records, r.Malformed)
+		}
 	}
 	t.Logf("%d lines, %d segments, %d logs", len(g.whole), len(list), g.old+1)
 	v, err := l.Verify(t.Context())

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -101,7 +102,8 @@ type ingest struct {
 	ctx    context.Context
 	l      *Lake
 	o      IngestOptions
-	inputs []source.Input
+	inputs []source.Input // the scan reads the same list: one that is pinned is read pinned
+	pinned io.Closer      // of the input that is being read
 	report *Report
 	files  []*progress // by input; nil until it is opened
 	err    error       // why a Gate ended the scan
@@ -128,7 +130,7 @@ type progress struct {
 }
 
 func newIngest(ctx context.Context, l *Lake, inputs []source.Input, o IngestOptions, r *Report) *ingest {
-	in := &ingest{ctx: ctx, l: l, o: o, inputs: inputs, report: r, files: make([]*progress, len(inputs)),
+	in := &ingest{ctx: ctx, l: l, o: o, inputs: slices.Clone(inputs), report: r, files: make([]*progress, len(inputs)),
 		limit: l.now().Add(future).UnixNano()}
 	in.done.L = &in.mu
 	return in
@@ -143,6 +145,7 @@ func (in *ingest) run() error {
 		in.collectors = append(in.collectors, c)
 		return c
 	})
+	in.unpin()
 	if in.err != nil && !errors.Is(in.err, errUnfinished) {
 		return in.err
 	}
@@ -176,7 +179,7 @@ func (in *ingest) resume(file int) (offset, line int64, skip bool) {
 		in.err = errUnfinished
 		return 0, 0, true
 	}
-	p, err := in.open(file)
+	p, err := in.pin(file)
 	switch {
 	case err != nil && isStorage(err):
 		in.err = err
@@ -202,6 +205,26 @@ func (e storageError) Unwrap() error { return e.error }
 func isStorage(err error) bool {
 	var s storageError
 	return errors.As(err, &s) || errors.Is(err, ErrOvertaken)
+}
+
+// pin opens an input once, to find out which log it is and to read it: by its name that could be two different files, when
+// it is rotated in between.
+func (in *ingest) pin(file int) (*progress, error) {
+	in.unpin()
+	pinned, closer, err := in.inputs[file].Pin()
+	if err != nil {
+		return nil, err
+	}
+	in.inputs[file], in.pinned = pinned, closer
+	return in.open(file)
+}
+
+// unpin closes the input that was read last.
+func (in *ingest) unpin() {
+	if in.pinned != nil {
+		_ = in.pinned.Close() // it was only read
+		in.pinned = nil
+	}
 }
 
 // open finds out which log an input is.

@@ -69,6 +69,32 @@ func Opened(name string, f *os.File) (Input, error) {
 	}}, nil
 }
 
+// Pin opens a file once and returns an input that reads what was opened, however often, and whatever becomes of its name: as
+// it is now, with its size and time. Other inputs are returned as they are. The caller closes.
+func (in Input) Pin() (Input, io.Closer, error) {
+	if in.open == nil || in.once {
+		return in, io.NopCloser(nil), nil
+	}
+	r, err := in.open()
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // without the name
+		}
+		return in, nil, fmt.Errorf("cannot open it: %w", err)
+	}
+	f, ok := r.(*os.File)
+	if !ok {
+		return in, r, nil
+	}
+	pinned, err := Opened(in.Name, f)
+	if err != nil {
+		f.Close()
+		return in, nil, fmt.Errorf("cannot open it: %w", err)
+	}
+	return pinned, f, nil
+}
+
 // section is a stretch of a file that stays open.
 type section struct{ *io.SectionReader }
 
