@@ -72,7 +72,7 @@ func (b *bench) demo(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	out.Reset()
-	if _, err := start(ctx, dir, nil, &out, b.weir, append([]string{"hunt", "--window", window, "--limit", "500"}, logs...)...); err != nil {
+	if _, err := start(ctx, dir, nil, &out, b.weir, append([]string{"hunt", "--rows", "--window", window, "--limit", "500"}, logs...)...); err != nil {
 		return err
 	}
 	kinds, err := readTruth(filepath.Join(dir, "truth.csv"))
@@ -80,7 +80,7 @@ func (b *bench) demo(ctx context.Context) error {
 		return err
 	}
 	first, rows := firstRows(out.String(), kinds)
-	fmt.Printf("\n## Demo\n\n`weir demo` took %.1f s. In the page of a hunt over the same company (`weir scenario` with its defaults; %d rows read), a step\n"+
+	fmt.Printf("\n## Demo\n\n`weir demo` took %.1f s. In the rows of a hunt over the same company (`weir scenario` with its defaults; %d rows read), a step\n"+
 		"first shows, by a line that the row prints, at:\n\n| step | row |\n|---|--:|\n", p.took.Seconds(), rows)
 	var late []string
 	for _, kind := range kindsOf(kinds) {
@@ -94,7 +94,71 @@ func (b *bench) demo(ctx context.Context) error {
 		fmt.Printf("| %s | %s |\n", kind, at)
 	}
 	b.row("steps of the demo's break-in not among the first 20 rows", "none", "none", "%s", orNone(late))
+	return b.oddHost(ctx)
+}
+
+// oddHost looks for the campaign that tells of the host with the odd user agent and its beacon, in several companies.
+func (b *bench) oddHost(ctx context.Context) error {
+	seeds := 10
+	if b.quick {
+		seeds = 2
+	}
+	var places []float64
+	for seed := range seeds {
+		dir, window, _, err := b.generate(ctx, "odd", "--seed", strconv.Itoa(seed))
+		if err != nil {
+			return err
+		}
+		kinds, err := readTruth(filepath.Join(dir, "truth.csv"))
+		if err != nil {
+			return err
+		}
+		var out bytes.Buffer
+		if _, err := start(ctx, dir, nil, &out, b.weir, append([]string{"campaigns", "--json", "--all", "--window", window}, logs...)...); err != nil {
+			return err
+		}
+		place, err := campaignOf(&out, kinds, "odd_user_agent", "c2_beacon")
+		if err != nil {
+			return err
+		}
+		places = append(places, float64(place))
+		os.RemoveAll(dir)
+	}
+	slices.Sort(places)
+	fmt.Printf("\nThe host with the odd user agent and its beacon are told in campaign %v of %d companies (seeds from 0).\n", places, seeds)
+	b.row(fmt.Sprintf("the odd host and its beacon, campaign, median (worst) of %d companies", seeds), "first page", "1-3", "%.0f (%.0f)", median(places), slices.Max(places))
 	return nil
+}
+
+// campaignOf returns the number of the first campaign with lines of all the kinds, and one more than there are where none has.
+func campaignOf(r io.Reader, kinds map[string]string, wanted ...string) (int, error) {
+	d := json.NewDecoder(r)
+	for n := 1; ; n++ {
+		var c struct {
+			Number int
+			Noise  bool
+			Steps  []struct {
+				Lines []struct {
+					File string
+					Line int64
+				}
+			}
+		}
+		if err := d.Decode(&c); err == io.EOF {
+			return n, nil
+		} else if err != nil {
+			return 0, fmt.Errorf("cannot read what weir campaigns --json says: %w", err)
+		}
+		has := map[string]bool{}
+		for _, s := range c.Steps {
+			for _, l := range s.Lines {
+				has[kinds[l.File+":"+strconv.FormatInt(l.Line, 10)]] = true
+			}
+		}
+		if !c.Noise && !slices.ContainsFunc(wanted, func(k string) bool { return !has[k] }) {
+			return c.Number, nil
+		}
+	}
 }
 
 // readTruth returns the kind of every malicious line, by file:line.

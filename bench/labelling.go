@@ -148,7 +148,7 @@ func reviewOf(ctx context.Context, name, logs, list, window string, hosts, ignor
 	}
 	defer r.Close()
 	costs := decide.FromRatio(200).Costs
-	s := review.OfHunt(r, &costs)
+	s := review.OfHunt(r, func(int) *decide.Costs { return &costs })
 	x := &reviewed{name: name, items: s.Items, bad: make([]int64, len(s.Items)), first: make([]bool, len(s.Items)), of: int64(r.Len())}
 	for k, members := range s.Members {
 		for n, i := range members {

@@ -100,6 +100,7 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 	r := d.Result()
 	bar.done()
 	if f.json {
+		warnOfFiles(s, summary, r.Warnings...)
 		return beaconsJSON(s.out, r, f.limitOr(r.Rows, r.Rows))
 	}
 	return printBeacons(s, r, summary, zone, f)

@@ -31,9 +31,7 @@ var kindWords = map[string]string{
 func (p *page) pairs(r *beacon.Result, zone *time.Location, limit int, others bool) {
 	p.heading("Looked at", plural(r.Series, "pair")+" of source and destination")
 	p.text(2, fmt.Sprintf("They are in %s. %s enough beats to test.", plural(int(r.Events), "record"), havePairs(r.Tested)))
-	for _, w := range r.Warnings {
-		p.item(p.Yellow("!"), w)
-	}
+	p.warn(r.Warnings)
 	p.heading("Found", fmt.Sprintf("%s, best first; a score of %.1f or more", plural(r.Called, "pair"), beacon.CallsFrom))
 	if r.Called == 0 {
 		p.text(2, "No pair has a rhythm that is beyond chance and a destination that is not ordinary.")

@@ -19,8 +19,8 @@ func newCampaigns(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "campaigns --window FROM/TO [flags] LOG...",
 		Short: "the campaigns of a hunt, for programs: who did what, in which steps",
-		Long: `Hunts as 'weir hunt' does, with the same flags, and shows the same page. With --json it writes one object for each
-campaign where 'weir hunt' writes one for each suspicious event.
+		Long: `Hunts as 'weir hunt' does, with the same flags but --rows, and shows the same page. With --json it writes one object for
+each campaign where 'weir hunt' writes one for each suspicious event.
 
 What is much the same is a step; steps that share a client, a user, a file or a machine that known good hardly has are one
 campaign. What belongs to nothing is kept in one place at the end.`,

@@ -32,8 +32,11 @@ func (p *page) campaigns(r *hunt.Result, list []cluster.Campaign, f *huntFlags) 
 		stories--
 		left = list[stories].Events
 	}
-	p.heading("Campaigns", fmt.Sprintf("%s of %s suspicious in %s; start with 1",
-		term.Count(r.Funnel[len(r.Funnel)-1].Left.Events-left), term.Count(r.Suspicious), plural(stories, "campaign")))
+	note := fmt.Sprintf("%s of %s suspicious in %s", term.Count(r.Funnel[len(r.Funnel)-1].Left.Events-left), term.Count(r.Suspicious), plural(stories, "campaign"))
+	if stories > 0 {
+		note += "; start with 1"
+	}
+	p.heading("Campaigns", note)
 	limit := f.limitOr(defaultCampaigns)
 	limit = min(limit, stories)
 	if f.all {
@@ -64,10 +67,11 @@ func (p *page) campaigns(r *hunt.Result, list []cluster.Campaign, f *huntFlags) 
 func (p *page) overview(r *hunt.Result, list []cluster.Campaign) {
 	h := hull(r)
 	layout := "15:04"
-	if h.Length() > int64(20*time.Hour) {
+	begin, end := time.Unix(0, h.From).In(r.Zone), time.Unix(0, h.To).In(r.Zone)
+	if begin.Format(time.DateOnly) != end.Format(time.DateOnly) && h.Length() > int64(20*time.Hour) {
 		layout = "2 Jan"
 	}
-	from, to := time.Unix(0, h.From).In(r.Zone).Format(layout), time.Unix(0, h.To).In(r.Zone).Format(layout)
+	from, to := begin.Format(layout), end.Format(layout)
 	fmt.Fprintf(p.w, "\n     %s\n", p.Dim(from+strings.Repeat(" ", max(1, stripColumns-len(from)-len(to)))+to+" events"))
 	for i := range list {
 		c := &list[i]

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"weir/internal/bayes"
 	"weir/internal/calibrate"
 	"weir/internal/decide"
 	"weir/internal/event"
@@ -58,18 +56,6 @@ the probabilities of all records of the logs, labelled or not, how many are bad 
 	p.BoolVar(&f.json, "json", false, "write the figures and the curve as JSON (docs/json.md)")
 	p.StringVar(&f.report, "report", "", "write a page to look at, too, into this `FILE`.html")
 	return cmd
-}
-
-// basisOf says what a filter's probabilities rest on: those of a replay are judged alike (rerun.trust).
-func basisOf(fl *filter.Filter, p *decide.Policy) decide.Basis {
-	c, h := fl.Calibration, &fl.Held
-	switch {
-	case c.Method == calibrate.Constant || h.Reliability == nil || min(c.Good, c.Bad) < p.Least:
-		return decide.Few
-	case h.Drift != nil && *h.Drift < leastDrift:
-		return decide.Drifted
-	}
-	return decide.Calibrated
 }
 
 func (f *costFlags) share() (share float64, auto bool, err error) {
@@ -131,7 +117,7 @@ func runCost(ctx context.Context, s *streams, f *costFlags, args []string) error
 
 // costOf judges labelled records and says what they cost.
 func costOf(ctx context.Context, s *streams, l *labelled, fl *filter.Filter, enrichment func() *token.Enrichment, policy *decide.Policy, workers int) (*decide.Curve, error) {
-	basis := basisOf(fl, policy)
+	basis, _ := trust(fl, policy)
 	memory := fl.Memory()
 	var all []*pricer
 	bar := newProgress(s.err)
@@ -163,7 +149,7 @@ func costOf(ctx context.Context, s *streams, l *labelled, fl *filter.Filter, enr
 		return nil, hintf(errors.New("no record has a label"), "--truth names a list of files and lines with their labels; lines count from 1 in the uncompressed file.")
 	}
 	known := float64(sum.known) / knownUnit / float64(sum.records)
-	strange := sum.records >= 100 && known < fl.Known-.15
+	strange := sum.records >= 100 && known < fl.Known-decide.LessKnown
 	if strange {
 		sum.tally.Rebase(decide.Drifted)
 	}
@@ -214,23 +200,15 @@ func (w *pricer) Event(e *event.Event, pos format.Position, raw []byte) {
 	}
 }
 
-// Bins of probabilities by which a share of bad is estimated, in log-odds.
-const (
-	oddsBy = 64 // to a nat
-	oddsTo = 24 // nats, either side
-)
-
 // A weigher counts one worker's records by probability.
 type weigher struct {
-	judge *filter.Judge
-	odds  [2*oddsTo*oddsBy + 1]int64
+	judge  *filter.Judge
+	shares calibrate.Shares
 }
 
 // Event implements format.Handler.
 func (w *weigher) Event(e *event.Event, _ format.Position, _ []byte) {
-	p := w.judge.Judge(e).Probability
-	odds := (bayes.Log2(p) - bayes.Log2(1-p)) * math.Ln2
-	w.odds[int(math.Round((min(max(odds, -oddsTo), oddsTo)+oddsTo)*oddsBy))]++
+	w.shares.Add(w.judge.Judge(e).Probability)
 }
 
 // autoPrior estimates the share of bad from the probabilities of all records, by reading them once more, and returns the filter for
@@ -249,15 +227,11 @@ func autoPrior(ctx context.Context, l *labelled, fl *filter.Filter, enrichment f
 	}); err != nil {
 		return nil, nil, err
 	}
-	var p []float64
-	counts := make([]int64, 2*oddsTo*oddsBy+1)
-	for i := range counts {
-		p = append(p, bayes.Logistic(float64(i)/oddsBy-oddsTo))
-		for _, w := range all {
-			counts[i] += w.odds[i]
-		}
+	var shares calibrate.Shares
+	for _, w := range all {
+		shares.Merge(&w.shares)
 	}
-	share, ok := calibrate.EstimatePriorOf(p, counts, fl.Prior)
+	share, ok := shares.Estimate(fl.Prior)
 	if !ok {
 		return fl, []string{fmt.Sprintf("the probabilities do not tell what share of these records is bad: it is taken to be %s as in training; say --prior SHARE if you know better",
 			shareOf(fl.Prior))}, nil

@@ -31,27 +31,7 @@ func printCost(s *streams, c *decide.Curve) error {
 }
 
 // money writes an amount.
-func (p costPage) money(x float64) string { return moneyText(x, p.currency) }
-
-// moneyText writes an amount with as many digits as matter, and its currency. Without one it is in wrong blocks.
-func moneyText(x float64, currency string) string {
-	text := ""
-	switch a := math.Abs(x); {
-	case a >= 1e12:
-		text = fmt.Sprintf("%.3g", x)
-	case a >= 100 || a == math.Trunc(a):
-		text = term.Count(int64(math.Round(a)))
-		if x < 0 && text != "0" {
-			text = "-" + text
-		}
-	default:
-		text = fmt.Sprintf("%.2f", x)
-	}
-	if currency != "" {
-		text += " " + term.Clean(currency)
-	}
-	return text
-}
+func (p costPage) money(x float64) string { return term.Amount(x, p.currency) }
 
 // answer says which policy is the cheapest, and how sure that is.
 func (p costPage) answer(c *decide.Curve) {
@@ -97,14 +77,17 @@ func (p costPage) policies(c *decide.Curve) {
 			name = p.Green(name)
 		}
 		reviews := x.Actions[decide.Review]
-		fmt.Fprintf(p.w, "  %s %11s %s %8s %7s %8s %7s\n", name, moneyText(x.Cost.Value, ""), term.Pad(term.Cut(moneyText(x.Cost.Low, "")+" to "+moneyText(x.Cost.High, ""), width), width),
-			moneyText(math.Round(x.GoodBlocked), ""), term.Count(x.Clients), moneyText(math.Round(x.BadThrough), ""), term.Count(reviews[0]+reviews[1]))
+		fmt.Fprintf(p.w, "  %s %11s %s %8s %7s %8s %7s\n", name, term.Amount(x.Cost.Value, ""), term.Pad(term.Cut(term.Amount(x.Cost.Low, "")+" to "+term.Amount(x.Cost.High, ""), width), width),
+			term.Amount(math.Round(x.GoodBlocked), ""), term.Count(x.Clients), term.Amount(math.Round(x.BadThrough), ""), term.Count(reviews[0]+reviews[1]))
 	}
 	if n := c.Policies[2].Actions[decide.Challenge]; n[0]+n[1] > 0 {
 		p.text(2, fmt.Sprintf("By cost asks %s good and %s bad records for a sign that they mean well.", term.Count(n[0]), term.Count(n[1])))
 	}
 	p.text(2, fmt.Sprintf("Blocking all would cost %s. Thresholds of the policy alone (block or let through) cost %s, the best that hindsight has %s: "+
 		"regret %.3f.", p.money(c.BlockAll.Value), p.money(c.Chosen.Value), p.money(c.Possible), c.Regret))
+	if c.Senders {
+		p.text(2, decide.WithoutSenders)
+	}
 }
 
 // curve draws cost over threshold.

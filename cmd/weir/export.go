@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,12 +84,17 @@ func (f *exportFlags) check() error {
 		return usagef("nothing to write: name a file after --svmlight, --parquet, or both")
 	case f.vocabulary != "" && f.svmlight == "":
 		return usagef("--vocabulary is of the tokens of --svmlight, which is missing")
+	case f.svmlight == "-" || f.parquet == "-" || f.vocabulary == "-":
+		return usagef("- is no file to write: name one, or /dev/stdout")
 	case f.tokens < 1:
 		return usagef("--max-tokens: %d is no number of tokens", f.tokens)
 	case len(f.windows) > 0 && (f.truth != "" || f.marks != "" || len(f.good)+len(f.bad) > 0):
 		return usagef("--window says what is good and bad; leave out --truth, --marks, --good and --bad")
 	}
 	if f.svmlight != "" && f.vocabulary == "" {
+		if info, err := os.Stat(f.svmlight); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return usagef("beside %q nothing can be written: say with --vocabulary where the tokens go", f.svmlight)
+		}
 		f.vocabulary = strings.TrimSuffix(f.svmlight, filepath.Ext(f.svmlight)) + ".vocabulary.tsv"
 	}
 	names, flags := f.outputs()
@@ -98,6 +105,11 @@ func (f *exportFlags) check() error {
 		for k := range i {
 			if sameFile(name, names[k]) {
 				return usagef("%s and %s are the same file", flags[k], flags[i])
+			}
+		}
+		for _, in := range [][2]string{{"--truth", f.truth}, {"--marks", f.marks}, {"--geoip", f.geoip}} {
+			if in[1] != "" && sameFile(name, in[1]) {
+				return usagef("%s would overwrite the file of %s", flags[i], in[0])
 			}
 		}
 	}
@@ -191,6 +203,9 @@ func runExport(ctx context.Context, s *streams, f *exportFlags, args []string) e
 		if err == nil && totals.Records() == 0 {
 			err = errors.New("there is no record to export")
 		}
+		if failed := (*export.WriteError)(nil); !errors.As(err, &failed) {
+			x.unread = err
+		}
 		x.totals = totals
 		return err
 	})
@@ -202,6 +217,7 @@ type exporting struct {
 	s        *streams
 	totals   *export.Totals
 	svmlight *export.SVMLight
+	unread   error // of reading, which is no fault of the files to write
 }
 
 // files writes all files, or, where something fails, none.
@@ -216,6 +232,9 @@ func (x *exporting) files(run func(...export.Writer) error) error {
 		err = x.parquet(func(p ...export.Writer) error {
 			return x.lines(func(l ...export.Writer) error { return run(p[0], l[0]) })
 		})
+	}
+	if x.unread != nil {
+		return x.unread
 	}
 	if err != nil {
 		return err
@@ -247,11 +266,16 @@ func (x *exporting) lines(run func(...export.Writer) error) error {
 	})
 }
 
-// print says what was written.
+// print says what was written: on standard error where records go to standard output.
 func (x *exporting) print() error {
-	p := newPage(x.s.out)
+	out := x.s.out
+	names, _ := x.f.outputs()
+	if slices.ContainsFunc(names, func(name string) bool { return sameFile(name, "/dev/stdout") }) {
+		out = x.s.err
+	}
+	p := newPage(out)
 	t := x.totals
-	text := term.Count(t.Records()) + " records"
+	text := plural(int(t.Records()), "record")
 	if t.Good+t.Bad > 0 {
 		text += fmt.Sprintf(": %s good, %s bad", term.Count(t.Good), term.Count(t.Bad))
 		if t.Unlabelled > 0 {
@@ -272,7 +296,11 @@ func (x *exporting) print() error {
 		return err
 	}
 	e := newPage(x.s.err)
-	e.item(e.Yellow("!"), fmt.Sprintf("The vocabulary holds %s tokens, and %s others of records were left out of %s: --max-tokens says how many it may hold.",
-		term.Count(int64(x.f.tokens)), term.Count(x.svmlight.LeftOut), clean(x.f.svmlight)))
+	full := "--max-tokens says how many it may hold"
+	if x.svmlight.Tokens() < x.f.tokens {
+		full = "their text is as much as it may hold"
+	}
+	e.item(e.Yellow("!"), fmt.Sprintf("The vocabulary is full with %s: %s. Others are left out of %s %s times, once for each record that has them.",
+		plural(x.svmlight.Tokens(), "token"), full, clean(x.f.svmlight), term.Count(x.svmlight.LeftOut)))
 	return e.w.Flush()
 }

@@ -140,6 +140,9 @@ func (f *huntFlags) answer(s *streams, r *hunt.Result, title string) error {
 	if err := reportHunt(s, f.report, title, r, list); err != nil {
 		return err
 	}
+	if f.json {
+		warnOfFiles(s, r.Summary, r.Warnings...)
+	}
 	switch {
 	case f.json && f.objects == campaignObjects:
 		return writeCampaigns(s.out, r, shown(list, f.limitOr(len(list))), f.all)

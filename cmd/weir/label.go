@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +19,19 @@ import (
 
 type labelCommand struct {
 	huntFlags
-	learn         bool
-	who           string
-	ratio, minute float64
-	minutes       float64
+	policyFlags
+	learn           bool
+	who             string
+	minute, minutes float64
+	changed         func(flag string) bool
 }
+
+// What is taken where neither a policy nor a flag says it: a ratio, and what an answer takes of a person's time.
+const (
+	labelRatio   = 200
+	labelMinute  = 1
+	labelMinutes = .5
+)
 
 func newLabel(s *streams) *cobra.Command {
 	f := &labelCommand{}
@@ -32,11 +41,12 @@ func newLabel(s *streams) *cobra.Command {
 		Long: `Shows suspects one at a time, those first about which an answer saves most, and takes one key for each: good, bad, skip, undo,
 why. With --window the suspects are those of a hunt, with --filter alone what the filter makes of all records.
 
-An answer is a mark (who, when, what) in FILE, and goes for all records that say the same. 'weir hunt', 'weir train' and
-'weir evaluate' take the same file with --marks. Whoever goes on another day is not asked again what was answered.
+An answer is a mark (who, when, what) in FILE, and goes for all records that say the same. 'weir hunt', 'weir train',
+'weir evaluate', 'weir cost' and 'weir replay' take the same file with --marks. Whoever goes on another day is not asked again what was answered.
 
 After every answer weir says how much bad is left among what nobody has looked at, with a 95 % interval, and whether going on
-pays. Every third question is drawn to sharpen that estimate.
+pays. Every third question is drawn to sharpen that estimate. What an answer is worth follows from --policy, by record, or from
+--ratio.
 
 Keys: g good, b bad, G and B the same for all of the row, s skip, u undo, w why, r the lines around, q quit.
 They may come through a pipe: printf 'bbgq' | weir label …`,
@@ -46,14 +56,16 @@ They may come through a pipe: printf 'bbgq' | weir label …`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runLabel(cmd.Context(), s, f, args) },
 	}
 	f.addAsk(cmd)
+	f.policyFlags.add(cmd)
 	p := cmd.Flags()
+	f.changed = p.Changed
+	p.Lookup("ratio").Usage += fmt.Sprintf(" (default %d)", labelRatio)
 	p.Lookup("marks").Usage = "keep the answers in this `FILE`, which is made if need be (docs/marks.md)"
 	p.Lookup("filter").Usage = "without --window: label what this filter judges; with it: let it judge too. Its `FILE`"
 	p.BoolVar(&f.learn, "learn", false, "let the filter learn every answer at once (the record that is shown)")
 	p.StringVar(&f.who, "who", "", "your `NAME` in the marks (default: who you are logged in as)")
-	p.Float64Var(&f.ratio, "ratio", 200, "one bad record let through hurts as much as this `MANY` good ones blocked")
-	p.Float64Var(&f.minute, "minute", 1, "what a minute of yours costs, as this `MANY` good records blocked")
-	p.Float64Var(&f.minutes, "minutes", .5, "how many `MINUTES` an answer takes")
+	p.Float64Var(&f.minute, "minute", labelMinute, "what a minute of yours costs, in the policy's currency or in wrong blocks (default: the policy's)")
+	p.Float64Var(&f.minutes, "minutes", labelMinutes, "how many `MINUTES` an answer takes (default: the policy's)")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	return cmd
 }
@@ -67,9 +79,17 @@ func (f *labelCommand) check(args []string) error {
 	for _, x := range []struct {
 		flag  string
 		value float64
-	}{{"ratio", f.ratio}, {"minute", f.minute}, {"minutes", f.minutes}} {
-		if !(x.value > 0 && x.value < 1e12) {
+	}{{"minute", f.minute}, {"minutes", f.minutes}} {
+		if !isRatio(x.value) {
 			errs = append(errs, fmt.Errorf("--%s: %v is no number above 0", x.flag, x.value))
+		}
+	}
+	if !f.changed("ratio") && f.policy == "" {
+		f.ratio = labelRatio
+	}
+	if f.policy == "" || f.ratio != 0 {
+		if _, err := f.policyFlags.open(); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if f.learn && f.filter == "" {
@@ -94,12 +114,22 @@ func runLabel(ctx context.Context, s *streams, f *labelCommand, args []string) e
 		return err
 	}
 	before := &marks.Set{}
-	if _, err := os.Stat(f.huntFlags.marks); !errors.Is(err, fs.ErrNotExist) {
+	if file, err := os.OpenFile(f.huntFlags.marks, os.O_RDWR, 0); errors.Is(err, fs.ErrNotExist) {
+		if info, err := os.Stat(filepath.Dir(f.huntFlags.marks)); err != nil || !info.IsDir() {
+			return hintf(fmt.Errorf("cannot keep marks in %q: there is no such directory", f.huntFlags.marks), "Make it, or name another file with --marks.")
+		}
+	} else if err != nil { // told before hours go into a hunt
+		return hintf(fmt.Errorf("cannot add to the marks: %w", err), "Answers are kept in that file as they are given: it has to be one that you may write to.")
+	} else {
+		file.Close()
 		if before, err = readMarks(s, f.huntFlags.marks); err != nil {
 			return err
 		}
 	}
-	policy := decide.FromRatio(f.ratio)
+	policy, err := f.costs()
+	if err != nil {
+		return err
+	}
 	inputs, err := expand(s, args)
 	if err != nil {
 		return err
@@ -107,21 +137,45 @@ func runLabel(ctx context.Context, s *streams, f *labelCommand, args []string) e
 	var p pool
 	basis := decide.Mixture
 	if f.filter != "" && len(f.windows) == 0 {
-		basis = decide.Calibrated
-		p, err = f.poolOfFilter(ctx, s, inputs, before, policy)
+		p, basis, err = f.poolOfFilter(ctx, s, inputs, before, policy)
 	} else {
-		p, err = f.poolOfHunt(ctx, s, inputs, before, &policy.Costs)
+		p, err = f.poolOfHunt(ctx, s, inputs, before, policy)
 	}
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	l := &session{ctx: ctx, s: s, f: f, pool: p, minute: f.minute,
-		study: review.New(p.items(), review.Options{Basis: basis, Minutes: f.minutes, Seed: 1})}
+	l := &session{ctx: ctx, s: s, f: f, pool: p, minute: policy.Costs.Minute, money: labelMoney(policy.Currency),
+		study: review.New(p.items(), review.Options{Basis: basis, Minutes: labelMinutes, Seed: 1})}
+	for _, d := range doubtRules(policy) {
+		fmt.Fprintf(s.err, "weir: %s\n", clean(sentence(d)))
+	}
 	if l.who = f.who; l.who == "" {
 		l.who = analyst()
 	}
 	return l.run()
+}
+
+// costs are what mistakes and a person's time cost: the policy's, and over them what flags say. Without a policy an answer takes
+// less than a review by a policy does, since the record and its clues are shown.
+func (f *labelCommand) costs() (*decide.Policy, error) {
+	p, err := f.policyFlags.open()
+	if err != nil {
+		return nil, err
+	}
+	put := func(c *decide.Costs) {
+		if f.policy == "" || f.changed("minute") {
+			c.Minute = f.minute
+		}
+		if f.policy == "" || f.changed("minutes") {
+			c.Minutes = f.minutes
+		}
+	}
+	put(&p.Costs)
+	for i := range p.Rules {
+		put(&p.Rules[i].Costs)
+	}
+	return p, nil
 }
 
 // A pool is suspects that can be asked about.

@@ -58,20 +58,21 @@ func comparePlaces(a, b shortPlace) int {
 	return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
 }
 
-// poolOfFilter judges all records.
-func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []source.Input, before *marks.Set, policy *decide.Policy) (pool, error) {
+// poolOfFilter judges all records, and says what the filter's probabilities rest on.
+func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []source.Input, before *marks.Set, policy *decide.Policy) (pool, decide.Basis, error) {
 	apply := applyFlags{filter: f.filter, geoip: f.geoip, workers: f.workers}
 	fl, enrichment, err := apply.open()
 	if err != nil {
-		return nil, err
+		return nil, decide.Few, err
 	}
-	p := &filterPool{names: namesOf(inputs), rows: map[int][]int{}, bound: before.Bind(namesOf(inputs))}
+	rank, names := ranksOf(inputs)
+	p := &filterPool{names: names, rows: map[int][]int{}, bound: before.Bind(namesOf(inputs))}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var workers []*gatherer
 	bar := newProgress(s.err)
 	summary, err := scanWith(ctx, inputs, fl, scanFlags{workers: f.workers, progress: bar.update}, func() format.Handler {
-		w := &gatherer{judge: fl.NewJudge(enrichment()), policy: policy.Fork(), marks: p.bound.Labeller(), at: map[uint64]*judged{}, stop: stop}
+		w := &gatherer{judge: fl.NewJudge(enrichment()), policy: policy.Fork(), rank: rank, marks: p.bound.Labeller(), at: map[uint64]*judged{}, stop: stop}
 		workers = append(workers, w)
 		return w
 	})
@@ -80,14 +81,14 @@ func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []so
 		warnOfFiles(s, summary)
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, errTooMuch) {
-		return nil, hintf(cause, "Label fewer logs at once, or the window of a hunt: --window.")
+		return nil, decide.Few, hintf(cause, "Label fewer logs at once, or the window of a hunt: --window.")
 	}
 	if err != nil {
-		return nil, err
+		return nil, decide.Few, err
 	}
 	p.merge(workers)
 	if len(p.list) > mostContents {
-		return nil, hintf(errTooMuch, "Label fewer logs at once, or the window of a hunt: --window.")
+		return nil, decide.Few, hintf(errTooMuch, "Label fewer logs at once, or the window of a hunt: --window.")
 	}
 	rows := map[uint64]int{}
 	for i, x := range p.list {
@@ -103,7 +104,15 @@ func (f *labelCommand) poolOfFilter(ctx context.Context, s *streams, inputs []so
 	if p.covered > 0 {
 		fmt.Fprintf(s.out, "%s more in spans that are marked.\n", plural(int(p.covered), "record"))
 	}
-	return p, nil
+	basis, doubt := trust(fl, policy)
+	if doubt != "" {
+		pg := newPage(s.out)
+		pg.item(pg.Yellow("!"), doubt)
+		if err := pg.w.Flush(); err != nil {
+			return nil, decide.Few, err
+		}
+	}
+	return p, basis, nil
 }
 
 var errTooMuch = fmt.Errorf("there is more to label than fits into memory: more than %d records, or %d different ones", mostPlaces, mostContents)
@@ -137,9 +146,9 @@ func (p *filterPool) total() (n int64) {
 	return n
 }
 
-// later is the mark that was made later, whatever order they come in.
+// later is the mark that stands later in the journal, whatever order they come in.
 func later(a, b *marks.Mark) *marks.Mark {
-	if a == nil || b != nil && cmp.Or(b.When.Compare(a.When), cmp.Compare(b.ID, a.ID)) > 0 {
+	if a == nil || b != nil && b.Line() > a.Line() {
 		return b
 	}
 	return a
@@ -150,6 +159,7 @@ type gatherer struct {
 	judge   *filter.Judge
 	policy  *decide.Policy
 	marks   *marks.Labeller
+	rank    []int // of files
 	at      map[uint64]*judged
 	places  int
 	covered int64
@@ -165,7 +175,7 @@ func (w *gatherer) Event(e *event.Event, pos format.Position, raw []byte) {
 	}
 	g := w.judge.Judge(e)
 	key, near := w.judge.Likeness()
-	here := shortPlace{int32(pos.File), pos.Line, marks.Hash(raw), 0}
+	here := shortPlace{int32(w.rank[pos.File]), pos.Line, marks.Hash(raw), 0}
 	if e.HasTime {
 		here.time = e.Time
 	}

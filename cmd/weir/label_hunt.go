@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"weir/internal/decide"
+	"weir/internal/event"
+	"weir/internal/format"
 	"weir/internal/hunt"
 	"weir/internal/marks"
 	"weir/internal/review"
@@ -23,8 +25,64 @@ type huntPool struct {
 	bound  *marks.Binding
 }
 
+// A rulebook notes, while logs are read, which rule of a policy events in the windows fall under, for a hunt keeps no events.
+type rulebook struct {
+	policy  *decide.Policy
+	windows []hunt.Span
+	workers []map[eventPlace]int
+}
+
+type eventPlace struct {
+	file int
+	line int64
+}
+
+// attach has a hunt fill the book.
+func (b *rulebook) attach(o *hunt.Options) {
+	if len(b.policy.Rules) == 0 {
+		return
+	}
+	marked := o.Mark
+	b.windows = o.Windows
+	o.Mark = func() func(*event.Event, format.Position, []byte) hunt.Mark {
+		policy, rules := b.policy.Fork(), map[eventPlace]int{}
+		b.workers = append(b.workers, rules)
+		mark := func(*event.Event, format.Position, []byte) hunt.Mark { return hunt.Unmarked }
+		if marked != nil {
+			mark = marked()
+		}
+		return func(e *event.Event, pos format.Position, raw []byte) hunt.Mark {
+			if e.HasTime && slices.ContainsFunc(b.windows, func(s hunt.Span) bool { return s.From <= e.Time && e.Time <= s.To }) {
+				if _, rule := policy.CostsOf(e); rule >= 0 {
+					rules[eventPlace{pos.File, pos.Line}] = rule
+				}
+			}
+			return mark(e, pos, raw)
+		}
+	}
+}
+
+// costs are those of the mistakes about an event.
+func (b *rulebook) costs(file int, line int64) *decide.Costs {
+	for _, rules := range b.workers {
+		if rule, ok := rules[eventPlace{file, line}]; ok {
+			return &b.policy.Rules[rule].Costs
+		}
+	}
+	return &b.policy.Costs
+}
+
+// numbersOf are the numbers of inputs, by name.
+func numbersOf(inputs []source.Input) map[string]int {
+	number := map[string]int{}
+	for i := range inputs {
+		number[inputs[i].Name] = i
+	}
+	return number
+}
+
 // poolOfHunt hunts. The hunt gets the marks of spans; those of records are answers.
-func (f *labelCommand) poolOfHunt(ctx context.Context, s *streams, inputs []source.Input, before *marks.Set, costs *decide.Costs) (pool, error) {
+func (f *labelCommand) poolOfHunt(ctx context.Context, s *streams, inputs []source.Input, before *marks.Set, policy *decide.Policy) (pool, error) {
 	name := f.huntFlags.marks
 	if len(before.Standing()) == 0 {
 		f.huntFlags.marks = "" // nothing is in it yet
@@ -35,9 +93,16 @@ func (f *labelCommand) poolOfHunt(ctx context.Context, s *streams, inputs []sour
 	}
 	f.set = before.Spans()
 	f.bind(o, inputs)
+	book := &rulebook{policy: policy}
+	book.attach(o)
 	r, err := huntIn(ctx, s, inputs, o)
 	if err != nil {
 		return nil, err
+	}
+	number := numbersOf(inputs)
+	costs := func(i int) *decide.Costs {
+		file, line := r.Place(i)
+		return book.costs(number[file], line)
 	}
 	p := &huntPool{r: r, x: review.OfHunt(r, costs), rows: map[int][]int{}}
 	p.before = make([]*marks.Mark, len(p.x.Items))
@@ -63,10 +128,7 @@ func (p *huntPool) resume(before *marks.Set, inputs []source.Input) error {
 		return nil
 	}
 	p.bound = before.Bind(namesOf(inputs))
-	l, number := p.bound.Labeller(), map[string]int{}
-	for i := range inputs {
-		number[inputs[i].Name] = i
-	}
+	l, number := p.bound.Labeller(), numbersOf(inputs)
 	for k, members := range p.x.Members {
 		for _, i := range members { // all of them, so that none is reported missing
 			file, _ := p.r.Place(i)

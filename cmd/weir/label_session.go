@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 
 	"weir/internal/filter"
 	"weir/internal/marks"
@@ -20,9 +24,11 @@ type session struct {
 	pool   pool
 	study  *review.Study
 	who    string
-	minute float64
+	minute float64 // what one costs
+	money  func(float64) string
 	keys   *keys
 	filter *filter.Filter // that learns; nil where none does
+	kept   os.FileInfo    // of the filter's file as it was read or written last
 	done   []step
 	marked int // records in this session
 }
@@ -39,7 +45,10 @@ func (l *session) run() error {
 	l.keys = newKeys(l.s.in)
 	if l.f.learn {
 		var err error
-		if l.filter, err = readFilter(l.f.filter); err != nil {
+		if l.kept, err = os.Stat(l.f.filter); err == nil {
+			l.filter, err = readFilter(l.f.filter)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -70,19 +79,58 @@ func (l *session) run() error {
 	return l.end()
 }
 
-// resume gives the study the answers of earlier sessions.
+// resume gives the study the answers of earlier sessions, as they were given: in the order of the journal, and of an answer for
+// all of a row only the record that was shown as an observation.
 func (l *session) resume() (n int) {
+	var order []int
+	first := map[string]int{} // by answer: the item that was shown
 	for i := range l.pool.items() {
 		switch m := l.pool.marked(i); {
 		case m == nil:
 		case m.What == marks.Ignore:
 			l.study.Skip(i)
 		default:
-			l.study.Answer(review.Answer{Item: i, Bad: m.What == marks.Bad})
-			n++
+			order = append(order, i)
+			if _, ok := first[answerOf(m)]; !ok || l.shown(i, m) {
+				first[answerOf(m)] = i
+			}
 		}
 	}
-	return n
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := l.pool.marked(a), l.pool.marked(b)
+		if answerOf(x) != answerOf(y) {
+			return cmp.Compare(x.Line(), y.Line())
+		}
+		switch first[answerOf(x)] {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return cmp.Compare(a, b)
+	})
+	for _, i := range order {
+		m := l.pool.marked(i)
+		l.study.Answer(review.Answer{Item: i, Bad: m.What == marks.Bad, Told: first[answerOf(m)] != i})
+	}
+	return len(order)
+}
+
+// answerOf names the answer that a mark is of: one of many records is split into marks (see split).
+func answerOf(m *marks.Mark) string {
+	if id, part, ok := strings.Cut(m.ID, "-"); ok && len(id) == idLength && strings.Trim(part, "0123456789") == "" {
+		return id
+	}
+	return m.ID
+}
+
+// shown reports whether a mark's first record, which was the one on the screen, is of an item.
+func (l *session) shown(item int, m *marks.Mark) bool {
+	list, err := l.pool.records(item)
+	if err != nil { // it was read a moment ago; the first item of the answer will do
+		return false
+	}
+	return slices.ContainsFunc(list, func(r marks.Records) bool { return slices.Contains(r.Hashes, m.Records[0].Hashes[0]) })
 }
 
 // answer takes keys until one moves on; more is false at the end.
@@ -159,7 +207,7 @@ func (l *session) mark(items []int, x *example, bad bool) error {
 			return explainFilter(err)
 		}
 		if report.Added > 0 {
-			if _, err := writeFilter(l.f.filter, next); err != nil {
+			if err := l.keepFilter(next); err != nil {
 				return err
 			}
 			done.before, l.filter = l.filter, next
@@ -231,13 +279,27 @@ func (l *session) undo() (ok bool, err error) {
 	l.study.Undo(last.answers)
 	l.marked -= last.records
 	if last.before != nil {
-		if _, err := writeFilter(l.f.filter, last.before); err != nil {
+		if err := l.keepFilter(last.before); err != nil {
 			return false, err
 		}
 		l.filter = last.before
 	}
 	fmt.Fprintf(l.s.out, "  Taken back: %s.\n", plural(last.records, "record"))
 	return true, nil
+}
+
+// keepFilter writes the filter, unless somebody else has written it meanwhile, whose lessons would be lost.
+func (l *session) keepFilter(f *filter.Filter) error {
+	if now, err := os.Stat(l.f.filter); err != nil || !os.SameFile(now, l.kept) {
+		return hintf(fmt.Errorf("the filter %q was changed by somebody else while this session taught it", l.f.filter),
+			"All answers are in the marks, but the filter there has not learned those of this session: 'weir learn --marks' teaches it them. Only one session at a time may say --learn.")
+	}
+	if _, err := writeFilter(l.f.filter, f); err != nil {
+		return err
+	}
+	var err error
+	l.kept, err = os.Stat(l.f.filter)
+	return err
 }
 
 func (l *session) append(list ...marks.Mark) error {
@@ -251,9 +313,11 @@ func (l *session) append(list ...marks.Mark) error {
 	return nil
 }
 
+const idLength = 16
+
 // newID is a mark's name, which nobody else will think of.
 func newID() string {
-	b := make([]byte, 8)
+	b := make([]byte, idLength/2)
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }

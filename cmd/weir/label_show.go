@@ -24,7 +24,7 @@ func (l *session) show(q review.Question, x *example) error {
 			open++
 		}
 	}
-	why := fmt.Sprintf("worth %s a minute", amount(l.study.Worth(q.Item)))
+	why := fmt.Sprintf("worth %s a minute", l.money(l.study.Worth(q.Item)))
 	if q.Drawn {
 		why = "drawn to sharpen the estimate"
 	}
@@ -181,7 +181,7 @@ func (l *session) balance(p *page) {
 	if a.GoOn {
 		advice = "go on"
 	}
-	p.text(2, fmt.Sprintf("The next answers save about %s a minute; a minute costs %s: %s.", amount(a.Next), amount(a.Minute), advice))
+	p.text(2, fmt.Sprintf("The next answers save about %s a minute; a minute costs %s: %s.", l.money(a.Next), l.money(a.Minute), advice))
 }
 
 // end says what came of a session.
@@ -201,20 +201,18 @@ func (l *session) end() error {
 	return p.w.Flush()
 }
 
-// amount writes a cost in wrong blocks.
-func amount(x float64) string {
-	noun := " wrong blocks"
-	switch {
-	case x >= 100:
-		return term.Count(int64(x+.5)) + noun
-	case x >= 9.95:
-		return fmt.Sprintf("%.0f", x) + noun
-	case x == 1:
-		return "1 wrong block"
-	case x >= .095 || x == 0:
-		return fmt.Sprintf("%.1f", x) + noun
+// labelMoney writes amounts in a currency; without one, in wrong blocks.
+func labelMoney(currency string) func(float64) string {
+	return func(x float64) string {
+		text := term.Amount(x, currency)
+		switch {
+		case currency != "":
+			return text
+		case x == 1:
+			return text + " wrong block"
+		}
+		return text + " wrong blocks"
 	}
-	return "less than 0.1" + noun
 }
 
 func round0(x float64) string { return term.Count(int64(x + .5)) }

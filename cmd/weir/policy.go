@@ -36,11 +36,14 @@ func (f *policyFlags) open() (*decide.Policy, error) {
 		return readPolicy(f.policy)
 	case f.ratio == 0:
 		return nil, usagef("no costs: name a policy file as --policy policy.yaml ('weir policy example' writes one), or say how many wrong blocks hurt as much as one miss, as --ratio 200")
-	case !(f.ratio > 0) || math.IsInf(f.ratio, 0):
-		return nil, usagef("--ratio: %v is no ratio; write how many wrong blocks hurt as much as one miss, as 200", f.ratio)
+	case !isRatio(f.ratio):
+		return nil, usagef("--ratio: %v is no ratio; write how many wrong blocks hurt as much as one miss, as 200: above 0, at most 1e12", f.ratio)
 	}
 	return decide.FromRatio(f.ratio), nil
 }
+
+// isRatio reports whether a number may stand for costs or their relation: beyond, sums of costs would lose what is small.
+func isRatio(x float64) bool { return x > 0 && x <= 1e12 }
 
 const maxPolicySize = 1 << 21 // more than any policy has: Parse says so
 
@@ -170,8 +173,11 @@ func (p *page) consequences(pol *decide.Policy, title string, c *decide.Costs) {
 		fmt.Fprintf(p.w, "  %11s to %-11s %s\n", shareOf(st.From), shareOf(to), st.Action)
 	}
 	if c.Actions[decide.Block] && c.Miss() > 0 {
-		p.text(2, fmt.Sprintf("An hour's block that keeps one good client with 10 requests out pays if it stops %s.",
-			plural(int(math.Ceil((10*c.WrongBlock()+c.Client+c.Session)/c.Miss())), "bad request")))
+		n, stops := math.Ceil((10*c.WrongBlock()+c.Client+c.Session)/c.Miss()), "more bad requests than there ever are"
+		if n < 1e9 {
+			stops = plural(int(n), "bad request")
+		}
+		p.text(2, fmt.Sprintf("An hour's block that keeps one good client with 10 requests out pays if it stops %s.", stops))
 	} else if c.Miss() == 0 {
 		p.item(p.Yellow("!"), "Letting through costs nothing here, so nothing is ever blocked: raise breach or success.")
 	}
@@ -179,34 +185,5 @@ func (p *page) consequences(pol *decide.Policy, title string, c *decide.Costs) {
 
 // moneyIn writes amounts in a currency; without one, in wrong blocks.
 func moneyIn(currency string) func(float64) string {
-	return func(x float64) string {
-		digits := 2
-		if math.Abs(x) >= 1e6 {
-			digits = 0
-		}
-		text := thousands(fmt.Sprintf("%.*f", digits, x+0))
-		if x > 0 && x < .005 {
-			text = "< 0.01"
-		}
-		if currency == "" {
-			return text
-		}
-		return text + " " + currency
-	}
-}
-
-// thousands puts commas into a number.
-func thousands(text string) string {
-	sign := ""
-	if strings.HasPrefix(text, "-") {
-		sign, text = "-", text[1:]
-	}
-	whole, rest, ok := strings.Cut(text, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if ok {
-		whole += "." + rest
-	}
-	return sign + whole
+	return func(x float64) string { return term.Amount(x, currency) }
 }

@@ -51,6 +51,13 @@ func (p *page) item(mark, s string) {
 	}
 }
 
+// warn writes what is to be doubted. It may name directories.
+func (p *page) warn(list []string) {
+	for _, w := range list {
+		p.item(p.Yellow("!"), term.Clean(w))
+	}
+}
+
 const defaultRows = 20
 
 // printHunt writes the answer of a hunt for people: as campaigns, or as rows.
@@ -134,32 +141,13 @@ func length(ns int64) string {
 func (p *page) read(s *format.Summary) {
 	note := fmt.Sprintf("%s from %s", plural(int(s.Records()), "record"), plural(len(s.Files), "file"))
 	p.heading("Read", note)
-	type line struct{ files, records, untimed, malformed int64 }
-	byFormat, order := map[string]*line{}, []string{}
-	for i := range s.Files {
-		f := &s.Files[i]
-		if f.Format == "" {
-			continue
+	for _, l := range s.ByFormat() {
+		text := fmt.Sprintf("%-10s %20s in %s", l.Format, plural(int(l.Records), "record"), plural(int(l.Files), "file"))
+		if l.Untimed > 0 {
+			text += fmt.Sprintf(", %s without a time", term.Count(l.Untimed))
 		}
-		l := byFormat[f.Format]
-		if l == nil {
-			l = &line{}
-			byFormat[f.Format] = l
-			order = append(order, f.Format)
-		}
-		l.files++
-		l.records += f.Records
-		l.untimed += f.Untimed
-		l.malformed += f.Malformed
-	}
-	for _, name := range order {
-		l := byFormat[name]
-		text := fmt.Sprintf("%-10s %20s in %s", name, plural(int(l.records), "record"), plural(int(l.files), "file"))
-		if l.untimed > 0 {
-			text += fmt.Sprintf(", %s without a time", term.Count(l.untimed))
-		}
-		if l.malformed > 0 {
-			text += ", " + p.Yellow(fmt.Sprintf("%s malformed", term.Count(l.malformed)))
+		if l.Malformed > 0 {
+			text += ", " + p.Yellow(fmt.Sprintf("%s malformed", term.Count(l.Malformed)))
 		}
 		fmt.Fprintf(p.w, "  %s\n", text)
 	}
@@ -174,8 +162,7 @@ const (
 // faults shows what could not be read, by reason, with the first places.
 func (p *page) faults(s *format.Summary) {
 	shown, more := 0, 0
-	for i := range s.Files {
-		f := &s.Files[i]
+	for _, f := range s.ByName() {
 		name := term.Clean(f.Name)
 		if f.Err != "" {
 			p.item(p.Red("!"), name+": "+term.Clean(f.Err))
@@ -250,8 +237,8 @@ func (p *page) level(r *hunt.Result) {
 		p.heading("How sure", fmt.Sprintf("against %s of the same length", plural(n, "clean window")))
 		p.text(2, capital(r.Matching)+".")
 		p.text(2, fmt.Sprintf("A score is how many standard deviations an event lies above what clean windows give to the same "+
-			"kind of record. Best score here: %.1f; best in a clean window: %.1f. No p-value is below %.2f with %s.", best, top,
-			1/float64(n+1), plural(n, "clean window")))
+			"kind of record. Best score here: %.1f; best in a clean window: %.1f. No p-value is below 1/%d with %s.", best, top,
+			n+1, plural(n, "clean window")))
 		above := 0
 		for i := 0; i < r.Len() && r.Score(i) > top; i++ {
 			above++
@@ -260,9 +247,7 @@ func (p *page) level(r *hunt.Result) {
 			"bad; expected are %.1f %%. A break-in that goes on in a clean window would hide: --ignore leaves such spans out.",
 			capital(plural(above, "event scores")), 100*r.Share.Lower, 100*r.Share.Expect))
 	}
-	for _, w := range r.Warnings {
-		p.item(p.Yellow("!"), w)
-	}
+	p.warn(r.Warnings)
 }
 
 func (p *page) suspects(r *hunt.Result, limit int) error {
@@ -427,7 +412,8 @@ func (p *page) next(r *hunt.Result, f *huntFlags) {
 			i++
 		}
 		file, line := r.Place(i)
-		p.tip(fmt.Sprintf("weir related '%s:%d' LOG...", term.Clean(file), line), "what else shares the best suspect's rare tokens")
+		place := "'" + strings.ReplaceAll(fmt.Sprintf("%s:%d", file, line), "'", `'\''`) + "'"
+		p.tip("weir related "+term.Clean(place)+" LOG...", "what else shares the best suspect's rare tokens")
 	}
 	if !f.knownClients && r.Clients > 1 {
 		p.tip("--drop-known-clients", "leaves only clients that known good never saw")
@@ -438,10 +424,14 @@ func (p *page) next(r *hunt.Result, f *huntFlags) {
 	if len(r.Placebos) < 5 {
 		p.tip("more logs", "days before and after make more clean windows and a sharper ranking")
 	}
+	rows := "--rows"
+	if f.objects == campaignObjects { // which has no such flag
+		rows = "weir hunt --rows"
+	}
 	if f.rows {
 		p.tip("without --rows", "the same suspects as campaigns, with their steps in the order of time")
 	} else {
-		p.tip("--rows", "the same suspects by likeness alone, each row with more clues and examples")
+		p.tip(rows, "the same suspects by likeness alone, each row with more clues and examples")
 		p.tip("--all", "every campaign with every step")
 	}
 	p.tip("--json --all", "keeps every event with its clues; weir campaigns --json --all every campaign with its lines")

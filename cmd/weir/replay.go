@@ -1,15 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"weir/internal/calibrate"
 	"weir/internal/decide"
 	"weir/internal/event"
 	"weir/internal/filter"
@@ -74,6 +75,7 @@ type rerun struct {
 	labels     bool
 	trained    bool // on the records before the span
 	summary    *format.Summary
+	files      []string // that records are numbered by
 	gathered
 }
 
@@ -206,27 +208,11 @@ func (f *replayFlags) train(ctx context.Context, s *streams, r *rerun) error {
 	return nil
 }
 
-// leastDrift is how much worse the newest part of the training data may be told apart until that counts as drift, as where a
-// filter warns of it.
-const leastDrift = -.05
-
 // trust says how far the filter's probabilities can be taken at their word.
 func (r *rerun) trust() {
-	m := &r.filter.Manifest
-	r.options.Basis, r.options.Reliability, r.options.Prior, r.options.Known = decide.Calibrated, m.Held.Reliability, m.Prior, m.Known
-	c := m.Calibration
-	switch {
-	case c == nil || c.Method == calibrate.Constant || m.Held.Reliability == nil:
-		r.options.Basis = decide.Few
-		r.doubt = "The filter's probabilities are not calibrated: it had too few records to hold any back. Whatever would be blocked goes to review. Train it with more examples of good and bad."
-	case c.Good < r.policy.Least || c.Bad < r.policy.Least:
-		r.options.Basis = decide.Few
-		r.doubt = fmt.Sprintf("The filter's probabilities rest on %d good and %d bad records that were held back, and the policy wants %d of each: whatever would be blocked goes to review. Train it with more examples, or set block.least lower.",
-			c.Good, c.Bad, r.policy.Least)
-	case m.Held.Drift != nil && *m.Held.Drift < leastDrift:
-		r.options.Basis = decide.Drifted
-		r.doubt = "What is good or bad was changing when the filter was trained (its newest records are told apart worse than older ones): whatever would be blocked goes to review. Train it on newer records."
-	}
+	o, f := &r.options, r.filter
+	o.Basis, r.doubt = trust(f, r.policy)
+	o.Reliability, o.HeldPrior, o.Prior, o.Known = f.Held.Reliability, f.HeldPrior(), f.Prior, f.Known
 }
 
 // gathered is what reading the logs gave.
@@ -239,7 +225,7 @@ type gathered struct {
 	nobody  int64 // records without an entity of the policy's kinds
 }
 
-const mostNames = 1 << 20
+const mostNames = 1 << 20 // of each worker, and of all
 
 // gather reads and judges the logs.
 func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
@@ -255,12 +241,14 @@ func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
 	choice := r.filter.Reading
 	bar := newProgress(s.err)
 	var workers []*replayer
+	var rank []int
+	rank, r.files = ranksOf(r.l.inputs)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	summary, err := format.Scan(ctx, r.l.inputs, format.ScanOptions{Workers: f.workers, Progress: bar.update, FileTimes: true,
 		Options: format.Options{Zone: zone, Choice: &choice}}, func(_ int, keys *event.Keys) format.Handler {
-		w := &replayer{label: r.l.label(), judge: r.filter.NewJudge(r.enrichment()), policy: r.policy.Fork(), memory: memory, options: &r.options,
-			entities: decide.NewResolver(r.policy.Entities, keys, mostNames/4), count: &count, stop: stop,
+		w := &replayer{label: r.l.label(), judge: r.filter.NewJudge(r.enrichment()), policy: r.policy.Fork(), memory: memory, rank: rank, options: &r.options,
+			entities: decide.NewResolver(r.policy.Entities, keys, mostNames), count: &count, stop: stop,
 			all: decide.NewOccurrences(r.policy.Entities)}
 		workers = append(workers, w)
 		return w
@@ -277,18 +265,17 @@ func (r *rerun) gather(ctx context.Context, s *streams, f *replayFlags) error {
 		return err
 	}
 	r.l.done(s)
-	r.names = map[decide.Entity]string{}
 	var parts []*decide.Occurrences
+	var resolvers []*decide.Resolver
 	for _, w := range workers {
 		parts = append(parts, w.all)
 		r.untimed += w.untimed
 		r.later += w.later
 		r.learned += w.learned
 		r.nobody += w.nobody
-		for e, name := range w.entities.Names() {
-			r.names[e] = name
-		}
+		resolvers = append(resolvers, w.entities)
 	}
+	r.names = decide.Names(resolvers...)
 	r.all = decide.Join(parts...)
 	return nil
 }
@@ -299,6 +286,7 @@ type replayer struct {
 	judge    *filter.Judge
 	policy   *decide.Policy
 	memory   *filter.Memory
+	rank     []int // of files
 	options  *decide.ReplayOptions
 	entities *decide.Resolver
 	count    *atomic.Int64
@@ -323,7 +311,7 @@ func (w *replayer) Event(e *event.Event, pos format.Position, raw []byte) {
 		return
 	}
 	g := w.judge.Judge(e)
-	x := decide.Occurrence{Time: e.Time, P: float32(g.Probability), Line: uint32(pos.Line), File: uint32(pos.File), Called: g.Verdict != filter.VerdictGood,
+	x := decide.Occurrence{Time: e.Time, P: float32(g.Probability), Line: uint32(pos.Line), File: uint32(w.rank[pos.File]), Called: g.Verdict != filter.VerdictGood,
 		Novel: g.Verdict == filter.VerdictNovel, Known: uint8(255 * g.Known)}
 	switch w.label(e, pos, raw) {
 	case filter.Good:
@@ -387,12 +375,26 @@ func (r *rerun) warnings(res *decide.ReplayResult) {
 	res.Warnings = append(first, res.Warnings...)
 }
 
-// inputName is the name of an input.
-func (r *rerun) inputName(at decide.Line) string { return inputAt(r.l.inputs, at.File) }
-
-func inputAt(inputs []source.Input, i int) string {
-	if i < 0 || i >= len(inputs) {
+// inputName is the name of the file that a record stands in.
+func (r *rerun) inputName(at decide.Line) string {
+	if at.File < 0 || at.File >= len(r.files) {
 		return "?"
 	}
-	return inputs[i].Name
+	return r.files[at.File]
+}
+
+// ranksOf puts inputs in the order of their names, so that nothing depends on the order in which they were given: the place of
+// each, and their names in that order.
+func ranksOf(inputs []source.Input) (rank []int, names []string) {
+	order := make([]int, len(inputs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(inputs[a].Name, inputs[b].Name) })
+	rank = make([]int, len(inputs))
+	for k, i := range order {
+		rank[i] = k
+		names = append(names, inputs[i].Name)
+	}
+	return rank, names
 }

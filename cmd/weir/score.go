@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/calibrate"
+	"weir/internal/decide"
 	"weir/internal/event"
 	"weir/internal/filter"
 	"weir/internal/format"
@@ -187,7 +188,7 @@ type tallies struct {
 	records  int64
 	verdicts map[filter.Verdict]int64
 	known    float64
-	levels   [1 << 10]int64 // records by probability
+	shares   calibrate.Shares
 }
 
 func (t *tallies) note(g *filter.Judgement) {
@@ -197,7 +198,7 @@ func (t *tallies) note(g *filter.Judgement) {
 	t.records++
 	t.verdicts[g.Verdict]++
 	t.known += g.Known
-	t.levels[min(int(g.Probability*float64(len(t.levels))), len(t.levels)-1)]++
+	t.shares.Add(g.Probability)
 }
 
 func (t *tallies) add(o *tallies) {
@@ -209,9 +210,7 @@ func (t *tallies) add(o *tallies) {
 	for v, n := range o.verdicts {
 		t.verdicts[v] += n
 	}
-	for i, n := range o.levels {
-		t.levels[i] += n
-	}
+	t.shares.Merge(&o.shares)
 }
 
 // A scorer judges and writes one worker's records.
@@ -338,25 +337,13 @@ func (t *tallies) print(s *streams, fl *filter.Filter) error {
 	}
 	p.text(0, text[:len(text)-1]+".")
 	known := t.known / float64(t.records)
-	if t.records >= 100 && known < fl.Known-.15 {
+	if t.records >= 100 && known < fl.Known-decide.LessKnown {
 		p.item(p.Yellow("!"), fmt.Sprintf("Only %.0f %% of what these records hold was seen in training, where it was %.0f %% of held-back "+
 			"records: they are of another kind, or things have changed. Train on examples from here.", 100*known, 100*fl.Known))
 	}
-	if prior, ok := t.prior(fl.Prior); ok && t.records >= 1000 && (prior < fl.Prior/2 || prior > 2*fl.Prior && prior-fl.Prior > .05) {
+	if prior, ok := t.shares.Estimate(fl.Prior); ok && t.records >= 1000 && (prior < fl.Prior/2 || prior > 2*fl.Prior && prior-fl.Prior > .05) {
 		p.item(p.Yellow("!"), fmt.Sprintf("Probabilities are for a share of bad of %.2g %%; of these records about %.2g %% seem to be. If you "+
 			"think so too, say --prior %.2g.", 100*fl.Prior, 100*prior, prior))
 	}
 	return p.w.Flush()
-}
-
-// prior estimates the share of bad among the scored records.
-func (t *tallies) prior(trained float64) (share float64, ok bool) {
-	var sample []float64
-	per := max(1, float64(t.records)/20000) // a sample is enough
-	for i, n := range t.levels {
-		for range int(math.Round(float64(n) / per)) {
-			sample = append(sample, (float64(i)+.5)/float64(len(t.levels)))
-		}
-	}
-	return calibrate.EstimatePrior(sample, trained)
 }

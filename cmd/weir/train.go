@@ -294,10 +294,11 @@ func (f *trainFlags) learn(ctx context.Context, s *streams, l *labelled, o *filt
 	return printTrained(s, trained, f.filter, size)
 }
 
-// warnOfFiles says on standard error what was wrong with files.
-func warnOfFiles(s *streams, sum *format.Summary) {
+// warnOfFiles says on standard error what was wrong with files, and what else is to be doubted: JSON has no place for it.
+func warnOfFiles(s *streams, sum *format.Summary, warnings ...string) {
 	p := newPage(s.err)
 	p.faults(sum)
+	p.warn(warnings)
 	_ = p.w.Flush() // there is nowhere else to say that standard error cannot be written
 }
 

@@ -164,4 +164,4 @@ func sum(counts []uint32) (n uint64) {
 }
 
 // ln is the natural logarithm, the same on every platform.
-func ln(x float64) float64 { return Log2(x) * math.Ln2 }
+func ln(x float64) float64 { return float64(Log2(x) * math.Ln2) }

@@ -277,7 +277,7 @@ func TestMissingFields(t *testing.T) {
 		h.Event(e, format.Position{}, nil)
 	}
 	got := d.Result()
-	if got.Series != 1 || !warned(got, "4 records lack a source or a destination") || !warned(got, "1 records have no time") {
+	if got.Series != 1 || !warned(got, "want of a source or a destination: 4 records") || !warned(got, "want of a time that can be read: 1 record.") {
 		t.Errorf("%d pairs, %q", got.Series, got.Warnings)
 	}
 }

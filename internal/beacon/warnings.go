@@ -20,16 +20,16 @@ func (j *judge) warnings() (out []string) {
 	if j.cut > 0 {
 		out = append(out, fmt.Sprintf("There are more registered domains than fit: tunnels were looked for in one of %d.", 1<<j.cut))
 	}
-	if j.events == 0 {
+	if j.events == 0 && j.untimed == 0 {
 		out = append(out, "No record tells of a connection, a request, a TLS handshake or a DNS question.")
-	} else if j.tested == 0 {
+	} else if j.events > 0 && j.tested == 0 {
 		out = append(out, fmt.Sprintf("No pair has %d connections at different times: there is no rhythm to look for.", minBeats))
 	}
 	if j.untimed > 0 {
-		out = append(out, fmt.Sprintf("%d records have no time that can be read, and were left out.", j.untimed))
+		out = append(out, fmt.Sprintf("Left out for want of a time that can be read: %s.", records(j.untimed)))
 	}
 	if j.endless > 0 {
-		out = append(out, fmt.Sprintf("%d records lack a source or a destination, and were left out.", j.endless))
+		out = append(out, fmt.Sprintf("Left out for want of a source or a destination: %s.", records(j.endless)))
 	}
 	longest := 0.
 	for _, x := range j.span {
@@ -73,6 +73,13 @@ func (j *judge) clockWarnings() (out []string) {
 			where, len(s), date(first.first), date(last.last-1)))
 	}
 	return out
+}
+
+func records(n int64) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }
 
 func often(n int64) string {

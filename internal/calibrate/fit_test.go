@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"weir/internal/bayes"
 )
@@ -345,16 +344,12 @@ func TestFitCopies(t *testing.T) {
 	}
 }
 
-func TestFitSpeed(t *testing.T) {
+func TestFitLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million points")
 	}
 	p := draw(rand.New(rand.NewPCG(13, 14)), 990_000, 10_000)
-	start := time.Now()
 	c := fit(t, p)
-	if d := time.Since(start); d > 5*time.Second { // .4 s on an idle machine
-		t.Errorf("a million points took %v", d)
-	}
 	if len(c.Knots) > MaxKnots {
 		t.Errorf("%d knots", len(c.Knots))
 	}

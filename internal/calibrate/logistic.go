@@ -114,7 +114,7 @@ func beta(view []pool) curve {
 	first, last := view[0].low, view[len(view)-1].high
 	add(first)
 	for i := range betaKnots {
-		z := betaReach * (2*float64(i)/(betaKnots-1) - 1)
+		z := float64(betaReach * (float64(2*i)/(betaKnots-1) - 1))
 		if s := (z - at) / slope; s > first && s < last {
 			add(s)
 		}
@@ -224,7 +224,7 @@ func derivatives(rows []row, t [3]float64) (g [3]float64, h [3][3]float64) {
 		}
 	}
 	for j := range 3 {
-		h[j][j] += ridge * total
+		h[j][j] += float64(ridge * total)
 	}
 	return g, h
 }

@@ -57,7 +57,7 @@ func EstimatePriorOf(probabilities []float64, counts []int64, trainPrior float64
 		return max(1-edge, trainPrior), false
 	}
 	for range 50 {
-		if mid := (low + high) / 2; slope(probabilities, counts, trainPrior, mid) > 0 {
+		if mid := float64((low + high) / 2); slope(probabilities, counts, trainPrior, mid) > 0 {
 			low = mid
 		} else {
 			high = mid

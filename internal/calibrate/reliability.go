@@ -164,7 +164,7 @@ func Effective(groups []uint64) float64 {
 		for j < len(groups) && groups[j] == groups[i] && groups[i] != 0 {
 			j++
 		}
-		squares += float64(j-i) * float64(j-i)
+		squares += float64(float64(j-i) * float64(j-i))
 		i = j
 	}
 	if squares == 0 {

@@ -164,7 +164,7 @@ func agreement(like, near *matrix) float64 {
 // mix lays likeness and closeness together and returns distances, with what time counts in them.
 func mix(like, near *matrix) (distance *matrix, time float64) {
 	a := agreement(like, near)
-	time = mostTime * min(1, max(0, (a-agreeFrom)/(agreeFull-agreeFrom)))
+	time = float64(mostTime * min(1, max(0, (a-agreeFrom)/(agreeFull-agreeFrom))))
 	distance = newMatrix(like.n)
 	for i := range like.x {
 		distance.x[i] = 1 - float64((1-time)*like.x[i]) - float64(time*near.x[i])

@@ -290,7 +290,7 @@ func (s *study) tokens(steps []Step, variants []variant, of []int32) {
 }
 
 // scarce grows slowly with how few steps have a token.
-func scarce(x float64) float64 { return 1 + math.Sqrt(x)/4 }
+func scarce(x float64) float64 { return 1 + float64(math.Sqrt(x)/4) }
 
 // links lists what joins the steps of each campaign. number is the campaign of each step, −1 for none.
 func (s *study) links(out []Campaign, marks []mark, number []int) {

@@ -64,10 +64,17 @@ type Curve struct {
 	Regret        float64 // (Chosen − Possible) / min(never block, block all); 0 if that is nothing
 	SavesNever    Money   // what by cost saves against never blocking, in the same resamples
 	SavesDefault  Money   // and against blocking by default
+	Senders       bool    // the policy says what lost sessions or clients cost, which is in none of the figures: Replay has it
 	Sensitivities []Sensitivity
 	Resamples     int
 	Warnings      []string
+
+	unmet []int // rules without records
 }
+
+// WithoutSenders says, where Curve.Senders is true, what the figures leave out.
+const WithoutSenders = "These are costs of single requests: what a client who stays away and a session that is cut off cost is not among them. " +
+	"'weir replay' blocks senders, and counts it."
 
 // CurveOptions of NewCurve. The zero value is the default.
 type CurveOptions struct {
@@ -98,11 +105,14 @@ func NewCurve(t *Tally, o CurveOptions) (*Curve, error) {
 		GoodEntities: t.clients[0].count(), Threshold: t.policy.Costs.Threshold()}
 	for i := range t.classes {
 		k := &t.classes[i]
+		c.Senders = c.Senders || k.costs.Session > 0 || k.costs.Client > 0
 		if x := (Class{Good: l.classGood[i], Bad: l.classBad[i], Steps: k.costs.Steps(t.basis), Threshold: k.costs.Threshold()}); x.Good+x.Bad > 0 {
 			if i > 0 {
 				x.Name = t.policy.Rules[i-1].Name
 			}
 			c.Classes = append(c.Classes, x)
+		} else if i > 0 {
+			c.unmet = append(c.unmet, i-1)
 		}
 	}
 	every := l.sums(nil)
@@ -387,10 +397,9 @@ func (c *Curve) warn(t *Tally) {
 	if reviews[0]+reviews[1] > 0 && t.policy.Costs.ReviewCost() == 0 {
 		say("reviews cost nothing here, so the cost of a person's time is missing: state minute and minutes in the policy")
 	}
-	for i := range t.policy.Rules {
-		if !slices.ContainsFunc(c.Classes, func(x Class) bool { return x.Name == t.policy.Rules[i].Name }) {
-			say("no labelled record meets the rule %q", t.policy.Rules[i].Name)
-		}
+	for _, i := range c.unmet {
+		say("no labelled record meets the rule %q (line %d of the policy): does its condition fit, or does a rule above take all that it fits?",
+			cut(t.policy.Rules[i].Name), t.policy.Rules[i].Line)
 	}
 }
 

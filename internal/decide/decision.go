@@ -78,7 +78,8 @@ type stake struct {
 
 // Decide returns what to do about the sender of a record with this evidence, as costs have it: the alternative of least
 // expected cost, of equal ones the mildest. The record itself has happened; what counts is what follows. Entities are the
-// record's, of the policy's kinds, in the policy's order; without any nothing can be done but to review. The ledger must
+// record's, of the policy's kinds, in the policy's order; without any nothing can be done but to review. A review is of the
+// address, where the policy knows it, else of the first. The ledger must
 // have the policy's durations, and not have the record yet.
 //
 // A block or a challenge needs a calibrated probability, and one that would make it pay even at its lower bound: else a
@@ -152,8 +153,10 @@ func (p *Policy) saving(now int64, entities []Entity, prob float64, l *Ledger, c
 func (s *stake) without(a Action, hold time.Duration) Alternative {
 	c := s.costs
 	x := Alternative{Action: a, Cost: float64(s.most * c.Miss())}
-	if len(s.entities) > 0 {
-		x.Entity = s.entities[0]
+	for i, e := range s.entities { // whoever invents a session or a name for each record is one suspect all the same
+		if i == 0 || e.Kind == Address {
+			x.Entity = e
+		}
 	}
 	switch a {
 	case Observe:
@@ -191,7 +194,7 @@ func (s *stake) with(a Action, i, k int, durations []time.Duration) Alternative 
 	later := float64((s.most - o.Bad) * miss)
 	x := Alternative{Action: a, Entity: s.entities[i], Duration: durations[k], Cost: shut + later, Good: o.Good, Bad: o.Bad}
 	if a == Challenge {
-		asked := c.Ask * (1 + o.Sessions)
+		asked := float64(c.Ask * (1 + o.Sessions))
 		x.Cost = asked + float64((1-c.PassGood)*shut) + float64(c.PassBad*o.Bad*miss) + later
 		x.Good *= 1 - c.PassGood
 		x.Bad *= 1 - c.PassBad

@@ -25,13 +25,20 @@ type Resolver struct {
 	values [numKinds][]byte
 	hashes []uint64
 	buf    []byte
-	names  map[Entity]string
-	room   int
+	names  names
 }
 
-// NewResolver returns a resolver for entities of these kinds. It keeps up to so many names of entities for Names.
-func NewResolver(kinds []EntityKind, keys *event.Keys, names int) *Resolver {
-	r := &Resolver{kinds: kinds, agent: keys.Get(agentField), hashes: make([]uint64, len(kinds)), names: map[Entity]string{}, room: names}
+// names are those of as many entities as there is room for: all, or those whose hashes end with level zero bits. Which these are
+// depends on the entities alone, not on who read them in which order.
+type names struct {
+	of    map[Entity]string
+	room  int
+	level uint
+}
+
+// NewResolver returns a resolver for entities of these kinds. It keeps the names of up to room entities, for Names.
+func NewResolver(kinds []EntityKind, keys *event.Keys, room int) *Resolver {
+	r := &Resolver{kinds: kinds, agent: keys.Get(agentField), hashes: make([]uint64, len(kinds)), names: names{of: map[Entity]string{}, room: room}}
 	for k, list := range entityFields {
 		for _, f := range list {
 			r.fields[k] = append(r.fields[k], keys.Get(f))
@@ -40,8 +47,49 @@ func NewResolver(kinds []EntityKind, keys *event.Keys, names int) *Resolver {
 	return r
 }
 
-// Names returns the names of entities that were found, as many as there was room for.
-func (r *Resolver) Names() map[Entity]string { return r.names }
+// Names returns the names of entities that any of the resolvers found, which have the same room: all, or where there is no room
+// for them the same share of them whoever found which. The resolvers must not be used any more.
+func Names(all ...*Resolver) map[Entity]string {
+	if len(all) == 0 {
+		return nil
+	}
+	sum := &all[0].names
+	for _, r := range all {
+		sum.level = max(sum.level, r.names.level)
+	}
+	sum.shrink()
+	for _, r := range all[1:] {
+		for e, name := range r.names.of {
+			sum.add(e, []byte(name))
+		}
+	}
+	return sum.of
+}
+
+const maxName = 200 // bytes
+
+func (n *names) add(e Entity, name []byte) {
+	if e.Hash&(1<<n.level-1) != 0 {
+		return
+	}
+	if _, ok := n.of[e]; ok {
+		return
+	}
+	n.of[e] = string(name[:min(len(name), maxName)])
+	for len(n.of) > n.room {
+		n.level++
+		n.shrink()
+	}
+}
+
+// shrink takes out what has no place at the level.
+func (n *names) shrink() {
+	for e := range n.of {
+		if e.Hash&(1<<n.level-1) != 0 {
+			delete(n.of, e)
+		}
+	}
+}
 
 // Resolve returns hashes of the event's entities, one for each kind, 0 where it has none. They hold until the next call.
 func (r *Resolver) Resolve(e *event.Event) []uint64 {
@@ -66,7 +114,7 @@ func (r *Resolver) Resolve(e *event.Event) []uint64 {
 		r.hashes[i] = 0
 		if name := r.name(k, agent); len(name) > 0 {
 			r.hashes[i] = max(1, xxh3.HashSeed(name, uint64(k)))
-			r.note(Entity{k, r.hashes[i]}, name)
+			r.names.add(Entity{k, r.hashes[i]}, name)
 		}
 	}
 	return r.hashes
@@ -106,13 +154,4 @@ func (r *Resolver) name(k EntityKind, agent []byte) []byte {
 		return r.buf
 	}
 	return r.values[k]
-}
-
-func (r *Resolver) note(e Entity, name []byte) {
-	if len(r.names) >= r.room {
-		return
-	}
-	if _, ok := r.names[e]; !ok {
-		r.names[e] = string(name[:min(len(name), 200)])
-	}
 }

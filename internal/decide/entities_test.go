@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -33,12 +35,47 @@ func TestResolve(t *testing.T) {
 		for i, h := range r.Resolve(e) {
 			name := ""
 			if h != 0 {
-				name = r.Names()[Entity{kinds[i], h}]
+				name = Names(r)[Entity{kinds[i], h}]
 			}
 			got = append(got, name)
 		}
 		if s := strings.Join(got, "|"); s != c.want {
 			t.Errorf("%q has %q, want %q", c.fields, s, c.want)
+		}
+	}
+}
+
+// TestNamesOfMany: which names are kept where there are too many does not depend on how many read them, or in which order.
+func TestNamesOfMany(t *testing.T) {
+	const room, all = 64, 1000
+	read := func(workers int, backward bool) map[Entity]string {
+		var list []*Resolver
+		for w := range workers {
+			keys := event.NewKeys()
+			r := NewResolver([]EntityKind{User}, keys, room)
+			for i := range all {
+				if backward {
+					i = all - 1 - i
+				}
+				if i%workers == w || i%7 == 0 { // some are seen by all
+					e := &event.Event{}
+					e.Add(keys.Get("user.name"), fmt.Appendf(nil, "user%d", i))
+					r.Resolve(e)
+				}
+			}
+			list = append(list, r)
+		}
+		return Names(list...)
+	}
+	one := read(1, false)
+	if len(one) > room || len(one) < room/4 {
+		t.Errorf("%d names are kept", len(one))
+	}
+	for workers := 1; workers < 6; workers++ {
+		for _, backward := range []bool{false, true} {
+			if got := read(workers, backward); !maps.Equal(got, one) {
+				t.Errorf("%d readers keep %d other names", workers, len(got))
+			}
 		}
 	}
 }

@@ -17,7 +17,7 @@ const (
 
 // An Occurrence is what a replay needs of one record.
 type Occurrence struct {
-	Time   int64   // nanoseconds since 1970
+	Time   int64   // nanoseconds since 1970, taken to the nearest of 1823 and 2116 so that any two can be subtracted
 	P      float32 // probability that the record is bad
 	Line   uint32  // in its file
 	File   uint32  // number of the file
@@ -34,6 +34,7 @@ const (
 	labelBits = 3 // and the flags above it
 	called    = 1 << 2
 	novel     = 1 << 3
+	farTime   = 1<<62 - 1 - int64(maxDuration) // nanoseconds
 )
 
 // packed is an Occurrence in 24 bytes.
@@ -80,7 +81,7 @@ func (o *Occurrences) Add(x *Occurrence, hashes []uint64) {
 	if x.Novel {
 		flags |= novel
 	}
-	c.records = append(c.records, packed{x.Time, x.P, x.Line, x.File, x.Class, flags, x.Known})
+	c.records = append(c.records, packed{min(max(x.Time, -farTime), farTime), x.P, x.Line, x.File, x.Class, flags, x.Known})
 	c.hashes = append(c.hashes, hashes[:len(o.kinds)]...)
 	o.n++
 }

@@ -57,7 +57,7 @@ func (l *Ledger) Outlooks(dst []Outlook, e Entity, p float64, now int64) []Outlo
 func (l *Ledger) expect(b *book, a *account, p float64, now int64, d int) float64 {
 	length := float64(l.durations[d]) / 1e9
 	lasted := float64(now-a.begun)/1e9 + pageSeconds
-	rest := (a.session + 1 - p) / lasted * min(length, lasted)
+	rest := float64((a.session + 1 - p) / lasted * min(length, lasted))
 	s := &b.spread
 	visits := length * (float64(s.alpha*(1-p)) + a.returns()) / (s.beta + float64(now-a.first)/1e9)
 	mean := (b.good + sessionRecords) / (b.sessions + 1)

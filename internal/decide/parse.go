@@ -334,7 +334,7 @@ func (r *policyReader) rules(n *yaml.Node) {
 		r.fault(n, "there are %d rules, and at most %d may be", len(n.Content), maxRules)
 		return
 	}
-	seen := map[string]int{}
+	seen, named := map[string]int{}, map[string]int{}
 	always := 0
 	for i, v := range n.Content {
 		rule := Rule{Name: fmt.Sprintf("rule %d", i+1), Costs: r.p.Costs, Line: v.Line}
@@ -349,14 +349,18 @@ func (r *policyReader) rules(n *yaml.Node) {
 		case v.Kind != yaml.MappingNode:
 			continue
 		case there["when"] == nil:
-			r.fault(v, "%s has no condition; write when: url.path startsWith \"/shop\"", rule.Name)
+			r.fault(v, "%s has no condition; write when: url.path startsWith \"/shop\"", cut(rule.Name))
 		case always > 0:
-			r.fault(v, "%s is never reached, since the rule on line %d fits everything; put that one last", rule.Name, always)
+			r.fault(v, "%s is never reached, since the rule on line %d fits everything; put that one last", cut(rule.Name), always)
 		case seen[text] > 0:
-			r.fault(v, "%s is never reached, since the rule on line %d has the same condition; make them one", rule.Name, seen[text])
+			r.fault(v, "%s is never reached, since the rule on line %d has the same condition; make them one", cut(rule.Name), seen[text])
 		}
+		if line := named[rule.Name]; line > 0 {
+			r.fault(v, "%q is the name of the rule on line %d already; name them apart, so that results can be told apart", cut(rule.Name), line)
+		}
+		named[rule.Name] = v.Line
 		if len(there) > 0 && len(there)-count(there, "name", "when") == 0 {
-			r.fault(v, "%s changes nothing; write costs: or actions: into it, or leave it out", rule.Name)
+			r.fault(v, "%s changes nothing; write costs: or actions: into it, or leave it out", cut(rule.Name))
 		}
 		for key, said := range map[string]bool{"challenge": r.challenge, "observe": r.observe} {
 			if n := there[key]; n != nil && !said {

@@ -106,8 +106,12 @@ func (r *policyReader) number(n *yaml.Node, to *float64) bool {
 		r.fault(n, "%s is no number; write one as 12 or 12.5", kindOf(n))
 		return false
 	}
-	if x < 0 {
-		r.fault(n, "%s is negative; write what it costs, or 0", n.Value)
+	switch {
+	case x < 0:
+		r.fault(n, "%s is negative; write 0 or more", say(n))
+		return false
+	case x > maxAmount:
+		r.fault(n, "%s is too large; write a number that means something, as 12", say(n))
 		return false
 	}
 	*to = x

@@ -77,7 +77,7 @@ func (g *regime) meet(x *packed, entities []Entity, c *Costs) {
 	t := g.blocking(entities, x.time)
 	if t == nil {
 		g.out.Through.add(x)
-		g.charge(x, 0, c.Miss()*g.open(entities, x.time, c))
+		g.charge(x, 0, float64(c.Miss()*g.open(entities, x.time, c)))
 		return
 	}
 	shut, leak, fee := 1., 0., 0. // shares of good kept out and of bad let in, and the cost of asking
@@ -158,7 +158,7 @@ func (g *regime) finish() { g.out.GoodClients = int64(len(g.wrong)) }
 // A driftWatch looks whether the records so far are like those that the filter was trained on.
 type driftWatch struct {
 	prior, known float64 // of the filter
-	levels       [1 << 10]int64
+	shares       calibrate.Shares
 	n, next      int64
 	sum          int64 // of Known
 	live         float64
@@ -167,27 +167,29 @@ type driftWatch struct {
 	unlike       bool    // or was
 }
 
+// LessKnown is by how much smaller the share of tokens that a filter knows may be than in training until the records are of
+// another kind.
+const LessKnown = .15
+
 const (
 	driftRecords = 1000 // before which nothing is said, and for how many the filter's own share of bad counts
-	driftKnown   = .15  // by which less is known
-	driftSample  = 20_000
 )
 
 // note takes a record.
 func (d *driftWatch) note(x *packed) {
-	d.levels[min(int(x.p*float32(len(d.levels))), len(d.levels)-1)]++
+	d.shares.Add(float64(x.p))
 	d.sum += int64(x.known)
 	d.n++
 	if d.n < driftRecords || d.n < d.next {
 		return
 	}
 	d.next = d.n + d.n/8
-	d.seen = d.known > 0 && float64(d.sum)/(255*float64(d.n)) < d.known-driftKnown
+	d.seen = d.known > 0 && float64(d.sum)/(255*float64(d.n)) < d.known-LessKnown
 	d.unlike = d.unlike || d.seen
 	if d.prior <= 0 {
 		return
 	}
-	d.live, _ = calibrate.EstimatePrior(d.sample(), d.prior)
+	d.live, _ = d.shares.Estimate(d.prior)
 	n := float64(d.n)
 	share := (float64(n*d.live) + float64(driftRecords*d.prior)) / (n + driftRecords)
 	d.odds = share / (1 - share) / (d.prior / (1 - d.prior))
@@ -196,21 +198,17 @@ func (d *driftWatch) note(x *packed) {
 // correct returns a probability for the share of bad so far, if that is lower than the one it is for. It is never raised: bad
 // records come in bursts, and one who sends many must not make others be blocked.
 func (d *driftWatch) correct(p float64) float64 {
-	if d.odds == 0 || d.odds >= 1 || p >= 1 {
+	if d.odds == 0 || d.odds >= 1 {
 		return p
 	}
-	odds := p / (1 - p) * d.odds
-	return odds / (1 + odds)
+	return atOdds(p, d.odds)
 }
 
-// sample returns probabilities in the shares that they have among all.
-func (d *driftWatch) sample() []float64 {
-	var out []float64
-	per := max(1, (d.n+driftSample-1)/driftSample)
-	for i, n := range d.levels {
-		for range (n + per/2) / per {
-			out = append(out, (float64(i)+.5)/float64(len(d.levels)))
-		}
+// atOdds is the probability whose odds are so many times those of p.
+func atOdds(p, times float64) float64 {
+	if p >= 1 || times == 1 {
+		return p
 	}
-	return out
+	odds := float64(p / (1 - p) * times)
+	return odds / (1 + odds)
 }

@@ -11,10 +11,11 @@ import (
 // ReplayOptions govern Replay.
 type ReplayOptions struct {
 	From, To    int64              // nanoseconds since 1970, To not included; decisions are taken between; 0 and 0 is always
-	KnownBefore int64              // labels of records before this count in the ledger instead of probabilities; not after From
+	KnownBefore int64              // labels of records before this count in the ledger instead of probabilities; not after From; 0 is none
 	Reliability *calibrate.Diagram // of the filter's probabilities
 	Basis       Basis              // of them
-	Prior       float64            // share of bad that they are for; 0 checks nothing
+	HeldPrior   float64            // share of bad that Reliability is for, where it is another than Prior; 0 is Prior
+	Prior       float64            // share of bad that probabilities are for; 0 checks nothing
 	Known       float64            // share of tokens that the filter knew of records it was not trained on; 0 checks nothing
 	Entities    int                // that the ledger knows at most, of one kind; 0 is NewLedger's default
 	Blocks      int                // that are kept one by one at most; 0 is a hundred thousand
@@ -69,7 +70,7 @@ type Treatment struct {
 	Rule        int     // that its costs come from, −1 for none
 	Hit         Flow    // records that met it
 	GoodCost    float64 // what the known good ones among them cost
-	FirstGood   int64   // when the first known good one came; 0 for none
+	FirstGood   int64   // when the first known good one came, if Hit has any
 
 	none           float64 // probability that no good record has met it yet
 	met, metGood   bool
@@ -190,7 +191,7 @@ func (r *replay) step(i uint32) {
 		r.live(x)
 	}
 	weight := float64(x.p)
-	if x.time < r.o.KnownBefore {
+	if r.o.KnownBefore != 0 && x.time < r.o.KnownBefore {
 		switch x.label() {
 		case Good:
 			weight = 0
@@ -204,7 +205,7 @@ func (r *replay) step(i uint32) {
 // live takes a record within the span: first what the policies do with it, then what they make of it.
 func (r *replay) live(x *packed) {
 	res := r.result
-	if res.First == 0 || x.time < res.First {
+	if res.Records.Records() == 0 {
 		res.First = x.time
 	}
 	res.Last = x.time
@@ -231,11 +232,8 @@ func (r *replay) live(x *packed) {
 
 // decide takes the decision by cost. Who is asked already is blocked, or nothing changes.
 func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
-	said := float64(x.p)
-	v := Evidence{P: r.drift.correct(said), Basis: r.o.Basis}
-	if said > 0 {
-		v.Low = v.P * LowerBound(r.o.Reliability, said) / said // few witnesses are a doubt of its own, whatever the share of bad
-	}
+	v := Evidence{P: r.drift.correct(float64(x.p)), Basis: r.o.Basis}
+	v.Low = v.P * r.worth(float64(x.p)) // few witnesses are a doubt of its own, whatever the share of bad
 	switch {
 	case v.Basis != Calibrated:
 	case x.flags&novel != 0:
@@ -268,6 +266,18 @@ func (r *replay) decide(x *packed, costs *Costs, asked *Treatment) {
 	}
 }
 
+// worth is the share of a probability that holds at its lower bound. What was held back had another share of bad where the
+// filter's was moved since.
+func (r *replay) worth(p float64) float64 {
+	if h, q := r.o.HeldPrior, r.o.Prior; h > 0 && h < 1 && q > 0 && q < 1 {
+		p = atOdds(p, h/(1-h)/(q/(1-q)))
+	}
+	if p <= 0 {
+		return 0
+	}
+	return LowerBound(r.o.Reliability, p) / p
+}
+
 func (r *replay) keep(list []*Treatment, t *Treatment) []*Treatment {
 	if len(list) >= r.o.Blocks {
 		r.dropped++
@@ -297,7 +307,7 @@ func (r *replay) done() (*ReplayResult, error) {
 	}
 	for i := range res.Blocks {
 		t := &res.Blocks[i]
-		if t.FirstGood != 0 && (res.Wrong == nil || t.FirstGood < res.Wrong.FirstGood) {
+		if t.Hit.Good > 0 && (res.Wrong == nil || t.FirstGood < res.Wrong.FirstGood) {
 			res.Wrong = t
 		}
 		if t.GoodCost > 0 && (res.Worst == nil || t.GoodCost > res.Worst.GoodCost) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // sample is the data of the oracle, the same as in its script:
@@ -364,11 +363,7 @@ func TestEvaluateLarge(t *testing.T) {
 		t.Skip("a million samples")
 	}
 	s := large(1_000_000, 200_000)
-	start := time.Now()
 	e := evaluate(t, s, Options{})
-	if d := time.Since(start); d > 15*time.Second { // 2.5 s on an idle machine
-		t.Errorf("a million samples took %v", d)
-	}
 	lawful(t, e)
 	near(t, "AUC", e.AUC.Value, .98305, .002) // Φ(3/√2)
 	if e.Resamples != 200 || len(e.Kinds) != 3 {

@@ -102,7 +102,7 @@ func (r *ranking) worth(n int, in func(*Sample) bool) float64 {
 		}
 	}
 	for _, c := range groups {
-		squares += float64(c) * float64(c)
+		squares += float64(float64(c) * float64(c))
 	}
 	if squares == 0 {
 		return 0

@@ -91,7 +91,7 @@ func (x *Estimate) within(s bayes.Spread, groups int) {
 		x.Low, x.High = calibrate.Wilson(x.Value, x.Worth)
 		return
 	}
-	middle, half := (bayes.Log2(x.Value)-bayes.Log2(1-x.Value))*math.Ln2, float64(z95*s.SD)/v
+	middle, half := float64((bayes.Log2(x.Value)-bayes.Log2(1-x.Value))*math.Ln2), float64(z95*s.SD)/v
 	x.Low, x.High = bayes.Logistic(middle-half), bayes.Logistic(middle+half)
 	x.Low, x.High = min(x.Low, x.Value), max(x.High, x.Value)
 }
@@ -107,7 +107,7 @@ func areas(seq []uint32, weights []uint8) (auc, ap float64, ok bool) {
 		tp += tiedBad
 		fp += tiedGood
 		if tiedBad > 0 {
-			sum += float64(tiedBad) * float64(float64(tp)/float64(tp+fp))
+			sum += float64(float64(tiedBad) * float64(float64(tp)/float64(tp+fp)))
 		}
 		tiedBad, tiedGood = 0, 0
 	}

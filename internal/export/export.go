@@ -59,6 +59,14 @@ type Options struct {
 	Fine   bool                     // tokens as filters take them: finer, and without who sent the record
 }
 
+// A WriteError is an error of a [Writer], as against one of reading.
+type WriteError struct{ Err error }
+
+func (e *WriteError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the writer said.
+func (e *WriteError) Unwrap() error { return e.Err }
+
 // Totals are what was written.
 type Totals struct{ Good, Bad, Unlabelled int64 }
 
@@ -66,7 +74,8 @@ type Totals struct{ Good, Bad, Unlabelled int64 }
 func (t *Totals) Records() int64 { return t.Good + t.Bad + t.Unlabelled }
 
 // Run reads logs and hands each record to all writers, in the order of the inputs. It holds a few blocks of records at a time.
-// The summary says what was read, also where the error is not nil, if reading got that far.
+// The summary says what was read, also where the error is not nil, if reading got that far. What a writer fails with is a
+// [WriteError].
 func Run(ctx context.Context, inputs []source.Input, o Options, writers ...Writer) (*Totals, *format.Summary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -80,7 +89,7 @@ func Run(ctx context.Context, inputs []source.Input, o Options, writers ...Write
 		return r
 	})
 	if line.err != nil {
-		err = line.err
+		err = &WriteError{line.err}
 	}
 	return &line.totals, summary, err
 }
@@ -154,7 +163,8 @@ type named struct {
 
 const (
 	namesBits = 13
-	mostNames = 64 // of a value that are kept
+	mostNames = 64      // of a value that are kept
+	mostKept  = 4 << 10 // bytes of their text: long values are rarely the same again, and would fill memory
 )
 
 // Event implements format.Handler.
@@ -198,10 +208,12 @@ func (r *reader) tokens(f *token.Feature) []string {
 		list = r.codify.FineTokens
 	}
 	var names []string
+	text := 0
 	for _, t := range list(f) {
-		names = append(names, valid(token.Name(f.Field.Name, t.Kind, t.Text)))
+		name := valid(token.Name(f.Field.Name, t.Kind, t.Text))
+		names, text = append(names, name), text+len(name)
 	}
-	if len(names) <= mostNames {
+	if len(names) <= mostNames && text <= mostKept {
 		*n = named{f.Field, exact, names}
 	}
 	return names

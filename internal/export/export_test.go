@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -214,7 +215,60 @@ func (f *failing) Write(*Record) error {
 
 // TestFails: an error of a writer ends the export, and is the one that is told.
 func TestFails(t *testing.T) {
-	if _, _, err := Run(context.Background(), logs(), options(2, false), &failing{100}); err == nil || err.Error() != "the disk is full" {
+	var failed *WriteError
+	if _, _, err := Run(context.Background(), logs(), options(2, false), &failing{100}); !errors.As(err, &failed) || err.Error() != "the disk is full" {
 		t.Errorf("%v", err)
+	}
+	if _, _, err := Run(context.Background(), []source.Input{source.Bytes("void.log", nil)}, options(2, false)); err == nil || errors.As(err, &failed) {
+		t.Errorf("an empty log: %v", err)
+	}
+}
+
+// TestLongValues: what is held in memory, and what a file takes, does not grow with the length of values that are never the same.
+func TestLongValues(t *testing.T) {
+	value := func(i int) string { return fmt.Sprintf("/%08d%s", i, strings.Repeat("a", 1<<18)) }
+	var table, lines bytes.Buffer
+	w, s := NewParquet(&table), NewSVMLight(&lines, 0)
+	s.room = 10 << 18
+	const n = 60
+	for i := range n {
+		r := Record{File: "f", Line: int64(i), Tokens: []string{value(i)}, Fields: []Field{{"url.path", value(i)}}}
+		for _, err := range []error{w.Write(&r), s.Write(&r)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if most := n << 18 / 10; table.Len() > most {
+		t.Errorf("%d bytes of Parquet for values that compress well, want at most %d", table.Len(), most)
+	}
+	if s.Tokens() != 9 || s.LeftOut != n-9 {
+		t.Errorf("a vocabulary with room for 9 tokens has %d and left out %d", s.Tokens(), s.LeftOut)
+	}
+	o := options(1, false)
+	var r *reader
+	var log strings.Builder
+	for i := range 3 {
+		fmt.Fprintf(&log, "192.0.2.1 - - [25/Feb/2026:02:00:00 +0000] \"GET %s HTTP/1.1\" 200 1 \"-\" \"curl/8\"\n", value(i))
+	}
+	if _, err := format.Scan(context.Background(), []source.Input{source.Bytes("a.log", []byte(log.String()))}, o.Scan, func(int, *event.Keys) format.Handler {
+		r = &reader{o: &o, inputs: logs(), codify: token.NewCodifier(o.Seed, o.Enrich()), queue: &queue{waiting: map[int64][]Record{}}}
+		return r
+	}); err != nil {
+		t.Fatal(err)
+	}
+	used := 0
+	for i := range r.names {
+		text := len(strings.Join(r.names[i].names, ""))
+		used += text
+		if text > mostKept {
+			t.Errorf("the names of a value take %d bytes in memory, want at most %d", text, mostKept)
+		}
+	}
+	if used == 0 {
+		t.Error("no names are kept")
 	}
 }

@@ -46,9 +46,12 @@ type Parquet struct {
 	bytes int
 }
 
-// NewParquet writes to w.
+// NewParquet writes to w. Of tokens and fields it writes no least and greatest values: they are as long as an attacker's values, stand
+// uncompressed in the file, and those of all row groups would be held in memory.
 func NewParquet(w io.Writer) *Parquet {
-	return &Parquet{w: parquet.NewGenericWriter[row](w, parquet.CreatedBy("weir", "", ""), parquet.Compression(&parquet.Zstd))}
+	return &Parquet{w: parquet.NewGenericWriter[row](w, parquet.CreatedBy("weir", "", ""), parquet.Compression(&parquet.Zstd),
+		parquet.DataPageStatistics(false), parquet.SkipPageBounds("tokens", "list", "element"),
+		parquet.SkipPageBounds("fields", "key_value", "key"), parquet.SkipPageBounds("fields", "key_value", "value"))}
 }
 
 // Write implements [Writer].

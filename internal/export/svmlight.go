@@ -11,16 +11,20 @@ import (
 // MaxTokens is how many different tokens an [SVMLight] knows where nothing else is said.
 const MaxTokens = 2_000_000
 
+// mostText bounds the text of all tokens of a vocabulary in bytes, since whole values are tokens and may be long.
+const mostText = 256 << 20
+
 // An SVMLight writes records in the format of SVMlight and LIBSVM, a line each (Joachims, "Making large-scale SVM learning
 // practical", 1999):
 //
 //	LABEL INDEX:1 INDEX:1 … # FILE:LINE
 //
 // with 1 for bad, -1 for good, 0 for unlabelled. Indices rise; they are those of the vocabulary: from 1, in the order in which tokens
-// are first seen. When it is full, tokens that it does not have are left out and counted.
+// are first seen. When it is full, or holds 256 MiB of text, tokens that it does not have are left out and counted.
 type SVMLight struct {
 	w       *bufio.Writer
 	limit   int
+	room    int // bytes of text that still fit
 	index   map[string]uint32
 	tokens  []vocable
 	row     []uint32
@@ -38,7 +42,7 @@ func NewSVMLight(w io.Writer, limit int) *SVMLight {
 	if limit <= 0 {
 		limit = MaxTokens
 	}
-	return &SVMLight{w: bufio.NewWriterSize(w, 1<<16), limit: limit, index: map[string]uint32{}}
+	return &SVMLight{w: bufio.NewWriterSize(w, 1<<16), limit: limit, room: mostText, index: map[string]uint32{}}
 }
 
 // Write implements [Writer].
@@ -47,10 +51,11 @@ func (s *SVMLight) Write(r *Record) error {
 	for _, name := range r.Tokens {
 		i, ok := s.index[name]
 		if !ok {
-			if len(s.tokens) == s.limit {
+			if len(s.tokens) == s.limit || len(name) > s.room {
 				s.LeftOut++
 				continue
 			}
+			s.room -= len(name)
 			i = uint32(len(s.tokens))
 			s.index[name] = i
 			s.tokens = append(s.tokens, vocable{name: name})

@@ -37,7 +37,7 @@ func blend(straight, counted []calibrate.Point) float64 {
 			if straight[i].Bad {
 				d += w
 			}
-			v := w * p * (1 - p)
+			v := float64(w * p * (1 - p))
 			ga, gb, gc = ga+float64(d*x), gb+float64(d*y), gc+d
 			haa, hbb, hcc = haa+float64(v*x*x), hbb+float64(v*y*y), hcc+v
 			hab, hac, hbc = hab+float64(v*x*y), hac+float64(v*x), hbc+float64(v*y)

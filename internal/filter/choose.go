@@ -17,7 +17,7 @@ import (
 func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 	t.split()
 	f.Held = Held{By: t.by, Parts: parts}
-	f.Learner, f.Prior = Linear, float64(f.Bad)/float64(f.Good+f.Bad)
+	f.Learner, f.Prior = Linear, f.HeldPrior()
 	if o.Learner != "" {
 		f.Learner = o.Learner
 		if f.Learner == Forest && t.cells == nil {

@@ -146,7 +146,7 @@ func (j *Judge) votes(named []namedItem, clues []Clue) {
 		for n := r[0]; n < r[1]; n++ {
 			switch {
 			case f.Learner.weighted():
-				missing := 1 - (clues[n].GoodShare+clues[n].BadShare)/2
+				missing := 1 - float64((clues[n].GoodShare+clues[n].BadShare)/2)
 				if k := f.table.find(keyOf(named[n].item)); k >= 0 && f.naive != nil {
 					clues[n].Vote = float64(f.Share * float64(f.naive[k]*scale(max(1, known))))
 				}

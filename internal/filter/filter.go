@@ -119,6 +119,10 @@ type Member struct {
 	SHA256 string `json:"sha256"`
 }
 
+// HeldPrior is the share of bad among the training records, which the probabilities in Held.Reliability are for; Prior may have
+// been moved since.
+func (m *Manifest) HeldPrior() float64 { return float64(m.Bad) / float64(m.Good+m.Bad) }
+
 // Held says how data were held back, and what each learner made of them.
 type Held struct {
 	By     string  `json:"by"` // time, client, content or nothing

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"weir/internal/event"
 	"weir/internal/source"
@@ -98,7 +97,7 @@ func TestMailWay(t *testing.T) {
 	}
 }
 
-// A mail that is made to take long, or much room, takes neither.
+// A mail that is made to take long, or much room, takes neither: quadratic work would run into the time limit of all tests.
 func TestHostileMails(t *testing.T) {
 	header := "From: a@b\nTo: c@d\nContent-Type: multipart/mixed; boundary=x\n"
 	nested := strings.Builder{}
@@ -121,11 +120,7 @@ func TestHostileMails(t *testing.T) {
 		"folded":     "a:" + strings.Repeat("\n ", 1<<19),
 	} {
 		var e event.Event
-		start := time.Now()
 		newWholeDecoder(Options{}, event.NewKeys()).decode(name, []byte(data)[:min(len(data), MaxFile)], &e)
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("%s: %v", name, took)
-		}
 		if len(e.Fields) > 400 || len(e.Scratch) > 4<<20 {
 			t.Errorf("%s: %d fields, %d bytes", name, len(e.Fields), len(e.Scratch))
 		}

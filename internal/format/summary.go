@@ -75,6 +75,42 @@ func (s *Summary) Malformed() (n int64) {
 	return n
 }
 
+// FormatTotals are the files of one format, summed up.
+type FormatTotals struct {
+	Format                             string
+	Files, Records, Untimed, Malformed int64
+}
+
+// ByFormat sums files up by their format, that of most records first, then by name, whatever the order of the inputs. Files in which no
+// format was found are left out.
+func (s *Summary) ByFormat() []FormatTotals {
+	var out []FormatTotals
+	for i := range s.Files {
+		f := &s.Files[i]
+		if f.Format == "" {
+			continue
+		}
+		k := slices.IndexFunc(out, func(t FormatTotals) bool { return t.Format == f.Format })
+		if k < 0 {
+			k = len(out)
+			out = append(out, FormatTotals{Format: f.Format})
+		}
+		t := &out[k]
+		t.Files, t.Records, t.Untimed, t.Malformed = t.Files+1, t.Records+f.Records, t.Untimed+f.Untimed, t.Malformed+f.Malformed
+	}
+	slices.SortFunc(out, func(a, b FormatTotals) int {
+		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Format, b.Format))
+	})
+	return out
+}
+
+// ByName returns the files in the order of their names, in which they are told of, whatever the order of the inputs.
+func (s *Summary) ByName() []FileSummary {
+	out := slices.Clone(s.Files)
+	slices.SortStableFunc(out, func(a, b FileSummary) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
 // A fileTally collects the summary of one file from the goroutines that work on it.
 type fileTally struct {
 	mu      sync.Mutex

@@ -262,7 +262,7 @@ func mixtureOf(placebos [][]sum) mixture {
 func (m mixture) shares(sums []sum) []float64 {
 	out := make([]float64, len(sums))
 	for i := range sums {
-		out[i] = round(1 - trust*(1-bayes.Logistic((sums[i].score-m.at)/m.scale)))
+		out[i] = round(1 - float64(trust*(1-bayes.Logistic((sums[i].score-m.at)/m.scale))))
 	}
 	return out
 }
@@ -343,7 +343,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 	steps := make([]step, 0, len(r.sums)+len(innocents))
 	for c, v := range r.sums {
 		steps = append(steps, step{v.score, r.a.contents[c].copies, -1})
-		p := r.prob[c] * float64(r.a.contents[c].copies)
+		p := float64(r.prob[c] * float64(r.a.contents[c].copies))
 		r.Share.Expect += p
 	}
 	r.Share.Expect /= float64(len(r.a.list.rows))
@@ -357,7 +357,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 		if s.window < 0 {
 			own += float64(s.copies)
 		} else {
-			clean[s.window] += float64(s.copies) * r.busier(s.window)
+			clean[s.window] += float64(float64(s.copies) * r.busier(s.window))
 			worst = max(worst, clean[s.window])
 		}
 		if last := i+1 == len(steps) || steps[i+1].score != s.score; last {
@@ -366,6 +366,7 @@ func (r *Result) shareOfBad(innocents []innocent) {
 			}
 		}
 	}
+	r.Share.Expect = max(r.Share.Expect, r.Share.Lower) // two estimates, and less than the least is not to be expected
 }
 
 // rank orders the rows: by score, equal scores by file name and line.

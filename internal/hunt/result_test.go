@@ -97,6 +97,9 @@ func TestAFloodOfOrdinaryEventsIsKept(t *testing.T) {
 		if len(r.Placebos) == 0 {
 			t.Fatal("no clean window")
 		}
+		if r.Share.Expect < r.Share.Lower {
+			t.Errorf("at least %v of the events are bad, and %v are expected to be", r.Share.Lower, r.Share.Expect)
+		}
 		for c, is := range r.flood {
 			if is {
 				flood += int(r.a.contents[c].copies)

@@ -132,6 +132,9 @@ func parseInstant(text string, zone *time.Location, now time.Time) (ns, covers i
 		if l.covers == 24*time.Hour { // days are 23 or 25 hours long when clocks change
 			covers = t.AddDate(0, 0, 1).Sub(t).Nanoseconds()
 		}
+		if y := t.Year(); y < 1678 || y > 2261 { // nanoseconds reach no further
+			return 0, 0, fmt.Errorf("%q is too far from now; write a year from 1678 to 2261, or leave the end of the span empty", text)
+		}
 		return t.UnixNano(), covers, nil
 	}
 	return 0, 0, fmt.Errorf("%q is no time; write 2026-03-01T02:10:00Z, 2026-03-01 02:10, 2026-03-01, epoch seconds or now-2h", text)

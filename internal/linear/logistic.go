@@ -245,7 +245,7 @@ func (s *solver) step(k, i int) float64 {
 	z := multiplier(s.z[k], y*sum, norm, bound)
 	d := z - s.z[k]
 	s.z[k] = z
-	if delta := d * y; delta != 0 {
+	if delta := float64(d * y); delta != 0 {
 		for n, f := range features {
 			w[f] += float64(delta * float64(values[n]))
 		}

@@ -87,6 +87,9 @@ func (m *Mark) Count() (n int) {
 	return n
 }
 
+// Line is where the mark stands in its journal, from 1: what stands later decides. It is 0 for one that was not read.
+func (m *Mark) Line() int { return m.line }
+
 // Bounds of a mark.
 const (
 	maxText    = 4096    // bytes of a name, a note, a condition

@@ -97,7 +97,7 @@ func (c *chart) scale() {
 		}
 	}
 	if c.Log {
-		c.YTo = math.Pow(10, math.Ceil(math.Log10(top)+.05))
+		c.YTo = math.Pow(10, math.Ceil(float64(math.Log10(top))+.05))
 		return
 	}
 	step := niceStep(top, 5)

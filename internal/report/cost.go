@@ -64,28 +64,10 @@ func (p *page) addCost(c *decide.Curve, charts []*chart) []*chart {
 	return charts
 }
 
-// money writes an amount in a policy's currency; without one it is in wrong blocks.
-func money(x float64, currency string) string {
-	text := fmt.Sprintf("%.2f", x)
-	switch a := math.Abs(x); {
-	case a >= 1e12:
-		text = fmt.Sprintf("%.3g", x)
-	case a >= 100 || a == math.Trunc(a):
-		text = term.Count(int64(math.Round(a)))
-		if x < 0 && text != "0" {
-			text = "−" + text
-		}
-	}
-	if currency != "" {
-		text += " " + term.Clean(currency)
-	}
-	return text
-}
-
 // price says in plain words which policy is the cheapest.
 func (p *page) price(c *decide.Curve) {
 	best := c.Cheapest()
-	p.Lead = fmt.Sprintf("%s is the cheapest of three policies: %s.", capital(best.Name), money(best.Cost.Value, c.Currency))
+	p.Lead = fmt.Sprintf("%s is the cheapest of three policies: %s.", capital(best.Name), term.Amount(best.Cost.Value, c.Currency))
 	unit := ""
 	if c.Currency == "" {
 		unit = " One is what it costs to block one good record."
@@ -96,8 +78,8 @@ func (p *page) price(c *decide.Curve) {
 		name  string
 		saves decide.Money
 	}{{decide.NeverBlock, c.SavesNever}, {decide.ByDefault, c.SavesDefault}} {
-		p.Facts = append(p.Facts, fact{"by cost saves against " + x.name, money(x.saves.Value, c.Currency),
-			money(x.saves.Low, c.Currency) + " to " + money(x.saves.High, c.Currency)})
+		p.Facts = append(p.Facts, fact{"by cost saves against " + x.name, term.Amount(x.saves.Value, c.Currency),
+			term.Amount(x.saves.Low, c.Currency) + " to " + term.Amount(x.saves.High, c.Currency)})
 	}
 	p.Facts = append(p.Facts, fact{"regret", fmt.Sprintf("%.3f", c.Regret), "against the best thresholds in hindsight"})
 }
@@ -124,12 +106,15 @@ func costOf(c *decide.Curve) *costView {
 				acts = append(acts, fmt.Sprintf("%s %s", a, term.Count(n)))
 			}
 		}
-		v.Policies = append(v.Policies, policyRow{x.Name, money(x.Cost.Value, c.Currency), money(x.Cost.Low, c.Currency) + " to " + money(x.Cost.High, c.Currency),
+		v.Policies = append(v.Policies, policyRow{x.Name, term.Amount(x.Cost.Value, c.Currency), term.Amount(x.Cost.Low, c.Currency) + " to " + term.Amount(x.Cost.High, c.Currency),
 			inPercent(share(x.Cost.Low)), inPercent(share(x.Cost.High) - share(x.Cost.Low)), inPercent(share(x.Cost.Value)),
-			money(math.Round(x.GoodBlocked), ""), term.Count(x.Clients), money(math.Round(x.BadThrough), ""), strings.Join(acts, ", "), x == c.Cheapest()})
+			term.Amount(math.Round(x.GoodBlocked), ""), term.Count(x.Clients), term.Amount(math.Round(x.BadThrough), ""), strings.Join(acts, ", "), x == c.Cheapest()})
 	}
 	v.Note = fmt.Sprintf("Blocking all would cost %s. Blocking at the policy's own thresholds and nothing else costs %s; the best that hindsight has is %s.",
-		money(c.BlockAll.Value, c.Currency), money(c.Chosen.Value, c.Currency), money(c.Possible, c.Currency))
+		term.Amount(c.BlockAll.Value, c.Currency), term.Amount(c.Chosen.Value, c.Currency), term.Amount(c.Possible, c.Currency))
+	if c.Senders {
+		v.Note += " " + decide.WithoutSenders
+	}
 	for _, k := range c.Classes[:min(len(c.Classes), maxClasses)] {
 		row := classRow{Name: "(no rule)", Records: term.Count(k.Good + k.Bad), Threshold: probability(k.Threshold)}
 		if k.Name != "" {
@@ -225,6 +210,6 @@ func costChart(c *decide.Curve) *chart {
 	}
 	at(c.Threshold, "the policy's")
 	at(c.Best.Threshold, "least")
-	x.Says = fmt.Sprintf("The least cost in hindsight is %s; the policy's own threshold is %s.", money(c.Best.Cost.Value, c.Currency), probability(c.Threshold))
+	x.Says = fmt.Sprintf("The least cost in hindsight is %s; the policy's own threshold is %s.", term.Amount(c.Best.Cost.Value, c.Currency), probability(c.Threshold))
 	return x
 }

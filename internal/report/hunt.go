@@ -120,7 +120,7 @@ func (p *page) lead(r *hunt.Result, folds []hunt.Fold, list []cluster.Campaign) 
 	p.Facts = []fact{
 		{"Window", strings.Join(spans, "; "), length(total) + ", " + r.Zone.String()},
 		{"Suspicious", term.Count(r.Suspicious), "against " + plural(r.Good, "known good event")},
-		{"Left by the funnel", term.Count(left), "in " + plural(told, "campaign") + " and " + plural(len(folds), "row")},
+		{"Left by the funnel", term.Count(left), inCampaigns(list, told) + ", in " + plural(len(folds), "row")},
 	}
 	if len(r.Placebos) > 0 {
 		p.Facts = append(p.Facts, fact{"Bad, at least", percent(r.Share.Lower), percent(r.Share.Expect) + " expected"})
@@ -202,11 +202,18 @@ const (
 	maxLeftOut = 40
 )
 
+// inCampaigns says in how many campaigns suspects are, and how many in none.
+func inCampaigns(list []cluster.Campaign, told int) string {
+	text := "in " + plural(told, "campaign")
+	if told < len(list) {
+		text += " (" + term.Count(list[told].Events) + " in none)"
+	}
+	return text
+}
+
 func logsOf(r *hunt.Result) logs {
 	l := logs{Span: spanText(r.Covered, r.Zone) + " (" + length(r.Covered.Length()) + ")",
 		Records: plural(r.Summary.Records(), "record") + " in " + plural(len(r.Summary.Files), "file")}
-	type sum struct{ files, records, untimed, malformed int64 }
-	sums, order := map[string]*sum{}, []string{}
 	more := 0
 	fault := func(text string) {
 		if len(l.Faults) == maxFaults {
@@ -215,23 +222,11 @@ func logsOf(r *hunt.Result) logs {
 		}
 		l.Faults = append(l.Faults, text)
 	}
-	for i := range r.Summary.Files {
-		f := &r.Summary.Files[i]
-		faultsOf(f, fault)
-		if f.Format == "" {
-			continue
-		}
-		s := sums[f.Format]
-		if s == nil {
-			s = &sum{}
-			sums[f.Format] = s
-			order = append(order, f.Format)
-		}
-		s.files, s.records, s.untimed, s.malformed = s.files+1, s.records+f.Records, s.untimed+f.Untimed, s.malformed+f.Malformed
+	for _, f := range r.Summary.ByName() {
+		faultsOf(&f, fault)
 	}
-	for _, name := range order {
-		s := sums[name]
-		l.Formats = append(l.Formats, formatRow{term.Clean(name), term.Count(s.files), term.Count(s.records), some(s.untimed), some(s.malformed)})
+	for _, t := range r.Summary.ByFormat() {
+		l.Formats = append(l.Formats, formatRow{term.Clean(t.Format), term.Count(t.Files), term.Count(t.Records), some(t.Untimed), some(t.Malformed)})
 	}
 	if more > 0 {
 		l.Faults = append(l.Faults, "and "+plural(more, "more fault"))

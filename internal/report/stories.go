@@ -138,7 +138,7 @@ func newStories(r *hunt.Result, list []cluster.Campaign) (*stories, error) {
 // laneAxis is the time that lanes reach over: the windows and a little to both sides, so that these are seen to end.
 func laneAxis(r *hunt.Result) *chart {
 	h := hull(r)
-	margin := float64(max(h.Length(), int64(time.Second))) / 1e9 * laneMargin
+	margin := float64(float64(max(h.Length(), int64(time.Second))) / 1e9 * laneMargin)
 	return &chart{Time: true, XFrom: seconds(h.From) - margin, XTo: seconds(h.To) + margin, zone: r.Zone}
 }
 

@@ -12,9 +12,9 @@ type Suspects struct {
 	Rows    []hunt.Fold // that Item.Row means
 }
 
-// OfHunt gathers all suspects of a hunt, also those that its funnel flagged, which belong to no row. Every item's mistakes cost
-// the same.
-func OfHunt(r *hunt.Result, costs *decide.Costs) *Suspects {
+// OfHunt gathers all suspects of a hunt, also those that its funnel flagged, which belong to no row. costs
+// says what mistakes about the i-th suspect cost; those of an item are those of its best.
+func OfHunt(r *hunt.Result, costs func(i int) *decide.Costs) *Suspects {
 	x := &Suspects{Rows: r.Folds()}
 	row := make([]int32, r.Len())
 	for k := range x.Rows {
@@ -26,7 +26,7 @@ func OfHunt(r *hunt.Result, costs *decide.Costs) *Suspects {
 	for i := range r.Len() {
 		v := r.VariantOf(i)
 		if at[v] == 0 {
-			x.Items = append(x.Items, Item{Score: r.Score(i), Probability: r.Probability(i), Row: int(row[i]) - 1, Costs: costs})
+			x.Items = append(x.Items, Item{Score: r.Score(i), Probability: r.Probability(i), Row: int(row[i]) - 1, Costs: costs(i)})
 			x.Members = append(x.Members, nil)
 			at[v] = int32(len(x.Items))
 		}

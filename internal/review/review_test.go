@@ -8,7 +8,8 @@ import (
 	"weir/internal/decide"
 )
 
-var costs = decide.FromRatio(200).Costs
+// costs are of a ratio of 200, where a person's time has no price of its own and a review averts all.
+var costs = decide.Costs{Request: 1, Breach: 200, Success: 1, ReviewAverts: 1, Actions: [decide.Block + 1]bool{decide.Allow: true, decide.Block: true}}
 
 // made invents n items in rows of five: scores from −5 to 5 that turn from good to bad around at, with every 20th against the
 // order. The hunt believes that they turn at 0.

@@ -279,7 +279,7 @@ func parseNumber(v []byte) (x, scale float64, ok bool) {
 	for i, c := range v {
 		switch {
 		case '0' <= c && c <= '9':
-			x = x*10 + float64(c-'0')
+			x = float64(x*10) + float64(c-'0')
 		case i == 0 && c == '-' && len(v) > 1:
 		case c == '.' || c == 'e' || c == 'E':
 			if !isDecimal(v) { // many values begin like a number: addresses, versions

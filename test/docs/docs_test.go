@@ -205,6 +205,9 @@ func compare(t *testing.T, name string, b block, printed string) {
 			filepath.Base(name), b.line, want)
 		return
 	}
+	if b.text == "" || strings.TrimSpace(printed) == "" { // no command ran, or there is no telling which empty place is meant
+		t.Fatalf("%s:%d: the commands printed %q, which is not written over %q", filepath.Base(name), b.line, printed, b.text)
+	}
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
