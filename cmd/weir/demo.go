@@ -80,7 +80,7 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	hf := &huntFlags{windows: []string{windowOf(truth)}, zone: sf.zone}
-	o, err := hf.options(s, started)
+	o, err := hf.options(ctx, s, started)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,9 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/event"
 	"weir/internal/filter"
+	"weir/internal/format"
 	"weir/internal/hunt"
+	"weir/internal/lake"
 	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
@@ -29,6 +31,7 @@ type huntFlags struct {
 	windows, ignore, good    []string
 	hosts                    []string
 	zone, format, geoip      string
+	lake                     string
 	filter                   string
 	knownClients             bool
 	dropCountry, onlyCountry []string
@@ -54,7 +57,7 @@ const (
 func newHunt(s *streams) *cobra.Command {
 	f := &huntFlags{}
 	cmd := &cobra.Command{
-		Use:   "hunt --window FROM/TO [flags] LOG...",
+		Use:   "hunt --window FROM/TO [flags] [--lake DIR | LOG...]",
 		Short: "find what does not belong in the window of a break-in",
 		Long: `Takes what happened in the window as suspicious and everything else in the logs as known good, learns the
 difference, and ranks the suspicious events with their reasons. What is much the same is a step, and steps that share
@@ -92,11 +95,12 @@ func (f *huntFlags) addAsk(cmd *cobra.Command) {
 	p.StringSliceVar(&f.hosts, "host", nil, "only events that name this `HOST` in an address or host field are suspicious")
 	p.StringArrayVar(&f.ignore, "ignore", nil, "a span, `FROM/TO`, that is neither suspicious nor known good")
 	p.StringArrayVar(&f.good, "good", nil, "take only events in this span, `FROM/TO`, as known good")
+	p.StringVar(&f.lake, "lake", "", "hunt in the lake that 'weir ingest' made in `DIR` instead of in logs")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs and spans that name none, and of local hours")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
 	p.StringVar(&f.filter, "filter", "", "let a filter that 'weir train' made judge too: its `FILE`")
-	p.StringVar(&f.marks, "marks", "", "use the marks in this `FILE` (docs/marks.md): without --window, spans marked bad are the windows")
+	p.StringVar(&f.marks, "marks", "", "use the marks in this `FILE` (docs/marks.md) instead of a lake's: without --window, spans marked bad are the windows")
 	p.BoolVar(&f.knownClients, "drop-known-clients", false, "flag clients that known good holds too")
 	p.StringSliceVar(&f.dropCountry, "drop-countries", nil, "flag clients from these countries (ISO `CODES`)")
 	p.StringSliceVar(&f.onlyCountry, "only-countries", nil, "flag clients from anywhere but these countries")
@@ -150,14 +154,15 @@ func (f *huntFlags) answer(s *streams, r *hunt.Result, title string) error {
 
 // run hunts as the flags say. The caller closes the result.
 func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
-	o, err := f.options(s, time.Now())
+	o, err := f.options(ctx, s, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := expand(s, args)
+	inputs, release, err := f.inputs(ctx, s, o, args)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	b := f.bind(o, inputs)
 	r, err := huntIn(ctx, s, inputs, o)
 	if b != nil && r != nil {
@@ -166,13 +171,39 @@ func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.R
 	return r, err
 }
 
+// inputs returns what is hunted in: logs, or what stands for them in a lake, which is open until release.
+func (f *huntFlags) inputs(ctx context.Context, s *streams, o *hunt.Options, args []string) (inputs []source.Input, release func(), err error) {
+	if f.lake == "" {
+		inputs, err = expand(s, args)
+		return inputs, func() {}, err
+	}
+	if len(args) > 0 {
+		return nil, nil, usagef("logs and --lake at once: ingest the logs first (weir ingest --lake %s …)", f.lake)
+	}
+	l, err := lake.Open(ctx, f.lake, nil)
+	if err != nil {
+		return nil, nil, explainLake(err)
+	}
+	if inputs, err = l.Inputs(ctx); err == nil && len(inputs) == 0 {
+		err = fmt.Errorf("cannot hunt in the lake %q: it is empty", f.lake)
+	}
+	if err != nil {
+		l.Close()
+		return nil, nil, explainLake(err)
+	}
+	o.Scan = func(ctx context.Context, so format.ScanOptions, newHandler func(int, *event.Keys) format.Handler) (*format.Summary, error) {
+		return l.Scan(ctx, lake.ScanOptions{Workers: so.Workers, Progress: so.Progress}, newHandler)
+	}
+	return inputs, func() { l.Close() }, nil
+}
+
 // huntIn hunts with a progress line on standard error.
 func huntIn(ctx context.Context, s *streams, inputs []source.Input, o *hunt.Options) (*hunt.Result, error) {
 	bar := newProgress(s.err)
 	o.Progress = bar.update
 	r, err := hunt.Run(ctx, inputs, *o)
 	bar.done()
-	return r, explain(err)
+	return r, explainLake(explain(err))
 }
 
 // explain adds to a hunt's error what to do about it.
@@ -210,7 +241,7 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 }
 
 // options reads the flags, and reports every fault at once.
-func (f *huntFlags) options(s *streams, now time.Time) (*hunt.Options, error) {
+func (f *huntFlags) options(ctx context.Context, s *streams, now time.Time) (*hunt.Options, error) {
 	var errs []error
 	note := func(err error) {
 		if err != nil {
@@ -235,10 +266,10 @@ func (f *huntFlags) options(s *streams, now time.Time) (*hunt.Options, error) {
 	}
 	o := &hunt.Options{Windows: spans("window", f.windows), Ignore: spans("ignore", f.ignore), Good: spans("good", f.good),
 		Hosts: f.hosts, Zone: zone, Format: f.format, Workers: f.workers, Seed: rand.Uint64(), Spool: tempSpool}
-	if err := f.readMarks(s, o); err != nil {
+	if err := f.readMarks(ctx, s, o); err != nil {
 		return nil, err
 	}
-	if len(f.windows) == 0 && f.marks == "" {
+	if len(f.windows) == 0 && f.set == nil {
 		note(errors.New(`no window: say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`))
 	}
 	if f.limit < 0 || f.workers < 0 {

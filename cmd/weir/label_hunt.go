@@ -87,7 +87,7 @@ func (f *labelCommand) poolOfHunt(ctx context.Context, s *streams, inputs []sour
 	if len(before.Standing()) == 0 {
 		f.huntFlags.marks = "" // nothing is in it yet
 	}
-	o, err := f.options(s, time.Now())
+	o, err := f.options(ctx, s, time.Now())
 	if f.huntFlags.marks = name; err != nil {
 		return nil, err
 	}

@@ -113,6 +113,7 @@ You have examples of good and bad and want to judge other logs:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
 		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newPolicy(s), newCost(s), newReplay(s),
-		newBeacons(s), newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s))
+		newBeacons(s), newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s),
+		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s))
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,23 +18,29 @@ import (
 type markFlags struct {
 	marks, who, note, window, zone, where string
 	hosts                                 []string
+	lakeFlags
 }
 
 func newMark(s *streams) *cobra.Command {
 	f := &markFlags{}
 	cmd := &cobra.Command{
-		Use:   "mark good|bad|ignore --marks FILE [--window FROM/TO] [--host HOST] [--where EXPR]",
+		Use:   "mark good|bad|ignore {--marks FILE | --lake DIR} [--window FROM/TO] [--host HOST] [--where EXPR]",
 		Short: "say of a span of time, of hosts or of a condition that it is good, bad, or to be left out",
-		Long: `Adds a mark to FILE: all events in the window that name one of the hosts and meet the condition, as far as these are given.
+		Long: `Adds a mark to FILE, or to a lake: all events in the window that name one of the hosts and meet the condition, as far as these are given.
 'weir hunt --marks FILE' takes spans that are bad for its windows, events in good ones as known good, and leaves out what is
-to be ignored. 'weir marks' lists marks, 'weir unmark' takes one back; who said what and when stays in the file.`,
-		Example: `  weir mark bad --marks marks.jsonl --window "2026-03-01 02:10/2026-03-01 04:30" --host 10.0.0.5 --note "web shell"
+to be ignored. 'weir marks' lists marks, 'weir unmark' takes one back; who said what and when stays in the file.
+
+In a lake, 'weir hunt --lake DIR' does the same with its marks, and the lake is trained again at once: that reads the events of the
+window, not those of the lake.`,
+		Example: `  weir mark bad --lake /var/lib/weir --window "2026-03-01 02:10/2026-03-01 04:30" --host 10.0.0.5 --note "web shell"
+  weir mark bad --marks marks.jsonl --window "2026-03-01 02:10/2026-03-01 04:30" --host 10.0.0.5 --note "web shell"
   weir mark ignore --marks marks.jsonl --where 'user_agent.original startsWith "nagios"'`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runMark(s, f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runMark(cmd.Context(), s, f, args) },
 	}
 	p := cmd.Flags()
 	p.SortFlags = false
 	p.StringVar(&f.marks, "marks", "", "the `FILE` of marks, which is made if need be (docs/marks.md)")
+	f.lakeFlags.add(cmd)
 	p.StringVar(&f.window, "window", "", "when, as `FROM/TO`")
 	p.StringSliceVar(&f.hosts, "host", nil, "only events that name this `HOST` in an address or host field")
 	p.StringVar(&f.where, "where", "", "only events that meet this condition, as `'http.response.status_code == 404'`")
@@ -48,13 +55,16 @@ func (f *markFlags) base() (marks.Mark, error) {
 	if m.Who == "" {
 		m.Who = analyst()
 	}
-	if f.marks == "" {
-		return m, usagef("no marks: say in which file, as --marks marks.jsonl")
-	}
-	return m, nil
+	return m, f.one(f.marks)
 }
 
-func runMark(s *streams, f *markFlags, args []string) error {
+// add adds the flags.
+func (f *lakeFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.lake, "lake", "", "the lake, in `DIR`, that the marks are in")
+	cmd.Flags().StringVar(&f.geoip, "geoip", "", "with --lake, the `FILE`.mmdb that the lake was ingested with, if it was")
+}
+
+func runMark(ctx context.Context, s *streams, f *markFlags, args []string) error {
 	m, err := f.base()
 	if err != nil {
 		return err
@@ -84,6 +94,9 @@ func runMark(s *streams, f *markFlags, args []string) error {
 	if err := m.Validate(); err != nil {
 		return usageError{err}
 	}
+	if f.lake != "" {
+		return markInLake(ctx, s, &f.lakeFlags, m)
+	}
 	if err := appendMark(s, f.marks, m); err != nil {
 		return err
 	}
@@ -104,9 +117,10 @@ func appendMark(s *streams, name string, m marks.Mark) error {
 func newUnmark(s *streams) *cobra.Command {
 	f := &markFlags{}
 	cmd := &cobra.Command{
-		Use:     "unmark ID --marks FILE",
-		Short:   "take a mark back",
-		Long:    `Takes a mark back, by a further line of FILE: who had said what, and who took it back, stays there.`,
+		Use:   "unmark ID {--marks FILE | --lake DIR}",
+		Short: "take a mark back",
+		Long: `Takes a mark back, by a further line of FILE, or in a lake: who had said what, and who took it back, stays there. A lake is
+trained again at once, and is then as if the mark had never been made.`,
 		Example: `  weir unmark d3a91c07b2f4a1c6 --marks marks.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := f.base()
@@ -115,6 +129,12 @@ func newUnmark(s *streams) *cobra.Command {
 			}
 			if len(args) != 1 {
 				return usagef("name one mark by its id; 'weir marks' lists them")
+			}
+			if m.Unmark = args[0]; f.lake != "" {
+				if err := m.Validate(); err != nil {
+					return hintf(fmt.Errorf("there is no mark %q", args[0]), "'weir marks' lists them.")
+				}
+				return markInLake(cmd.Context(), s, &f.lakeFlags, m)
 			}
 			set, err := readMarks(s, f.marks)
 			if err != nil {
@@ -127,7 +147,6 @@ func newUnmark(s *streams) *cobra.Command {
 			case !stands:
 				return fmt.Errorf("the mark %s was taken back already", args[0])
 			}
-			m.Unmark = args[0]
 			if err := appendMark(s, f.marks, m); err != nil {
 				return err
 			}
@@ -138,40 +157,70 @@ func newUnmark(s *streams) *cobra.Command {
 	p := cmd.Flags()
 	p.SortFlags = false
 	p.StringVar(&f.marks, "marks", "", "the `FILE` of marks")
+	f.lakeFlags.add(cmd)
 	p.StringVar(&f.note, "note", "", "why, for people: a `TEXT`")
 	p.StringVar(&f.who, "who", "", "your `NAME` (default: who you are logged in as)")
 	return cmd
 }
 
 func newMarks(s *streams) *cobra.Command {
-	var name string
+	f := &markFlags{}
+	file, all := "", false
 	cmd := &cobra.Command{
-		Use:     "marks --marks FILE",
-		Short:   "list the marks that stand",
-		Long:    `Lists the marks that were not taken back, in order: id, when, what, who, of what, and why.`,
-		Example: `  weir marks --marks marks.jsonl`,
+		Use:   "marks {--marks FILE | --lake DIR}",
+		Short: "list the marks that stand",
+		Long:  `Lists the marks that were not taken back, in order: id, when, what, who, of what, and why.`,
+		Example: `  weir marks --marks marks.jsonl
+  weir marks --lake /var/lib/weir --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if name == "" || len(args) > 0 {
-				return usagef("name the file of marks, as --marks marks.jsonl")
+			switch err := f.one(f.marks); {
+			case err != nil:
+				return err
+			case len(args) > 0:
+				return usagef("there is no argument: name marks by --marks or --lake")
+			case file != "" && f.lake == "":
+				return usagef("--import is into a lake: say which with --lake DIR")
+			case file != "":
+				return importMarks(cmd.Context(), s, &f.lakeFlags, file)
+			case f.lake != "":
+				return listLakeMarks(cmd.Context(), s, &f.lakeFlags, all)
 			}
-			set, err := readMarks(s, name)
+			set, err := readMarks(s, f.marks)
 			if err != nil {
 				return err
 			}
-			p := newPage(s.out)
-			for _, m := range set.Standing() {
-				note := ""
-				if m.Note != "" {
-					note = "  (" + term.Clean(m.Note) + ")"
-				}
-				fmt.Fprintf(p.w, "%s  %s  %-6s  %s  %s%s\n", m.ID, m.When.UTC().Format("2006-01-02 15:04:05"), m.What, term.Clean(m.Who), term.Clean(m.Text()), note)
-			}
-			if len(set.Standing()) == 0 {
-				p.text(0, "No mark stands.")
-			}
-			return p.w.Flush()
+			return printMarks(s, set, all)
 		},
 	}
-	cmd.Flags().StringVar(&name, "marks", "", "the `FILE` of marks")
+	p := cmd.Flags()
+	p.SortFlags = false
+	p.StringVar(&f.marks, "marks", "", "the `FILE` of marks")
+	p.StringVar(&f.lake, "lake", "", "the lake, in `DIR`, that the marks are in")
+	p.StringVar(&file, "import", "", "with --lake, add the marks of this `FILE` to the lake's; 'weir train --lake' then takes them in")
+	p.BoolVar(&all, "all", false, "list those that were taken back, too, and who took them back")
 	return cmd
+}
+
+// printMarks lists marks.
+func printMarks(s *streams, set *marks.Set, all bool) error {
+	p := newPage(s.out)
+	shown := 0
+	list := set.All()
+	for i := range list {
+		m := &list[i]
+		_, stands := set.ByID(m.ID)
+		if !all && !stands {
+			continue
+		}
+		shown++
+		note := ""
+		if m.Note != "" {
+			note = "  (" + term.Clean(m.Note) + ")"
+		}
+		fmt.Fprintf(p.w, "%s  %s  %-6s  %s  %s%s\n", m.ID, m.When.UTC().Format("2006-01-02 15:04:05"), m.What, term.Clean(m.Who), term.Clean(m.Text()), note)
+	}
+	if shown == 0 {
+		p.text(0, "No mark stands.")
+	}
+	return p.w.Flush()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"weir/internal/filter"
 	"weir/internal/format"
 	"weir/internal/hunt"
+	"weir/internal/lake"
 	"weir/internal/marks"
 	"weir/internal/source"
 )
@@ -64,31 +66,51 @@ func (f *labelFlags) openMarks(s *streams, args []string) (*labelled, error) {
 	}
 	b := set.Bind(namesOf(inputs))
 	return &labelled{inputs: inputs, notes: []string{"Records that no mark covers, and those that are to be ignored, have no label."}, after: b.Notes,
-		label: func() filter.Labeller {
-			l := b.Labeller()
-			return func(e *event.Event, pos format.Position, raw []byte) filter.Label {
-				switch m := l.Label(pos.File, e, raw); {
-				case m == nil:
-				case m.What == marks.Bad:
-					return filter.Bad
-				case m.What == marks.Good:
-					return filter.Good
-				}
-				return filter.Unlabelled
-			}
-		}}, nil
+		label: labelBy(b)}, nil
 }
 
-// marksOf reads the marks that a hunt is to use. Without a --window the spans that are marked bad are the windows.
-func (f *huntFlags) readMarks(s *streams, o *hunt.Options) error {
-	if f.marks == "" {
+// labelBy labels records by marks.
+func labelBy(b *marks.Binding) func() filter.Labeller {
+	return func() filter.Labeller {
+		l := b.Labeller()
+		return func(e *event.Event, pos format.Position, raw []byte) filter.Label {
+			switch m := l.Label(pos.File, e, raw); {
+			case m == nil:
+			case m.What == marks.Bad:
+				return filter.Bad
+			case m.What == marks.Good:
+				return filter.Good
+			}
+			return filter.Unlabelled
+		}
+	}
+}
+
+// readMarks reads the marks that a hunt is to use: those of --marks, or else those of the lake, if it has any. Without a --window
+// the spans that are marked bad are the windows.
+func (f *huntFlags) readMarks(ctx context.Context, s *streams, o *hunt.Options) error {
+	from := f.marks
+	switch {
+	case f.marks != "":
+		set, err := readMarks(s, f.marks)
+		if err != nil {
+			return err
+		}
+		f.set = set
+	case f.lake != "":
+		from = f.lake
+		set, err := lakeMarks(ctx, f.lake)
+		if err != nil {
+			return err
+		}
+		if len(set.Standing()) == 0 {
+			return nil
+		}
+		f.set = set
+	default:
 		return nil
 	}
-	set, err := readMarks(s, f.marks)
-	if err != nil {
-		return err
-	}
-	f.set = set
+	set := f.set
 	if len(f.windows) > 0 {
 		return nil
 	}
@@ -99,11 +121,21 @@ func (f *huntFlags) readMarks(s *streams, o *hunt.Options) error {
 		}
 	}
 	if len(o.Windows) == 0 {
-		return usagef(`no window: the marks in %s call no span bad; say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`, f.marks)
+		return usagef(`no window: the marks in %s call no span bad; say when the break-in was, as --window "2026-03-01 02:10/2026-03-01 04:30"`, from)
 	}
 	o.MarksDecide, o.Only = true, set.Alike(marks.Bad)
 	o.Hosts = append(o.Hosts, sameHosts(set)...)
 	return nil
+}
+
+// lakeMarks returns the marks of a lake.
+func lakeMarks(ctx context.Context, dir string) (set *marks.Set, err error) {
+	l, err := lake.Open(ctx, dir, nil)
+	if err != nil {
+		return nil, explainLake(err)
+	}
+	defer l.Close()
+	return l.MarkSet(ctx)
 }
 
 // sameHosts are the hosts of the spans that are marked bad, where every one of them names some.

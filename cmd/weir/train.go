@@ -39,6 +39,8 @@ type trainFlags struct {
 	filter, learner string
 	prior           float64
 	json            bool
+	lake            string
+	halfLife        string
 }
 
 func newTrain(s *streams) *cobra.Command {
@@ -53,17 +55,23 @@ Every learner that weir has is tried on records that were held back; the best is
 them, so that of the records with a probability of 80 % about 80 % are bad. Take good and bad records from the same
 place and the same time: else the filter learns the difference in place or time.
 
+With --lake the marks of a lake are the labels. Without --filter only its model is brought up to date, by reading what marks have
+changed, and what has drifted since the training before is listed; with --filter all of its events are read.
+
 All files are read in one way, which the filter remembers. With --record file each file is one record: mails, scripts.`,
 		Example: `  weir train --good access-good.log --bad access-bad.log --filter web.weir
   weir train --record file --good ham/ --bad spam/ --filter mail.weir
   weir train --truth truth.csv --filter web.weir access.log
-  weir train --marks marks.jsonl --filter web.weir access.log`,
+  weir train --marks marks.jsonl --filter web.weir access.log
+  weir train --lake /var/lib/weir`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runTrain(cmd.Context(), s, f, args) },
 	}
 	p := cmd.Flags()
 	p.SortFlags = false
 	f.labelFlags.add(cmd)
 	p.StringVar(&f.filter, "filter", "", "write the filter to this `FILE`")
+	p.StringVar(&f.lake, "lake", "", "take events and marks from the lake in `DIR`")
+	p.StringVar(&f.halfLife, "half-life", "", "with --lake, let events count half after this many `DAYS`, as 30d, or none (default: as the last time)")
 	p.StringVar(&f.record, "record", "line", "what is one record: line, or `UNIT` file")
 	p.StringVar(&f.format, "format", "", "read all files as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none, and of local hours")
@@ -237,6 +245,12 @@ func learnerNames() string {
 }
 
 func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) error {
+	if f.lake != "" {
+		return f.trainOfLake(ctx, s, args)
+	}
+	if f.halfLife != "" {
+		return usagef("--half-life is for a --lake")
+	}
 	o, unit, err := f.options()
 	if err != nil {
 		return err
@@ -254,6 +268,11 @@ func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) err
 		fmt.Fprintf(s.err, "weir: %s\n", clean(n))
 	}
 	o.Choice, o.Label = choice, l.label
+	return f.learn(ctx, s, l, o)
+}
+
+// learn trains, and writes the filter.
+func (f *trainFlags) learn(ctx context.Context, s *streams, l *labelled, o *filter.TrainOptions) error {
 	bar := newProgress(s.err)
 	o.Progress = bar.update
 	trained, summary, err := filter.Train(ctx, l.inputs, *o)

@@ -61,6 +61,9 @@ var rules = []struct {
 	{"cluster", rule{inside: []string{"token", "bayes", "hunt", "term"}, core: true}},
 	{"review", rule{inside: []string{"bayes", "hunt", "decide"}, core: true}},
 	{"report", rule{inside: []string{"format", "token", "eval", "decide", "hunt", "cluster", "term"}, core: true}},
+	{"lake", rule{inside: []string{"event", "source", "format", "enrich", "marks", "token", "count", "bayes"},
+		outside: []string{"github.com/parquet-go/parquet-go", "modernc.org/sqlite"}}},
+	{"ask", rule{inside: []string{"lake"}, outside: []string{"github.com/duckdb/duckdb-go/v2"}}},
 	{"architecture", rule{}},
 }
 

@@ -51,6 +51,9 @@ type TrainOptions struct {
 	Limits   Limits                                // of memory
 	Progress func(read, total int64, events int64) // called a few times a second while reading
 	Stage    func(what string)                     // told what is done after reading
+	// Scan, if not nil, reads the records instead of format.Scan: out of an archive of the inputs, of which only the names
+	// are used then. Choice says how they were read when they came into the archive.
+	Scan func(ctx context.Context, o format.ScanOptions, newHandler func(worker int, keys *event.Keys) format.Handler) (*format.Summary, error)
 }
 
 // Limits bound memory. The zero value is what weir uses.
@@ -162,7 +165,13 @@ func recordKey(raw []byte) uint64 { return xxh3.HashSeed(raw, hashSeed) }
 func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*collector, *format.Summary, error) {
 	var workers []*collector
 	scan := format.ScanOptions{Workers: o.Workers, Progress: o.Progress, FileTimes: true, Options: format.Options{Zone: o.Zone, Choice: o.Choice}}
-	summary, err := format.Scan(ctx, inputs, scan, func(int, *event.Keys) format.Handler {
+	read := o.Scan
+	if read == nil {
+		read = func(ctx context.Context, so format.ScanOptions, newHandler func(worker int, keys *event.Keys) format.Handler) (*format.Summary, error) {
+			return format.Scan(ctx, inputs, so, newHandler)
+		}
+	}
+	summary, err := read(ctx, scan, func(int, *event.Keys) format.Handler {
 		c := newCollector(o)
 		c.label = o.Label()
 		workers = append(workers, c)

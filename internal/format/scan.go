@@ -2,6 +2,7 @@ package format
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,20 @@ type ScanOptions struct {
 	// blocks back into the order of the inputs.
 	Ordered bool
 
+	// Resume, if not nil, is called before an input is read, by the goroutine that reads it: offset, in uncompressed bytes, and
+	// number of the line from which on records are wanted; what lies before is read only as far as it says how to read the
+	// rest (headers). An input that is not wanted at all has skip.
+	Resume func(file int) (offset, line int64, skip bool)
+
+	// Gate, if not nil, is called with each block before workers get it, in the order of a file's lines, by the goroutine that
+	// reads the file. A last line without a line end comes as a block of its own, and is left out where Gate returns
+	// ErrLeaveOut. Any other error ends the scan after the blocks before.
+	Gate func(file int, b *source.Block) error
+
+	// Fault, if not nil, is called with every line that could not be read. Several goroutines may call it at once; line is
+	// valid during the call only.
+	Fault func(file int, line *source.Line, m *Malformed)
+
 	// Progress, if not nil, is called about five times a second and once at the end, never by two goroutines at once:
 	// the bytes read so far, as stored; those to read in all, of inputs whose size is known; and the events so far.
 	Progress func(read, total, events int64)
@@ -92,7 +107,7 @@ func Scan(ctx context.Context, inputs []source.Input, o ScanOptions,
 	}
 	for range readersAtOnce {
 		readers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(inputs) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+			for i := int(next.Add(1)) - 1; i < len(inputs) && ctx.Err() == nil && !s.stopped.Load(); i = int(next.Add(1)) - 1 {
 				s.readFile(ctx, i)
 			}
 		})
@@ -104,6 +119,9 @@ func Scan(ctx context.Context, inputs []source.Input, o ScanOptions,
 	return s.finish(ctx)
 }
 
+// ErrLeaveOut is what a Gate returns for a block that is not to be read.
+var ErrLeaveOut = errors.New("leave this block out")
+
 // A scan is what its goroutines share.
 type scan struct {
 	o      ScanOptions
@@ -112,6 +130,7 @@ type scan struct {
 	files  []fileTally
 
 	tooLong *Malformed
+	stopped atomic.Bool // a Gate has ended the scan
 
 	total  int64
 	blocks atomic.Int64 // handed to workers

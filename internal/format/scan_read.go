@@ -15,6 +15,13 @@ import (
 // and hands the rest to the workers.
 func (s *scan) readFile(ctx context.Context, index int) {
 	tally := &s.files[index]
+	var offset, line int64
+	if s.o.Resume != nil {
+		skip := false
+		if offset, line, skip = s.o.Resume(index); skip {
+			return
+		}
+	}
 	stream, err := s.inputs[index].Open()
 	if err != nil {
 		tally.fail(err)
@@ -41,7 +48,11 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		}
 		return
 	}
-	blocks := source.NewBlocks(io.MultiReader(bytes.NewReader(head), stream), s.o.Blocks)
+	blocks, err := r.resume(head, stream, offset, line)
+	if err != nil {
+		tally.fail(err)
+		return
+	}
 	for {
 		block, err := blocks.Next()
 		if err != nil {
@@ -50,12 +61,78 @@ func (s *scan) readFile(ctx context.Context, index int) {
 			}
 			return
 		}
-		select {
-		case s.jobs <- r.plan(block):
-		case <-ctx.Done():
-			return
+		for block != nil {
+			var last *source.Block
+			if s.o.Gate != nil {
+				last = block.SplitTail()
+			}
+			if !r.handOut(ctx, block) {
+				return
+			}
+			block = last
 		}
 	}
+}
+
+// handOut gives a block to the workers, if the Gate lets it through, and reports whether to go on.
+func (r *fileReader) handOut(ctx context.Context, block *source.Block) bool {
+	s := r.scan
+	if s.o.Gate != nil {
+		switch err := s.o.Gate(r.index, block); {
+		case errors.Is(err, ErrLeaveOut):
+			block.Release()
+			return true
+		case err != nil:
+			s.stopped.Store(true)
+			r.tally.fail(err)
+			return false
+		}
+	}
+	select {
+	case s.jobs <- r.plan(block):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// resume returns the blocks of a file from offset on. The decoder sees the stateful lines before; where there can be none
+// beyond the head of the file, that is not read.
+func (r *fileReader) resume(head []byte, stream *source.Stream, offset, line int64) (*source.Blocks, error) {
+	all := io.MultiReader(bytes.NewReader(head), stream)
+	if offset == 0 {
+		return source.NewBlocks(all, r.scan.o.Blocks), nil
+	}
+	end := offset
+	if _, columns := r.decoder.(*zeekTSVDecoder); !columns && int64(len(head)) < offset {
+		end = int64(len(head)) // no other format changes its mind beyond the sample
+		all = bytes.NewReader(head)
+	}
+	before := source.NewBlocks(io.LimitReader(all, end), r.scan.o.Blocks)
+	for {
+		block, err := before.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read on: %w", err)
+		}
+		r.eachStateful(block, func(line *source.Line) {
+			_ = r.decoder.Decode(line.Text, &r.e) // what it has to say of this line it said when it was read first
+			r.state = nil
+		})
+		block.Release()
+	}
+	if end < offset {
+		if err := stream.Skip(offset - end); err != nil {
+			return nil, fmt.Errorf("cannot read on: %w", err)
+		}
+	}
+	rest := io.Reader(stream)
+	if offset < int64(len(head)) {
+		rest = io.MultiReader(bytes.NewReader(head[offset:]), stream)
+	}
+	return source.NewBlocksAt(rest, r.scan.o.Blocks, offset, line), nil
 }
 
 // A fileReader is the state of the in-order stage for one file.
@@ -143,7 +220,7 @@ func (r *fileReader) plan(block *source.Block) job {
 		r.state = nil
 		from = line.Number
 		if err != nil { // no record: a worker need not see it
-			counts.failed(err, line)
+			r.scan.failed(r.index, &counts, err, line)
 			from++
 		}
 	})

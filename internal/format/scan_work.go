@@ -62,14 +62,14 @@ func (w *scanWorker) decode(j *job) {
 			continue // the reader has decoded it
 		}
 		if it.Cut {
-			counts.failed(w.scan.tooLong, &it.Line)
+			w.scan.failed(j.file, &counts, w.scan.tooLong, &it.Line)
 			continue
 		}
 		if decoder == nil {
 			decoder = w.fork(parts[0].state)
 		}
 		if err := decoder.Decode(it.Text, e); err != nil {
-			counts.failed(err, &it.Line)
+			w.scan.failed(j.file, &counts, err, &it.Line)
 			continue
 		}
 		counts.record(e)
@@ -77,6 +77,23 @@ func (w *scanWorker) decode(j *job) {
 	}
 	w.scan.events.Add(counts.records)
 	w.scan.files[j.file].merge(&counts)
+}
+
+// failed counts a line that gave no event, and tells of it.
+func (s *scan) failed(file int, counts *jobCounts, err error, line *source.Line) {
+	counts.failed(err, line)
+	if s.o.Fault == nil || err == ErrSkip {
+		return
+	}
+	s.o.Fault(file, line, asMalformed(err))
+}
+
+func asMalformed(err error) *Malformed {
+	var m *Malformed
+	if !errors.As(err, &m) {
+		m = &Malformed{Reason: err.Error()}
+	}
+	return m
 }
 
 // tooLongReason says that a line is longer than maxLine, in the largest unit that fits.
@@ -132,10 +149,7 @@ func (c *jobCounts) failed(err error, line *source.Line) {
 		c.skipped++
 		return
 	}
-	var m *Malformed
-	if !errors.As(err, &m) {
-		m = &Malformed{Reason: err.Error()}
-	}
+	m := asMalformed(err)
 	var f *Fault
 	for i := range c.faults {
 		if c.faults[i].Reason == m.Reason {

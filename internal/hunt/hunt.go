@@ -49,6 +49,10 @@ type Options struct {
 	Narrow Narrowing
 	Enrich func() *token.Enrichment // one for each goroutine; nil is what the binary holds
 
+	// Scan, if not nil, reads the events instead of format.Scan: out of an archive of the inputs, of which only the names
+	// matter then. The summary's files and Position.File are in the order of the inputs.
+	Scan func(ctx context.Context, o format.ScanOptions, newHandler func(worker int, keys *event.Keys) format.Handler) (*format.Summary, error)
+
 	Spool    func() (SpoolFile, error)             // makes temporary storage when suspicious lines outgrow memory
 	Progress func(read, total int64, events int64) // called a few times a second while reading
 

@@ -45,7 +45,13 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 	for _, w := range h.opt.Narrow.DropWhere {
 		h.q.drop = append(h.q.drop, readStep{name: w.Text})
 	}
-	summary, err := format.Scan(ctx, inputs, h.scanOptions(), func(worker int, keys *event.Keys) format.Handler {
+	read := h.opt.Scan
+	if read == nil {
+		read = func(ctx context.Context, o format.ScanOptions, newHandler func(worker int, keys *event.Keys) format.Handler) (*format.Summary, error) {
+			return format.Scan(ctx, inputs, o, newHandler)
+		}
+	}
+	summary, err := read(ctx, h.scanOptions(), func(worker int, keys *event.Keys) format.Handler {
 		q := *h.q
 		q.drop, q.enrich = slices.Clone(q.drop), h.opt.Enrich()
 		for i, w := range h.opt.Narrow.DropWhere {

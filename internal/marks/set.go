@@ -25,6 +25,10 @@ type Set struct {
 // Standing returns the marks that were not taken back, in order. They are not to be changed.
 func (s *Set) Standing() []*Mark { return s.standing }
 
+// All returns every line of the journal in order, also those that take a mark back and those that were taken back. They are
+// not to be changed.
+func (s *Set) All() []Mark { return s.all }
+
 // ByID returns a mark of the journal, and whether it stands.
 func (s *Set) ByID(id string) (m *Mark, stands bool) {
 	at, ok := s.byID[id]

@@ -134,6 +134,26 @@ func NewBlocks(r io.Reader, o BlockOptions) *Blocks {
 	return &Blocks{r: r, o: o.withDefaults(), line: 1}
 }
 
+// NewBlocksAt is NewBlocks for what r has from the line numbered line on, which starts at offset.
+func NewBlocksAt(r io.Reader, o BlockOptions, offset, line int64) *Blocks {
+	return &Blocks{r: r, o: o.withDefaults(), line: line, offset: offset}
+}
+
+// Ended reports whether the last line of the block has its end: only the last block of a stream may lack it.
+func (b *Block) Ended() bool { return b.cut || b.Data[len(b.Data)-1] == '\n' }
+
+// SplitTail takes a last line without an end out of a block that has more lines, and returns it as a block, or nil.
+func (b *Block) SplitTail() *Block {
+	i := bytes.LastIndexByte(b.Data, '\n')
+	if b.Ended() || i < 0 {
+		return nil
+	}
+	t := &Block{Data: bytes.Clone(b.Data[i+1:]), Line: b.Line + b.Lines - 1, Offset: b.Offset + int64(i+1), Lines: 1, maxLine: b.maxLine}
+	t.Size = int64(len(t.Data))
+	b.Data, b.Lines, b.Size = b.Data[:i+1], b.Lines-1, int64(i+1)
+	return t
+}
+
 // Next returns the next block, which the caller owns and releases, or io.EOF after the last one. When reading fails,
 // the lines before the failure come first.
 func (bs *Blocks) Next() (*Block, error) {

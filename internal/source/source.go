@@ -57,6 +57,52 @@ func Bytes(name string, data []byte) Input {
 	}}
 }
 
+// Opened returns the input that is an open file, whatever its name leads to by now. Its bytes are those that it has now.
+func Opened(name string, f *os.File) (Input, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return Input{}, err
+	}
+	size := info.Size()
+	return Input{Name: name, Size: size, ModTime: info.ModTime(), open: func() (io.ReadCloser, error) {
+		return section{io.NewSectionReader(f, 0, size)}, nil
+	}}, nil
+}
+
+// Pin opens a file once and returns an input that reads what was opened, however often, and whatever becomes of its name: as
+// it is now, with its size and time. Other inputs are returned as they are. The caller closes.
+func (in Input) Pin() (Input, io.Closer, error) {
+	if in.open == nil || in.once {
+		return in, io.NopCloser(nil), nil
+	}
+	r, err := in.open()
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // without the name
+		}
+		return in, nil, fmt.Errorf("cannot open it: %w", err)
+	}
+	f, ok := r.(*os.File)
+	if !ok {
+		return in, r, nil
+	}
+	pinned, err := Opened(in.Name, f)
+	if err != nil {
+		f.Close()
+		return in, nil, fmt.Errorf("cannot open it: %w", err)
+	}
+	return pinned, f, nil
+}
+
+// section is a stretch of a file that stays open.
+type section struct{ *io.SectionReader }
+
+func (section) Close() error { return nil }
+
+// Once reports whether the input can be read only once, as a pipe can.
+func (in Input) Once() bool { return in.once }
+
 // Open starts reading the input. The caller closes the stream, and adds the input's name to an error. Archives and
 // UTF-16 are refused, since they hold no lines.
 func (in Input) Open() (*Stream, error) { return in.stream(newStream) }

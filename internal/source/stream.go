@@ -183,6 +183,27 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
+// Skip goes over the next n uncompressed bytes: without reading them where the stream is a plain file. What is not there
+// is no error; the next Read gives the end.
+func (s *Stream) Skip(n int64) error {
+	raw, plain := s.reader.(*bufio.Reader)
+	file, seeks := s.stored.r.(io.Seeker)
+	if !plain || !seeks || n < int64(raw.Size()) {
+		_, err := io.CopyN(io.Discard, s, n)
+		if err == io.EOF {
+			err = nil
+		}
+		return err
+	}
+	if _, err := file.Seek(n-int64(raw.Buffered()), io.SeekCurrent); err != nil {
+		return err
+	}
+	s.stored.n.Add(n - int64(raw.Buffered()))
+	raw.Reset(&s.stored)
+	s.got += n
+	return nil
+}
+
 // Warning says, after the end, whether the compressed data were damaged; it is empty if not.
 func (s *Stream) Warning() string { return s.warning }
 
