@@ -4,11 +4,11 @@ GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 60s
 # Packages that run goroutines of their own: these are tested again under the race detector.
-RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./cmd/weir
+RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/lake ./cmd/weir
 BENCHFLAGS  ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test check bench fuzz fmt vet lint imports docs race fuzz-short clean help
+.PHONY: build demo test check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ fuzz-short:
 
 fuzz: ## every fuzzer for FUZZTIME (default 60s)
 	@GO=$(GO) .ci/fuzz $(FUZZTIME)
+
+crash: ## ingest killed 200 times at random moments: nothing lost, nothing doubled
+	WEIR_CRASHES=200 $(GO) test -count=1 -v -timeout 30m -run TestKilledAtRandomMoments ./internal/lake
 
 bench: ## the table of quality and speed, as Markdown
 	$(GO) run ./bench $(BENCHFLAGS)

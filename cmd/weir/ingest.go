@@ -164,8 +164,8 @@ func followLogs(ctx context.Context, s *streams, l *lake.Lake, o lake.IngestOpti
 		if r.Events+r.Malformed == 0 {
 			return nil
 		}
-		if err := reportIngest(s, r); err != nil {
-			return err
+		if err := reportIngest(s, r); err != nil { // a log that is away for a moment is looked for again
+			fmt.Fprintf(s.err, "weir: %s\n", clean(err.Error()))
 		}
 		return tidy()
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"weir/internal/ask"
 	"weir/internal/term"
 )
 
@@ -61,8 +62,11 @@ func TestScripts(t *testing.T) {
 			"jsonl":    always(jsonl),
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "sql":
+				return ask.Built, nil
 			}
 			return false, fmt.Errorf("there is no condition %q", cond)
 		},

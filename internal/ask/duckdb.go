@@ -20,6 +20,9 @@ import (
 	"weir/internal/lake"
 )
 
+// Built tells whether the binary has DuckDB.
+const Built = true
+
 // A Session is a lake that is being asked. It sees the segments that there were when it was opened.
 type Session struct {
 	db   *sql.DB

@@ -8,6 +8,9 @@ import (
 	"weir/internal/lake"
 )
 
+// Built tells whether the binary has DuckDB.
+const Built = false
+
 // A Session is a lake that is being asked; there is none without DuckDB.
 type Session struct{}
 

@@ -34,6 +34,7 @@ func FollowInto(ctx context.Context, ingest func(context.Context, []source.Input
 		}
 		if changed := f.changed(inputs); len(changed) > 0 {
 			r, err := ingest(ctx, changed, o)
+			f.closeGone()
 			if err != nil {
 				return err
 			}
@@ -59,6 +60,7 @@ func FollowInto(ctx context.Context, ingest func(context.Context, []source.Input
 type follower struct {
 	open map[string]*os.File
 	seen map[string]fileState
+	gone []*os.File // replaced by others; closed when they are read
 }
 
 type fileState struct {
@@ -80,7 +82,7 @@ func (f *follower) changed(inputs []source.Input) []source.Input {
 			if rest, err := source.Opened(in.Name, old); err == nil && f.seen[in.Name] != (fileState{rest.Size, rest.ModTime}) {
 				out = append(out, rest)
 			}
-			defer old.Close()
+			f.gone = append(f.gone, old)
 			delete(f.open, in.Name)
 			delete(f.seen, in.Name)
 		}
@@ -111,7 +113,15 @@ func replaced(old *os.File, name string) bool {
 	return err == nil && !os.SameFile(was, is)
 }
 
+func (f *follower) closeGone() {
+	for _, file := range f.gone {
+		file.Close()
+	}
+	f.gone = f.gone[:0]
+}
+
 func (f *follower) close() {
+	f.closeGone()
 	for _, file := range f.open {
 		file.Close()
 	}

@@ -20,7 +20,7 @@ type IngestOptions struct {
 	Format  string         // name of a log format or a server's layout; empty detects by content
 	Workers int            // goroutines that decode; 0 is one per processor
 	NoRaw   bool           // do not keep the lines
-	Batch   int64          // bytes of log that are committed at once; 0 is 256 MiB. Memory is about three times that
+	Batch   int64          // bytes of log that are committed at once; 0 is 128 MiB. Memory is about three times that
 	Growing bool           // logs are being written: a last line without an end is left for later
 
 	Progress func(read, total, events int64) // as in format.ScanOptions
@@ -54,7 +54,7 @@ const future = 24 * time.Hour
 // settled is how long ago a file must have been written for its last line, if it has no end, to be taken for whole.
 const settled = time.Minute
 
-const defaultBatch = 256 << 20
+const defaultBatch = 128 << 20
 
 // maxOvertaken bounds how often an ingest looks again because another one was faster.
 const maxOvertaken = 1000

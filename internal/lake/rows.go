@@ -15,11 +15,11 @@ import (
 // further days go where those without a time are.
 const maxDays = 64
 
-// Rows are events in memory, on their way into segments: those of one goroutine in one batch, with their counts. Values
-// lie one after another in one stretch of bytes.
+// Rows are events in memory, on their way into segments: those of one goroutine in one batch, with their counts.
 type rows struct {
 	list    []row
-	bytes   []byte // of every row: its values, each after its length, then its line
+	arena   arena  // of every row: its values, each after its length, then its line
+	buf     []byte // of the row that is being added
 	keys    *event.Keys
 	places  []keyPlace // by event.Key.ID
 	layouts []string   // text of each
@@ -43,7 +43,7 @@ type rows struct {
 type row struct {
 	time     int64
 	line     int64
-	at       int // of its bytes
+	at       place // of its bytes
 	layout   int32
 	dataset  int32
 	source   int32 // index into the sources of the batch
@@ -78,13 +78,14 @@ func (l *Lake) newRows(keys *event.Keys) *rows {
 
 // reset empties the rows, keeping the large parts of their memory.
 func (b *rows) reset() {
-	b.list, b.bytes = b.list[:0], b.bytes[:0]
+	b.list = b.list[:0]
+	b.arena.reset()
 	b.layouts, b.sets, b.order = nil, nil, nil
 	b.byShape, b.bySet, b.days = map[string]int32{}, map[string]int32{}, map[int64]*dayTally{}
 }
 
 // size is how much memory the rows take, about.
-func (b *rows) size() int { return len(b.bytes) + 64*len(b.list) }
+func (b *rows) size() int { return len(b.arena.chunks)*arenaChunk + 64*len(b.list) }
 
 const nanosPerDay = int64(24 * time.Hour)
 
@@ -132,8 +133,9 @@ func (b *rows) tallyOf(timed bool, t int64) int32 {
 
 // add takes an event in, and counts it.
 func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw bool) {
-	x := row{time: e.Time, line: line, at: len(b.bytes), source: source, timed: e.HasTime, rawSize: -1}
+	x := row{time: e.Time, line: line, source: source, timed: e.HasTime, rawSize: -1}
 	flags := 0
+	b.buf = b.buf[:0]
 	if e.HasTime {
 		flags |= flagTimed
 	} else {
@@ -160,12 +162,13 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 			seen |= 1 << p.column
 		}
 		b.shape = binary.AppendUvarint(b.shape, uint64(f.Key.ID)<<2|place)
-		b.bytes = binary.AppendUvarint(b.bytes, uint64(len(f.Value)))
-		b.bytes = append(b.bytes, f.Value...)
+		b.buf = binary.AppendUvarint(b.buf, uint64(len(f.Value)))
+		b.buf = append(b.buf, f.Value...)
 	}
 	if keepRaw {
 		flags |= b.addRaw(&x, e, raw)
 	}
+	x.at = b.arena.put(b.buf)
 	b.shape[0] = byte(flags)
 	x.layout = b.layoutOf()
 	x.dataset = b.datasetOf(e.Dataset)
@@ -179,19 +182,19 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 
 // addRaw adds the line of an event, and returns how as a flag.
 func (b *rows) addRaw(x *row, e *event.Event, raw []byte) (flag int) {
-	start := len(b.bytes)
+	start := len(b.buf)
 	switch {
 	case !utf8.Valid(raw):
 		flag = flagRawBytes
 	case b.cut(e.Fields, raw):
-		b.bytes = append(b.bytes, b.template...)
-		b.bytes = append(b.bytes, b.digits...)
-		x.rawSize, x.template = int32(len(b.bytes)-start), int32(len(b.template))
+		b.buf = append(b.buf, b.template...)
+		b.buf = append(b.buf, b.digits...)
+		x.rawSize, x.template = int32(len(b.buf)-start), int32(len(b.template))
 		return flagPieces
 	default:
 		flag = flagRaw
 	}
-	b.bytes = append(b.bytes, raw...)
+	b.buf = append(b.buf, raw...)
 	x.rawSize = int32(len(raw))
 	return flag
 }
@@ -265,4 +268,47 @@ func (d *dayTally) fieldOf(f *token.Field) *count.FieldTally {
 		d.fields[f.ID] = d.tally.Field(f.Name)
 	}
 	return d.fields[f.ID]
+}
+
+// An arena holds the bytes of rows in chunks, so that it grows without moving what it has.
+type arena struct {
+	chunks [][]byte
+	spare  [][]byte
+}
+
+// A place is where bytes start in an arena.
+type place struct{ chunk, at int32 }
+
+const arenaChunk = 1 << 20
+
+// put copies p into the arena.
+func (a *arena) put(p []byte) place {
+	n := len(a.chunks)
+	if n == 0 || cap(a.chunks[n-1])-len(a.chunks[n-1]) < len(p) {
+		var c []byte
+		if k := len(a.spare); k > 0 && len(p) <= arenaChunk {
+			c, a.spare = a.spare[k-1], a.spare[:k-1]
+		} else {
+			c = make([]byte, 0, max(arenaChunk, len(p)))
+		}
+		a.chunks = append(a.chunks, c)
+		n++
+	}
+	c := a.chunks[n-1]
+	a.chunks[n-1] = append(c, p...)
+	return place{int32(n - 1), int32(len(c))}
+}
+
+// from returns what starts at a place.
+func (a *arena) from(p place) []byte { return a.chunks[p.chunk][p.at:] }
+
+// reset empties the arena and keeps its chunks.
+func (a *arena) reset() {
+	for _, c := range a.chunks {
+		if cap(c) == arenaChunk {
+			a.spare = append(a.spare, c[:0])
+		}
+	}
+	clear(a.chunks)
+	a.chunks = a.chunks[:0]
 }

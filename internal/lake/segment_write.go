@@ -199,8 +199,8 @@ func (h *hashed) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func newParquetWriter(w io.Writer, s *parquet.Schema) *parquet.Writer {
-	return parquet.NewWriter(w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DictionaryMaxBytes(dictBytes),
+func newParquetWriter(w io.Writer, s *parquet.Schema) *parquet.GenericWriter[any] {
+	return parquet.NewGenericWriter[any](w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DictionaryMaxBytes(dictBytes),
 		parquet.KeyValueMetadata("weir.lake", strconv.Itoa(Version)), parquet.CreatedBy("weir", strconv.Itoa(Version), ""),
 		parquet.SkipPageBounds("raw"), parquet.SkipPageBounds("raw_bytes"), parquet.SkipPageBounds("layout"),
 		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("blobs", "list", "element"))
@@ -358,7 +358,7 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	c.values[leaves.source][c.rows] = parquet.Int64Value(source.id)
 	c.values[leaves.layout][c.rows] = l.text
 	firstInMap, firstInList := true, true
-	p := b.bytes[x.at:]
+	p := b.arena.from(x.at)
 	for i := range l.fields {
 		f := &l.fields[i]
 		n, size := binary.Uvarint(p)

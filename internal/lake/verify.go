@@ -101,8 +101,9 @@ func (l *Lake) verifyEvents(ctx context.Context, v *Verification, s *Segment) er
 			last = e.Time
 		}
 		again.add(e.Event, 0, e.line, nil, false)
-		if again.size() > 1<<20 { // only its counts are wanted
-			again.list, again.bytes = again.list[:0], again.bytes[:0]
+		if again.size() > 2*arenaChunk { // only its counts are wanted
+			again.list = again.list[:0]
+			again.arena.reset()
 		}
 		return nil
 	})
