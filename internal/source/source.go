@@ -51,7 +51,9 @@ func Reader(name string, r io.Reader) Input {
 }
 
 // Opener returns an input that is no file, whose bytes open gives, each time anew.
-func Opener(name string, open func() (io.ReadCloser, error)) Input { return Input{Name: name, Size: -1, open: open} }
+func Opener(name string, open func() (io.ReadCloser, error)) Input {
+	return Input{Name: name, Size: -1, open: open}
+}
 
 // Bytes returns an input that holds data, which must not change.
 func Bytes(name string, data []byte) Input {
