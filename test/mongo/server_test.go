@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -31,10 +30,11 @@ func (s server) database(t *testing.T) string {
 	return fmt.Sprintf("%sweir_test_%d_%d%s", s.uri, os.Getpid(), databases.Add(1), s.args)
 }
 
-// start runs FerretDB on a port, 0 for any, with its files in dir, and returns its URI and what ends it.
-func start(t testing.TB, dir string, port int) (uri string, stop func()) {
+// start runs FerretDB with its files in dir, and returns its URI and what ends it. Its SQLite has to be in files: in memory it
+// hangs.
+func start(t testing.TB, dir string) (uri string, stop func()) {
 	t.Helper()
-	f, err := ferretdb.New(&ferretdb.Config{Listener: ferretdb.ListenerConfig{TCP: fmt.Sprintf("127.0.0.1:%d", port)},
+	f, err := ferretdb.New(&ferretdb.Config{Listener: ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Handler: "sqlite", SQLiteURL: "file:" + dir + "/"})
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func start(t testing.TB, dir string, port int) (uri string, stop func()) {
 // servers are those that there are.
 func servers(t *testing.T) []server {
 	t.Helper()
-	uri, stop := start(t, t.TempDir(), 0)
+	uri, stop := start(t, t.TempDir())
 	t.Cleanup(stop)
 	list := []server{{name: "FerretDB", uri: uri}}
 	if own := os.Getenv("WEIR_TEST_MONGODB"); own != "" {
@@ -67,14 +67,4 @@ func servers(t *testing.T) []server {
 		t.Log("*** NOT TESTED on a real mongod: WEIR_TEST_MONGODB names none")
 	}
 	return list
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
