@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,11 +28,14 @@ var scripts = []string{"$where", "$function", "$accumulator"}
 
 // parsePipeline reads a pipeline from (extended) JSON and checks it.
 func parsePipeline(text string) (bson.A, error) {
-	var doc struct{ P any }
-	if err := bson.UnmarshalExtJSON([]byte(`{"p": `+text+`}`), false, &doc); err != nil {
-		return nil, fmt.Errorf("%w: it is no JSON: %w", ErrPipeline, err)
+	if !json.Valid([]byte(text)) { // the driver's own parser may loop for ever over what is cut off
+		return nil, fmt.Errorf("%w: it is no JSON", ErrPipeline)
 	}
-	list, ok := doc.P.(bson.A)
+	var doc bson.D
+	if err := bson.UnmarshalExtJSON([]byte(`{"p": `+text+`}`), false, &doc); err != nil {
+		return nil, fmt.Errorf("%w: it is no extended JSON: %w", ErrPipeline, err)
+	}
+	list, ok := doc[0].Value.(bson.A)
 	if !ok {
 		return nil, fmt.Errorf(`%w: it is no list of stages; write [{"$match": {…}}, …]`, ErrPipeline)
 	}
