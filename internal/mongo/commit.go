@@ -150,8 +150,7 @@ func (in *ingest) remember(summary *format.Summary) error {
 	return nil
 }
 
-// insert writes documents. Those whose _id is there already are left by somebody who was killed, or are being written by
-// somebody else: with replace they are written over, since what was read may have been read otherwise then.
+// insertID is the _id of a document.
 func insertID(doc any) any {
 	switch d := doc.(type) {
 	case bson.Raw:
@@ -166,6 +165,8 @@ func insertID(doc any) any {
 	return nil
 }
 
+// insert writes documents. Those whose _id is there already are left by somebody who was killed, or are being written by
+// somebody else: with replace they are written over, since what was read may have been read otherwise then.
 func (s *Store) insert(ctx context.Context, collection string, list any, replace bool) error {
 	docs := anySlice(list)
 	for len(docs) > 0 {

@@ -126,7 +126,7 @@ func connect(server, database, query string) (*driver.Client, error) {
 	return c, nil
 }
 
-// Open opens the store in the database that the URI names, and makes it if there is none and make is set.
+// Open opens the store in the database that the URI names, and makes it if there is none and create is set.
 func Open(ctx context.Context, uri string, settings lake.Settings, create bool) (*Store, error) {
 	server, path, query, err := split(uri)
 	if err != nil {
