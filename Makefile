@@ -4,11 +4,11 @@ GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 60s
 # Packages that run goroutines of their own: these are tested again under the race detector.
-RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/lake ./cmd/weir
+RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/lake ./internal/mongo ./cmd/weir
 BENCHFLAGS  ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
+.PHONY: build demo test test-mongo check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,13 @@ test: ## every test
 	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow' 2>/dev/null || \
 	  echo "*** NOT TESTED: all scripts of docs/python.md, for want of scikit-learn, pandas or pyarrow"
 	$(GO) test ./...
+
+test-mongo: ## the MongoDB store against FerretDB, and the server in WEIR_TEST_MONGODB
+	@echo "== the MongoDB store"
+	@[ -n "$$WEIR_TEST_MONGODB" ] || echo "*** NOT TESTED: the store on a real mongod, for want of WEIR_TEST_MONGODB"
+	@if (cd test/mongo && $(GO) mod download); then cd test/mongo && $(GO) vet . && $(GO) test -count=1 -timeout 10m .; \
+	  elif [ "$$CI" = true ]; then echo "the modules of test/mongo cannot be had"; exit 1; \
+	  else echo "*** NOT TESTED: the MongoDB store, for want of the modules of test/mongo"; fi
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
 

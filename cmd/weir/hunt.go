@@ -31,7 +31,7 @@ type huntFlags struct {
 	windows, ignore, good    []string
 	hosts                    []string
 	zone, format, geoip      string
-	lake                     string
+	archive                  archiveFlags
 	filter                   string
 	knownClients             bool
 	dropCountry, onlyCountry []string
@@ -57,14 +57,15 @@ const (
 func newHunt(s *streams) *cobra.Command {
 	f := &huntFlags{}
 	cmd := &cobra.Command{
-		Use:   "hunt --window FROM/TO [flags] [--lake DIR | LOG...]",
+		Use:   "hunt --window FROM/TO [flags] [--lake DIR | --store URI | LOG...]",
 		Short: "find what does not belong in the window of a break-in",
 		Long: `Takes what happened in the window as suspicious and everything else in the logs as known good, learns the
 difference, and ranks the suspicious events with their reasons. What is much the same is a step, and steps that share
 somebody or something that known good hardly has are one campaign; --rows lists them without that, by likeness alone.
 
 LOG is a file, a glob, a directory (searched recursively) or - for standard input. gzip, zstd and bzip2 are seen
-through. Formats are detected by content ('weir formats' lists them).
+through. Formats are detected by content ('weir formats' lists them). mongodb://host/database.collection is the events in
+a collection of MongoDB.
 
 FROM and TO are RFC 3339, "2026-03-01 02:10", a date, epoch seconds, or now-2h. Both ends are inclusive.`,
 		Example: `  weir hunt --window "2026-03-01 02:10/2026-03-01 04:30" /var/log/nginx
@@ -95,7 +96,7 @@ func (f *huntFlags) addAsk(cmd *cobra.Command) {
 	p.StringSliceVar(&f.hosts, "host", nil, "only events that name this `HOST` in an address or host field are suspicious")
 	p.StringArrayVar(&f.ignore, "ignore", nil, "a span, `FROM/TO`, that is neither suspicious nor known good")
 	p.StringArrayVar(&f.good, "good", nil, "take only events in this span, `FROM/TO`, as known good")
-	p.StringVar(&f.lake, "lake", "", "hunt in the lake that 'weir ingest' made in `DIR` instead of in logs")
+	f.archive.add(cmd, "hunt in the lake that 'weir ingest' made in `DIR` instead of in logs")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs and spans that name none, and of local hours")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb")
@@ -173,23 +174,30 @@ func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.R
 
 // inputs returns what is hunted in: logs, or what stands for them in a lake, which is open until release.
 func (f *huntFlags) inputs(ctx context.Context, s *streams, o *hunt.Options, args []string) (inputs []source.Input, release func(), err error) {
-	if f.lake == "" {
+	if !f.archive.given() {
 		inputs, err = expand(s, args)
 		return inputs, func() {}, err
 	}
-	if len(args) > 0 {
-		return nil, nil, usagef("logs and --lake at once: ingest the logs first (weir ingest --lake %s …)", f.lake)
+	if err := f.archive.fault(""); err != nil {
+		return nil, nil, usageError{err}
 	}
-	l, err := lake.Open(ctx, f.lake, nil)
+	if len(args) > 0 {
+		flag := "--lake"
+		if f.archive.store != "" {
+			flag = "--store"
+		}
+		return nil, nil, usagef("logs and %s at once: ingest the logs first (%s)", flag, f.archive.makeWith())
+	}
+	l, err := f.archive.open(ctx, nil)
 	if err != nil {
-		return nil, nil, explainLake(err)
+		return nil, nil, err
 	}
 	if inputs, err = l.Inputs(ctx); err == nil && len(inputs) == 0 {
-		err = fmt.Errorf("cannot hunt in the lake %q: it is empty", f.lake)
+		err = errors.New("cannot hunt in the archive: it is empty")
 	}
 	if err != nil {
 		l.Close()
-		return nil, nil, explainLake(err)
+		return nil, nil, explainArchive(err)
 	}
 	o.Scan = func(ctx context.Context, so format.ScanOptions, newHandler func(int, *event.Keys) format.Handler) (*format.Summary, error) {
 		return l.Scan(ctx, lake.ScanOptions{Workers: so.Workers, Progress: so.Progress}, newHandler)
@@ -203,7 +211,7 @@ func huntIn(ctx context.Context, s *streams, inputs []source.Input, o *hunt.Opti
 	o.Progress = bar.update
 	r, err := hunt.Run(ctx, inputs, *o)
 	bar.done()
-	return r, explainLake(explain(err))
+	return r, explainArchive(explain(err))
 }
 
 // explain adds to a hunt's error what to do about it.
@@ -225,6 +233,10 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 	if len(args) == 0 {
 		return nil, usagef("no log: name files, globs or directories, or - for standard input")
 	}
+	args, collected, err := collections(args)
+	if err != nil || len(args) == 0 {
+		return collected, err
+	}
 	inputs, notes, err := source.ExpandNotes(args)
 	if err != nil {
 		return nil, err
@@ -237,7 +249,7 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 			inputs[i] = source.Reader(source.Stdin, s.in)
 		}
 	}
-	return inputs, nil
+	return append(inputs, collected...), nil
 }
 
 // options reads the flags, and reports every fault at once.

@@ -6,30 +6,32 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"weir/internal/enrich"
 	"weir/internal/lake"
+	"weir/internal/mongo"
 	"weir/internal/source"
 	"weir/internal/term"
 )
 
 // ingestFlags are the command line of ingest as it was typed.
 type ingestFlags struct {
-	lake, zone, format, geoip string
-	noRaw, follow             bool
-	workers                   int
-	keepAge, keepSize         string
-	every                     time.Duration
+	archive             archiveFlags
+	from                []string
+	zone, format, geoip string
+	noRaw, follow       bool
+	workers             int
+	keepAge, keepSize   string
+	every               time.Duration
 }
 
 func newIngest(s *streams) *cobra.Command {
 	f := &ingestFlags{}
 	cmd := &cobra.Command{
-		Use:   "ingest --lake DIR [flags] LOG...",
+		Use:   "ingest {--lake DIR | --store URI} [flags] LOG...",
 		Short: "read logs once into a lake: an archive that is hunted in and asked again and again",
 		Long: `Reads logs into the lake in DIR, which is made if there is none: events as Parquet by day, with the counts of their
 tokens beside them.
@@ -38,16 +40,21 @@ It can be run again and again over the same logs. What was read before is known 
 by now: a file that has grown is read on, one that was rotated, compressed or copied adds nothing. When it is killed, what was
 committed stays, and the next run goes on from there.
 
+With --store the archive is in a MongoDB database instead. Events that somebody else has put into MongoDB are read from
+there with --from, or by naming their collection as a LOG.
+
 LOG is what it is for 'weir hunt'.`,
 		Example: `  weir ingest --lake /var/lib/weir /var/log/nginx
-  weir ingest --lake /var/lib/weir --follow /opt/zeek/logs/current`,
+  weir ingest --lake /var/lib/weir --follow /opt/zeek/logs/current
+  weir ingest --store mongodb://db.example/weir --from mongodb://db.example/siem.events`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runIngest(cmd.Context(), s, f, args, cmd.Flags().Changed("zone"))
 		},
 	}
 	p := cmd.Flags()
 	p.SortFlags = false
-	p.StringVar(&f.lake, "lake", "", "the lake's `DIR`")
+	f.archive.add(cmd, "the lake's `DIR`")
+	p.StringArrayVar(&f.from, "from", nil, "read the events in this collection of MongoDB too, `URI` mongodb://host/database.collection")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none; of the lake's hours too when it is made")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb; use the same every time")
@@ -62,8 +69,16 @@ LOG is what it is for 'weir hunt'.`,
 
 func (f *ingestFlags) check() (zone *time.Location, geo *enrich.GeoDB, age time.Duration, size int64, err error) {
 	var errs []error
-	if f.lake == "" {
-		errs = append(errs, errors.New("no lake: say where it is, or shall be, with --lake DIR"))
+	if err := f.archive.fault("no lake: say where it is, or shall be, with --lake DIR"); err != nil {
+		errs = append(errs, err)
+	}
+	if f.archive.store != "" && f.keepAge+f.keepSize != "" {
+		errs = append(errs, errors.New("--keep-age and --keep-size are for a lake; in MongoDB nothing is removed by age yet"))
+	}
+	for _, uri := range f.from {
+		if !mongo.IsURI(uri) {
+			errs = append(errs, errors.New("--from wants a collection, as mongodb://host/database.collection"))
+		}
 	}
 	if zone, err = time.LoadLocation(f.zone); err != nil {
 		errs = append(errs, fmt.Errorf("there is no time zone %q: write a name like Europe/Vienna, or UTC", f.zone))
@@ -115,9 +130,13 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	if err != nil {
 		return err
 	}
-	l, err := lake.Create(ctx, f.lake, lake.Settings{Zone: zone, Geo: geo})
+	args = append(args, f.from...)
+	if f.follow && hasCollection(args) {
+		return usagef("--follow is for files: a collection is read on when it is ingested again")
+	}
+	l, err := f.archive.open(ctx, &lake.Settings{Zone: zone, Geo: geo})
 	if err != nil {
-		return explainLake(err)
+		return err
 	}
 	defer l.Close()
 	o := lake.IngestOptions{Format: f.format, Workers: f.workers, NoRaw: f.noRaw}
@@ -125,6 +144,10 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 		o.Zone = zone
 	}
 	tidy := func() error {
+		l, ok := l.(*lake.Lake)
+		if !ok {
+			return nil // documents need no tidying
+		}
 		if err := l.Retain(context.WithoutCancel(ctx), age, size); err != nil {
 			return err
 		}
@@ -132,7 +155,7 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 		return err
 	}
 	if f.follow {
-		return explainLake(followLogs(ctx, s, l, o, f, args, tidy))
+		return explainArchive(followLogs(ctx, s, l, o, f, args, tidy))
 	}
 	inputs, err := expand(s, args)
 	if err != nil {
@@ -143,16 +166,16 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	r, err := l.Ingest(ctx, inputs, o)
 	bar.done()
 	if err != nil {
-		return explainLake(err)
+		return explainArchive(err)
 	}
 	if err := tidy(); err != nil && !errors.Is(err, context.Canceled) {
-		return explainLake(err)
+		return explainArchive(err)
 	}
 	return reportIngest(s, r)
 }
 
 // followLogs ingests what is written until ctx ends.
-func followLogs(ctx context.Context, s *streams, l *lake.Lake, o lake.IngestOptions, f *ingestFlags, args []string, tidy func() error) error {
+func followLogs(ctx context.Context, s *streams, l lake.Store, o lake.IngestOptions, f *ingestFlags, args []string, tidy func() error) error {
 	if _, err := expand(s, args); err != nil {
 		return err
 	}
@@ -207,29 +230,10 @@ func reportIngest(s *streams, r *lake.Report) error {
 		fmt.Fprintf(s.out, "%s more than a day in the future: is a clock wrong, or a --zone?\n", plural(int(r.Future), "event"))
 	}
 	if r.Stopped {
-		return hintf(errors.New("stopped before everything was read; what was read is in the lake"), "Run it again to go on.")
+		return hintf(errors.New("stopped before everything was read; what was read is in the archive"), "Run it again to go on.")
 	}
 	if failed > 0 {
 		return fmt.Errorf("%s of %d could not be read", plural(failed, "log"), len(r.Files))
 	}
 	return nil
-}
-
-// explainLake adds to an error of the lake what to do about it.
-func explainLake(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, syscall.ENOSPC):
-		return hintf(err, "What was committed is safe. Make room, or let old days go with --keep-age or --keep-size, and run it again.")
-	case errors.Is(err, lake.ErrNewer):
-		return hintf(err, "Use the weir that wrote it, or a newer one.")
-	case errors.Is(err, lake.ErrNoLake):
-		return hintf(err, "'weir ingest --lake DIR LOG...' makes one.")
-	case errors.Is(err, lake.ErrReadOnly):
-		return hintf(err, "It can be hunted in and asked still. To add to it, run weir as a user who may write there.")
-	case errors.Is(err, lake.ErrSegment):
-		return hintf(err, "'weir verify --lake DIR' names the damaged files.")
-	}
-	return err
 }

@@ -27,10 +27,10 @@ func (f *lakeFlags) open(ctx context.Context, do func(*lake.Lake) error) error {
 	}
 	l, err := lake.Open(ctx, f.lake, geo)
 	if err != nil {
-		return explainLake(err)
+		return explainArchive(err)
 	}
 	defer l.Close()
-	return explainMarks(explainLake(do(l)))
+	return explainMarks(explainArchive(do(l)))
 }
 
 // explainMarks adds to an error of marks what to do about it.

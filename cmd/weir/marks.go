@@ -97,9 +97,9 @@ func (f *huntFlags) readMarks(ctx context.Context, s *streams, o *hunt.Options) 
 			return err
 		}
 		f.set = set
-	case f.lake != "":
-		from = f.lake
-		set, err := lakeMarks(ctx, f.lake)
+	case f.archive.lake != "":
+		from = f.archive.lake
+		set, err := lakeMarks(ctx, f.archive.lake)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (f *huntFlags) readMarks(ctx context.Context, s *streams, o *hunt.Options) 
 func lakeMarks(ctx context.Context, dir string) (set *marks.Set, err error) {
 	l, err := lake.Open(ctx, dir, nil)
 	if err != nil {
-		return nil, explainLake(err)
+		return nil, explainArchive(err)
 	}
 	defer l.Close()
 	return l.MarkSet(ctx)

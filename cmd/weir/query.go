@@ -24,38 +24,47 @@ import (
 
 // queryFlags are the command line of query as it was typed.
 type queryFlags struct {
-	lake, format, output string
-	memory, limit        int
+	archive        archiveFlags
+	format, output string
+	collection     string
+	memory, limit  int
 }
 
 func newQuery(s *streams) *cobra.Command {
 	f := &queryFlags{}
 	cmd := &cobra.Command{
-		Use:   `query --lake DIR [flags] "SELECT ..."`,
-		Short: "ask a lake in SQL",
+		Use:   `query {--lake DIR "SELECT ..." | --store URI '[{"$match": ...}]'} [flags]`,
+		Short: "ask a lake in SQL, or a store in MongoDB by a pipeline",
 		Long: `Runs one SELECT over the lake in DIR. There are the views events, counts and malformed, and the tables marks and sources;
-docs/lake.md lists their columns. The SQL is that of DuckDB. Nothing but the lake can be read, and nothing changed.`,
+docs/lake.md lists their columns. The SQL is that of DuckDB. Nothing but the lake can be read, and nothing changed.
+
+A store in MongoDB takes an aggregation pipeline, of stages that only read, in MongoDB's extended JSON.`,
 		Example: `  weir query --lake /var/lib/weir "SELECT source_ip, count(*) AS n FROM events GROUP BY ALL ORDER BY n DESC LIMIT 10"
-  weir query --lake /var/lib/weir --format parquet --output day.parquet "FROM events WHERE day = '2026-03-01'"`,
+  weir query --lake /var/lib/weir --format parquet --output day.parquet "FROM events WHERE day = '2026-03-01'"
+  weir query --store mongodb://db.example/weir '[{"$group": {"_id": "$source.ip", "n": {"$sum": 1}}}, {"$sort": {"n": -1}}]'`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runQuery(cmd.Context(), s, f, args) },
 	}
 	p := cmd.Flags()
 	p.SortFlags = false
-	p.StringVar(&f.lake, "lake", "", "the lake's `DIR`")
+	f.archive.add(cmd, "the lake's `DIR`")
 	p.StringVar(&f.format, "format", "table", "how to write the answer: table, csv, json (one object a line) or parquet")
 	p.StringVar(&f.output, "output", "", "write the answer into this `FILE`, which must not be there yet")
-	p.IntVar(&f.limit, "limit", 1000, "rows of a table that are shown")
+	p.StringVar(&f.collection, "collection", "events", "with --store, ask this collection: events, malformed, batches, sources or counts")
+	p.IntVar(&f.limit, "limit", 1000, "rows of a table that are shown; with --store, documents that are fetched")
 	p.IntVar(&f.memory, "memory", 1024, "`MB` that the engine may take; what does not fit goes to temporary files")
 	return cmd
 }
 
-func runQuery(ctx context.Context, s *streams, f *queryFlags, args []string) (err error) {
+func runQuery(ctx context.Context, s *streams, f *queryFlags, args []string) error {
 	if err := f.check(args); err != nil {
 		return err
 	}
-	l, err := lake.Open(ctx, f.lake, nil)
+	if f.archive.store != "" {
+		return f.answer(s, func(sink ask.Sink) error { return f.pipeline(ctx, s, args[0], sink) })
+	}
+	l, err := lake.Open(ctx, f.archive.lake, nil)
 	if err != nil {
-		return explainLake(err)
+		return explainArchive(err)
 	}
 	defer l.Close()
 	temp, err := os.MkdirTemp("", "weir-query-*")
@@ -68,12 +77,17 @@ func runQuery(ctx context.Context, s *streams, f *queryFlags, args []string) (er
 		return hintf(err, "Build it with cgo and without the tag nosql, or read the lake with another tool: docs/lake.md shows how.")
 	}
 	if err != nil {
-		return explainLake(err)
+		return explainArchive(err)
 	}
 	defer session.Close()
 	if f.format == "parquet" {
 		return session.Export(ctx, args[0], f.output)
 	}
+	return f.answer(s, func(sink ask.Sink) error { return session.Run(ctx, args[0], sink) })
+}
+
+// answer gives what run finds in the form that was asked for.
+func (f *queryFlags) answer(s *streams, run func(ask.Sink) error) (err error) {
 	out := s.out
 	if f.output != "" {
 		file, err := os.OpenFile(f.output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -100,7 +114,7 @@ func runQuery(ctx context.Context, s *streams, f *queryFlags, args []string) (er
 		t := &tableSink{w: w, width: width(out), limit: f.limit}
 		sink, finish = t, t.finish
 	}
-	if err := session.Run(ctx, args[0], sink); err != nil {
+	if err := run(sink); err != nil {
 		return err
 	}
 	if err := finish(); err != nil {
@@ -111,8 +125,11 @@ func runQuery(ctx context.Context, s *streams, f *queryFlags, args []string) (er
 
 func (f *queryFlags) check(args []string) error {
 	var errs []error
-	if f.lake == "" {
-		errs = append(errs, errors.New("no lake: say where it is with --lake DIR"))
+	if err := f.archive.fault("no lake: say where it is with --lake DIR"); err != nil {
+		errs = append(errs, err)
+	}
+	if f.archive.store != "" && f.format == "parquet" {
+		errs = append(errs, errors.New("--format parquet is for a lake; a store in MongoDB gives table, csv and json"))
 	}
 	if len(args) != 1 {
 		errs = append(errs, errors.New(`one query, in quotes: "SELECT …"`))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,27 +14,14 @@ import (
 	"weir/internal/where"
 )
 
-// withLake opens the lake that a flag names and runs f.
-func withLake(ctx context.Context, dir string, f func(*lake.Lake) error) error {
-	if dir == "" {
-		return usagef("no lake: say where it is with --lake DIR")
-	}
-	l, err := lake.Open(ctx, dir, nil)
-	if err != nil {
-		return explainLake(err)
-	}
-	defer l.Close()
-	return explainLake(f(l))
-}
-
 func newStatus(s *streams) *cobra.Command {
-	dir, logs := "", false
+	archive, logs := archiveFlags{}, false
 	cmd := &cobra.Command{
-		Use:   "status --lake DIR",
+		Use:   "status {--lake DIR | --store URI}",
 		Short: "say what a lake holds",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withLake(cmd.Context(), dir, func(l *lake.Lake) error {
+			return archive.with(cmd.Context(), func(l lake.Store) error {
 				st, err := l.Status(cmd.Context())
 				if err != nil {
 					return err
@@ -44,7 +30,7 @@ func newStatus(s *streams) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&dir, "lake", "", "the lake's `DIR`")
+	archive.add(cmd, "the lake's `DIR`")
 	cmd.Flags().BoolVar(&logs, "logs", false, "list every log that was read")
 	return cmd
 }
@@ -53,7 +39,11 @@ func printStatus(s *streams, st *lake.Status, logs bool) error {
 	p := newPage(s.out)
 	fmt.Fprintf(p.w, "%s  %s\n", p.Bold("weir status"), term.Clean(st.Dir))
 	moment := func(ns int64) string { return time.Unix(0, ns).In(st.Zone).Format("2006-01-02 15:04:05 MST") }
-	p.entry("events", fmt.Sprintf("%s in %s, %s", term.Count(st.Events), plural(int(st.Segments), "segment"), plural(int(st.Days), "day")))
+	events := fmt.Sprintf("%s in %s", term.Count(st.Events), plural(int(st.Segments), "segment"))
+	if st.Days > 0 {
+		events += ", " + plural(int(st.Days), "day")
+	}
+	p.entry("events", events)
 	if st.Timed {
 		p.entry("from", moment(st.First))
 		p.entry("to", moment(st.Last))
@@ -118,13 +108,13 @@ func trainedText(st *lake.Status, moment func(int64) string) string {
 }
 
 func newVerify(s *streams) *cobra.Command {
-	dir := ""
+	var archive archiveFlags
 	cmd := &cobra.Command{
-		Use:   "verify --lake DIR",
+		Use:   "verify {--lake DIR | --store URI}",
 		Short: "check that a lake is sound: every file's sum, every event, every count made again",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withLake(cmd.Context(), dir, func(l *lake.Lake) error {
+			return archive.with(cmd.Context(), func(l lake.Store) error {
 				v, err := l.Verify(cmd.Context())
 				if err != nil {
 					return err
@@ -143,14 +133,14 @@ func newVerify(s *streams) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&dir, "lake", "", "the lake's `DIR`")
+	archive.add(cmd, "the lake's `DIR`")
 	return cmd
 }
 
 func newForget(s *streams) *cobra.Command {
-	dir, condition, yes := "", "", false
+	archive, condition, yes := archiveFlags{}, "", false
 	cmd := &cobra.Command{
-		Use:   "forget --lake DIR --where EXPR --yes",
+		Use:   "forget {--lake DIR | --store URI} --where EXPR --yes",
 		Short: "remove events from a lake for good, and prove it",
 		Long: `Removes every event that meets a condition, its line and its counts: for data protection. Segments that hold such events
 are written anew, their counts made again, the old files removed, and then the whole lake is searched for what is left.
@@ -169,7 +159,7 @@ themselves, and copies of the lake, are not touched; logs that were read before 
 			case !yes:
 				return usageError{errors.New("what is forgotten cannot be brought back: say --yes")}
 			}
-			return withLake(cmd.Context(), dir, func(l *lake.Lake) error {
+			return archive.with(cmd.Context(), func(l lake.Store) error {
 				sum := sha256.Sum256([]byte(condition))
 				f, err := l.Forget(cmd.Context(), c.Fork().Match, "condition with SHA-256 "+hex.EncodeToString(sum[:]))
 				if err != nil {
@@ -181,7 +171,7 @@ themselves, and copies of the lake, are not touched; logs that were read before 
 			})
 		},
 	}
-	cmd.Flags().StringVar(&dir, "lake", "", "the lake's `DIR`")
+	archive.add(cmd, "the lake's `DIR`")
 	cmd.Flags().StringVar(&condition, "where", "", "what to forget, as `'source.ip == \"192.0.2.7\"'`")
 	cmd.Flags().BoolVar(&yes, "yes", false, "yes, remove it")
 	return cmd

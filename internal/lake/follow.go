@@ -18,6 +18,12 @@ import (
 // A log that is emptied in place (copytruncate) loses what was written between the last look and the emptying.
 func (l *Lake) Follow(ctx context.Context, look func() ([]source.Input, error), o IngestOptions, every time.Duration,
 	report func(*Report) error) error {
+	return FollowInto(ctx, l.Ingest, look, o, every, report)
+}
+
+// FollowInto is Follow for any store, by what ingests into it.
+func FollowInto(ctx context.Context, ingest func(context.Context, []source.Input, IngestOptions) (*Report, error),
+	look func() ([]source.Input, error), o IngestOptions, every time.Duration, report func(*Report) error) error {
 	f := follower{open: map[string]*os.File{}, seen: map[string]fileState{}}
 	defer f.close()
 	o.Growing = true
@@ -27,7 +33,7 @@ func (l *Lake) Follow(ctx context.Context, look func() ([]source.Input, error), 
 			return err // later, a log may be missing for a moment while it is rotated
 		}
 		if changed := f.changed(inputs); len(changed) > 0 {
-			r, err := l.Ingest(ctx, changed, o)
+			r, err := ingest(ctx, changed, o)
 			f.closeGone()
 			if err != nil {
 				return err

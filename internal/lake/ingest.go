@@ -63,7 +63,7 @@ const maxOvertaken = 1000
 // Ingest reads what is new in inputs into the lake. Events are in it for good when a batch is committed; what a killed
 // process had not committed the next one reads again. When ctx ends, what was read is committed and Report.Stopped set.
 func (l *Lake) Ingest(ctx context.Context, inputs []source.Input, o IngestOptions) (*Report, error) {
-	if err := l.startWriting(ctx); err != nil {
+	if err := l.startWriting(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
 	if o.Zone == nil {
@@ -181,6 +181,9 @@ func (in *ingest) resume(file int) (offset, line int64, skip bool) {
 	}
 	p, err := in.pin(file)
 	switch {
+	case err != nil && in.ctx.Err() != nil:
+		in.err = errUnfinished // it was in the middle of something
+		return 0, 0, true
 	case err != nil && isStorage(err):
 		in.err = err
 		return 0, 0, true

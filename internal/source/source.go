@@ -50,6 +50,11 @@ func Reader(name string, r io.Reader) Input {
 	return Input{Name: name, Size: -1, once: true, open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
+// Opener returns an input that is no file, whose bytes open gives, each time anew.
+func Opener(name string, open func() (io.ReadCloser, error)) Input {
+	return Input{Name: name, Size: -1, open: open}
+}
+
 // Bytes returns an input that holds data, which must not change.
 func Bytes(name string, data []byte) Input {
 	return Input{Name: name, Size: int64(len(data)), open: func() (io.ReadCloser, error) {

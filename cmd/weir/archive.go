@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/lake"
+	"weir/internal/mongo"
+	"weir/internal/source"
+)
+
+// archiveFlags say which archive is meant: a lake or a store in MongoDB.
+type archiveFlags struct{ lake, store string }
+
+func (f *archiveFlags) add(cmd *cobra.Command, lakeUsage string) {
+	p := cmd.Flags()
+	p.StringVar(&f.lake, "lake", "", lakeUsage)
+	p.StringVar(&f.store, "store", "", "instead of a lake, the archive in the MongoDB database `URI`, mongodb://host/database (docs/mongodb.md)")
+}
+
+func (f *archiveFlags) given() bool { return f.lake != "" || f.store != "" }
+
+// fault says what is wrong with the flags; nil if nothing is.
+func (f *archiveFlags) fault(missing string) error {
+	switch {
+	case !f.given():
+		return errors.New(missing)
+	case f.lake != "" && f.store != "":
+		return errors.New("--lake and --store at once: an archive is one or the other")
+	}
+	return nil
+}
+
+// open opens the archive, and makes it where there is none if settings are given.
+func (f *archiveFlags) open(ctx context.Context, settings *lake.Settings) (lake.Store, error) {
+	var s lake.Store
+	var err error
+	switch {
+	case f.store != "" && settings != nil:
+		s, err = mongo.Open(ctx, f.store, *settings, true)
+	case f.store != "":
+		s, err = mongo.Open(ctx, f.store, lake.Settings{}, false)
+	case settings != nil:
+		s, err = lake.Create(ctx, f.lake, *settings)
+	default:
+		s, err = lake.Open(ctx, f.lake, nil)
+	}
+	if err != nil {
+		return nil, explainArchive(err)
+	}
+	return s, nil
+}
+
+// with opens the archive that flags name and runs f.
+func (f *archiveFlags) with(ctx context.Context, do func(lake.Store) error) error {
+	if err := f.fault("no lake: say where it is with --lake DIR"); err != nil {
+		return usageError{err}
+	}
+	s, err := f.open(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return explainArchive(do(s))
+}
+
+// explainArchive adds to an error of an archive what to do about it.
+func explainArchive(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, mongo.ErrURI), errors.Is(err, mongo.ErrPipeline):
+		return usageError{err}
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, mongo.ErrServer):
+		return hintf(err, "What was committed is safe. When the server answers again, and lets weir in, run it again to go on.")
+	case errors.Is(err, syscall.ENOSPC):
+		return hintf(err, "What was committed is safe. Make room, or let old days go with --keep-age or --keep-size, and run it again.")
+	case errors.Is(err, lake.ErrNewer):
+		return hintf(err, "Use the weir that wrote it, or a newer one.")
+	case errors.Is(err, lake.ErrNoLake):
+		return hintf(err, "'weir ingest --lake DIR LOG...' makes one, 'weir ingest --store URI LOG...' one in MongoDB.")
+	case errors.Is(err, lake.ErrReadOnly):
+		return hintf(err, "It can be hunted in and asked still. To add to it, run weir as a user who may write there.")
+	case errors.Is(err, lake.ErrSegment):
+		return hintf(err, "'weir verify' names what is damaged.")
+	}
+	return err
+}
+
+// collections takes the arguments out that are collections of MongoDB, and opens these.
+func collections(args []string) (rest []string, inputs []source.Input, err error) {
+	for _, a := range args {
+		if !mongo.IsURI(a) {
+			rest = append(rest, a)
+			continue
+		}
+		in, err := mongo.Collection(context.Background(), a) // whoever stops reading closes the input
+		if err != nil {
+			return nil, nil, usageError{err}
+		}
+		inputs = append(inputs, in)
+	}
+	return rest, inputs, nil
+}
+
+// hasCollection reports whether one of the arguments is a collection of MongoDB.
+func hasCollection(args []string) bool {
+	for _, a := range args {
+		if mongo.IsURI(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// makeWith is how the user makes the archive that was named, without what may be secret.
+func (f *archiveFlags) makeWith() string {
+	if f.store != "" {
+		return "weir ingest --store URI …"
+	}
+	return fmt.Sprintf("weir ingest --lake %s …", strings.TrimSpace(f.lake))
+}
