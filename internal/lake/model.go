@@ -74,7 +74,7 @@ func factors(list []Segment, halfLife int) (factor map[int64]uint64, scale uint6
 			continue
 		}
 		age := float64(newest.Unix()-d.Unix()) / 86400
-		factor[s.ID] = uint64(bayes.Exp2(-age/float64(halfLife))*agedScale + .5)
+		factor[s.ID] = uint64(float64(bayes.Exp2(-age/float64(halfLife))*agedScale) + .5)
 	}
 	return factor, scale
 }
