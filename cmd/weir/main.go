@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,9 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if cmd == root && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		err = noCommand(root, args[0]) // and not what is wrong with its flags
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -73,6 +77,15 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// noCommand says that there is no such command, and which are written alike.
+func noCommand(root *cobra.Command, name string) error {
+	err := usagef("there is no command %q", name)
+	if alike := root.SuggestionsFor(name); len(alike) > 0 {
+		err = usagef("there is no command %q; did you mean %s?", name, strings.Join(alike, " or "))
+	}
+	return err
 }
 
 // streams are where a command reads and writes.
@@ -104,11 +117,12 @@ You have examples of good and bad and want to judge other logs:
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("there is no command %q", args[0])
+				return nil // run says that there is no such command
 			}
 			return cmd.Help()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
