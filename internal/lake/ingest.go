@@ -271,11 +271,20 @@ func (in *ingest) open(file int) (*progress, error) {
 	return p, nil
 }
 
-// pending reports whether what was read since the last commit may be the same log.
+// pending reports whether what was read since the last commit may be the same log: one starts like the other as far as both
+// are known. Many logs have nothing but their first line in common, as Zeek's have, and need no commit between them; the input
+// then remembers that it was compared.
 func (in *ingest) pending(id *identity) bool {
 	for _, p := range in.files {
-		if p != nil && p.touched && (id.known != nil && p.row.ID == id.known.ID || bytes.Equal(p.id.first, id.first)) {
+		switch {
+		case p == nil || !p.touched:
+		case id.known != nil && p.row.ID == id.known.ID:
 			return true
+		case !bytes.Equal(p.id.first, id.first):
+		case bytes.HasPrefix(p.head, id.head) || bytes.HasPrefix(id.head, p.head):
+			return true
+		case id.others != nil:
+			id.others[p.row.ID] = true
 		}
 	}
 	return false

@@ -178,6 +178,26 @@ func TestCopiesAtOnce(t *testing.T) {
 	sound(t, l)
 }
 
+// Logs that have their first line in common, as Zeek's have, are different logs and go into one batch, the shorter ones too.
+func TestLogsThatStartAlike(t *testing.T) {
+	dir := t.TempDir()
+	for i, records := range []int{3000, 10, 1} { // the first is longer than what is kept of a head
+		text := fmt.Sprintf("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tkind%d\n#fields\tts\tuid\tid.orig_h\n", i)
+		for k := range records {
+			text += fmt.Sprintf("%d.5\tC%d\t192.0.2.%d\n", 1772330000+k, k, i)
+		}
+		writeOld(t, filepath.Join(dir, fmt.Sprintf("%d.log", i)), text)
+	}
+	l := makeLake(t)
+	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events != 3011 || r.Segments != 1 || len(r.Files) != 3 {
+		t.Errorf("%d events in %d segments", r.Events, r.Segments)
+	}
+	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events != 0 {
+		t.Errorf("the second time: %d events", r.Events)
+	}
+	sound(t, l)
+}
+
 // A log that is read on in the middle is read with the headers before it, even if these changed on the way.
 func TestHeadersAreReadAgain(t *testing.T) {
 	first := "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\n"
