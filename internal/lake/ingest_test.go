@@ -195,6 +195,17 @@ func TestLogsThatStartAlike(t *testing.T) {
 	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events != 0 {
 		t.Errorf("the second time: %d events", r.Events)
 	}
+	// Another short one, when the long one is in the lake already; and one that is the beginning of it, under another name.
+	for name, of := range map[string]string{"1.log": "3.log", "0.log": "4.log"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeOld(t, filepath.Join(dir, of), strings.Replace(string(text[:min(len(text), 300)]), "kind1", "kind3", 1))
+	}
+	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events == 0 || len(r.Files) != 5 {
+		t.Errorf("short logs after a long one: %+v", r)
+	}
 	sound(t, l)
 }
 

@@ -169,12 +169,22 @@ func openParquet(full string) (*os.File, *parquet.File, error) {
 		f.Close()
 		return nil, nil, fmt.Errorf("cannot read %q: %w", full, pathError(err))
 	}
-	p, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
+	p, err := openFooter(f, info.Size())
 	if err != nil {
 		f.Close()
 		return nil, nil, damaged(full, err)
 	}
 	return f, p, nil
+}
+
+// openFooter reads what a file says of itself. The library panics on some damaged ones.
+func openFooter(f *os.File, size int64) (p *parquet.File, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("%v", x)
+		}
+	}()
+	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
 }
 
 // read calls f with each event of a segment, in its order, until f returns an error.
