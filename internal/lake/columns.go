@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
 // A column is a field that has a column of its own. Others are in the map.
@@ -116,9 +115,6 @@ var leaves = struct {
 	}(),
 	all: len(eventSchema.Columns()),
 }
-
-// codec is shared: it pools its encoders.
-var codec = &zstd.Codec{Level: zstd.SpeedDefault}
 
 // parseNumber returns the number that value is the only way to write.
 func parseNumber(value []byte) (n int64, ok bool) {
