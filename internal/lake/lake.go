@@ -74,8 +74,6 @@ import (
 	"strconv"
 	"time"
 
-	sqlite "modernc.org/sqlite"
-
 	"weir/internal/enrich"
 	"weir/internal/token"
 )
@@ -115,7 +113,8 @@ type Lake struct {
 	seed     uint64
 	geo      *enrich.GeoDB
 	readOnly bool
-	writer   int64 // 0 until something is to be written
+	copied   string // a directory that is read instead of the catalogue, and removed in the end
+	writer   int64  // 0 until something is to be written
 	names    nameCounter
 	ids      sourceIDs
 	now      func() time.Time
@@ -126,8 +125,9 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: cannot make %q: %w", ErrReadOnly, dir, pathError(err))
 	}
-	if _, err := os.Stat(filepath.Join(dir, database)); err == nil {
-		return Open(ctx, dir, s.Geo)
+	l, err := Open(ctx, dir, s.Geo)
+	if err == nil || !errors.Is(err, ErrNoLake) {
+		return l, err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -138,8 +138,7 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 			return nil, fmt.Errorf("cannot make a lake in %q: there is something else in it (%q)", dir, e.Name())
 		}
 	}
-	l, err := connect(dir, s.Geo, false)
-	if err != nil {
+	if l, err = connect(dir, s.Geo, false); err != nil {
 		return nil, err
 	}
 	if err := l.initialize(ctx, s.Zone); err != nil {
@@ -159,7 +158,7 @@ func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 		return nil, err
 	}
 	if err := l.load(ctx); err != nil {
-		l.db.Close()
+		l.Close()
 		return nil, err
 	}
 	return l, nil
@@ -180,18 +179,19 @@ func connect(dir string, geo *enrich.GeoDB, readOnly bool) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := url.Values{"_pragma": {"busy_timeout(20000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
-		"_txlock": {"immediate"}}
 	if readOnly {
-		// immutable does without the files that WAL mode wants to write; on a directory nobody can write, nobody does.
-		q = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"busy_timeout(20000)", "query_only(1)"}}
+		db, copied, err := openReadOnly(abs)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
+		}
+		return &Lake{Dir: dir, db: db, copied: copied, geo: geo, readOnly: true, now: time.Now}, nil
 	}
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(abs, database)}).EscapedPath(), RawQuery: q.Encode()}).String()
-	connector, err := sqlite.NewConnector(dsn)
+	db, err := openDatabase(filepath.Join(abs, database), url.Values{"_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(20000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
 	}
-	return &Lake{Dir: dir, db: sql.OpenDB(connector), geo: geo, readOnly: readOnly, now: time.Now}, nil
+	return &Lake{Dir: dir, db: db, geo: geo, now: time.Now}, nil
 }
 
 // initialize writes the tables. Of two processes that make the same lake the second finds them there.
@@ -225,6 +225,13 @@ func (l *Lake) initialize(ctx context.Context, zone *time.Location) error {
 // load reads meta and refuses what this weir does not understand.
 func (l *Lake) load(ctx context.Context) error {
 	meta := map[string]string{}
+	var tables int
+	if err := l.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explainFull(err))
+	}
+	if tables == 0 {
+		return fmt.Errorf("%w in %q yet: who made it was stopped before it was there", ErrNoLake, l.Dir)
+	}
 	rows, err := l.db.QueryContext(ctx, `SELECT key, value FROM meta`)
 	if err != nil {
 		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), err)
@@ -265,7 +272,11 @@ func (l *Lake) Close() error {
 	if l.writer > 0 {
 		_, _ = l.db.Exec(`DELETE FROM writers WHERE id = ?`, l.writer) // a writer that is gone is swept anyway
 	}
-	return l.db.Close()
+	err := l.db.Close()
+	if l.copied != "" {
+		_ = os.RemoveAll(l.copied) // it is in the directory for temporary files
+	}
+	return err
 }
 
 // update runs f in a transaction that nobody else can write during.
@@ -275,14 +286,14 @@ func (l *Lake) update(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explainFull(err))
 	}
 	if err := f(tx); err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
-		return err
+		return explainFull(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explainFull(err))
 	}
 	return nil
 }
