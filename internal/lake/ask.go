@@ -2,6 +2,7 @@ package lake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -15,8 +16,21 @@ type Files struct {
 	Model                     string   // of the last training; empty if there is none
 }
 
-// Files lists the files of all segments: what a tool that reads the lake from outside should open.
-func (l *Lake) Files(ctx context.Context) (*Files, error) {
+// Files lists the files of all segments: what a tool that reads the lake from outside should open. They are there, and of the
+// size that they were written with; if not, that is an error (ErrSegment).
+func (l *Lake) Files(ctx context.Context) (f *Files, err error) {
+	for range 10 {
+		if f, err = l.files(ctx); !errors.Is(err, errGone) { // somebody has replaced one meanwhile
+			break
+		}
+	}
+	return f, err
+}
+
+func (l *Lake) files(ctx context.Context) (*Files, error) {
+	if err := l.eachFile(ctx, func(name string, size int64, _ []byte) error { return l.sized(name, size) }); err != nil {
+		return nil, err
+	}
 	list, err := segments(ctx, l.db, `true`)
 	if err != nil {
 		return nil, err
