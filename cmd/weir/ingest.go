@@ -61,8 +61,8 @@ LOG is what it is for 'weir hunt'.`,
 	p.BoolVar(&f.noRaw, "no-raw", false, "do not keep the lines themselves, only their fields")
 	p.BoolVar(&f.follow, "follow", false, "go on reading what is written to the logs, through rotation, until interrupted")
 	p.DurationVar(&f.every, "every", time.Second, "with --follow, how often to look")
-	p.StringVar(&f.keepAge, "keep-age", "", "afterwards, remove days older than this, as `90d`")
-	p.StringVar(&f.keepSize, "keep-size", "", "afterwards, remove the oldest days until the lake has this size, as `50GB`")
+	p.StringVar(&f.keepAge, "keep-age", "", "before and afterwards, remove days older than this, as `90d`")
+	p.StringVar(&f.keepSize, "keep-size", "", "before and afterwards, remove the oldest days until the lake has this size, as `50GB`")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	return cmd
 }
@@ -143,16 +143,21 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	if zoned {
 		o.Zone = zone
 	}
+	archive, isLake := l.(*lake.Lake)
 	tidy := func() error {
-		l, ok := l.(*lake.Lake)
-		if !ok {
+		if !isLake {
 			return nil // documents need no tidying
 		}
-		if err := l.Retain(context.WithoutCancel(ctx), age, size); err != nil {
+		if err := archive.Retain(context.WithoutCancel(ctx), age, size); err != nil {
 			return err
 		}
-		_, err := l.Compact(ctx)
+		_, err := archive.Compact(ctx)
 		return err
+	}
+	if isLake { // before, too: on a full disk this makes the room
+		if err := archive.Retain(ctx, age, size); err != nil {
+			return explainArchive(err)
+		}
 	}
 	if f.follow {
 		return explainArchive(followLogs(ctx, s, l, o, f, args, tidy))
