@@ -72,6 +72,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"weir/internal/enrich"
@@ -113,6 +114,7 @@ type Lake struct {
 	seed     uint64
 	geo      *enrich.GeoDB
 	readOnly bool
+	full     error  // why it is only read, if not for want of a right
 	copied   string // a directory that is read instead of the catalogue, and removed in the end
 	writer   int64  // 0 until something is to be written
 	names    nameCounter
@@ -157,7 +159,17 @@ func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.load(ctx); err != nil {
+	err = l.load(ctx)
+	if errors.Is(err, syscall.ENOSPC) && !l.readOnly { // there is no room for SQLite's index of its log; to read goes without
+		l.Close()
+		full := err
+		if l, err = connect(dir, geo, true); err != nil {
+			return nil, err
+		}
+		l.full = full
+		err = l.load(ctx)
+	}
+	if err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -279,10 +291,18 @@ func (l *Lake) Close() error {
 	return err
 }
 
+// cannotWrite says why.
+func (l *Lake) cannotWrite() error {
+	if l.full != nil {
+		return l.full
+	}
+	return fmt.Errorf("%w: %q is read-only for this user", ErrReadOnly, l.Dir)
+}
+
 // update runs f in a transaction that nobody else can write during.
 func (l *Lake) update(ctx context.Context, f func(*sql.Tx) error) error {
 	if l.readOnly {
-		return fmt.Errorf("%w: %q is read-only", ErrReadOnly, l.Dir)
+		return l.cannotWrite()
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {

@@ -24,7 +24,7 @@ func (l *Lake) startWriting(ctx context.Context) error {
 		return nil
 	}
 	if l.readOnly {
-		return fmt.Errorf("%w: %q is read-only for this user", ErrReadOnly, l.Dir)
+		return l.cannotWrite()
 	}
 	host, _ := os.Hostname() // an empty name will do
 	err := l.update(ctx, func(tx *sql.Tx) error {
