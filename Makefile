@@ -6,6 +6,7 @@ FUZZTIME    ?= 60s
 # Packages that run goroutines of their own: these are tested again under the race detector.
 RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/lake ./internal/mongo ./cmd/weir
 BENCHFLAGS  ?=
+CRASHES     ?= 200
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-mongo check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
@@ -28,8 +29,8 @@ test: ## every test
 	  echo "*** NOT TESTED: reports in a browser, for want of Chromium"
 	@/usr/bin/python3 -c 'import sklearn, mlpy' 2>/dev/null || \
 	  echo "*** NOT TESTED: whether the oracles are what scikit-learn and mlpy say, for want of python3-sklearn and python3-mlpy"
-	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow' 2>/dev/null || \
-	  echo "*** NOT TESTED: all scripts of docs/python.md, for want of scikit-learn, pandas or pyarrow"
+	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow, duckdb' 2>/dev/null || \
+	  echo "*** NOT TESTED: all scripts of docs/python.md and docs/lake.md, for want of scikit-learn, pandas, pyarrow or duckdb"
 	$(GO) test ./...
 
 test-mongo: ## the MongoDB store against FerretDB, and the server in WEIR_TEST_MONGODB
@@ -75,8 +76,8 @@ fuzz-short:
 fuzz: ## every fuzzer for FUZZTIME (default 60s)
 	@GO=$(GO) .ci/fuzz $(FUZZTIME)
 
-crash: ## ingest killed 200 times at random moments: nothing lost, nothing doubled
-	WEIR_CRASHES=200 $(GO) test -count=1 -v -timeout 30m -run TestKilledAtRandomMoments ./internal/lake
+crash: ## ingest and training killed CRASHES times (default 200) at random moments: nothing lost, nothing doubled
+	WEIR_CRASHES=$(CRASHES) $(GO) test -count=1 -v -timeout 30m -run TestKilledAtRandomMoments ./internal/lake
 
 bench: ## the table of quality and speed, as Markdown
 	$(GO) run ./bench $(BENCHFLAGS)
