@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,6 +168,7 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	if err != nil {
 		return err
 	}
+	inputs = f.outside(inputs)
 	bar := newProgress(s.err)
 	o.Progress = bar.update
 	r, err := l.Ingest(ctx, inputs, o)
@@ -179,6 +182,24 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	return reportIngest(s, r)
 }
 
+// outside leaves out the files of the lake itself, which may lie in a directory that is read.
+func (f *ingestFlags) outside(inputs []source.Input) []source.Input {
+	if f.archive.lake == "" {
+		return inputs
+	}
+	dir, err := filepath.Abs(f.archive.lake)
+	if err != nil {
+		return inputs
+	}
+	return slices.DeleteFunc(inputs, func(in source.Input) bool {
+		if in.Once() || mongo.IsURI(in.Name) {
+			return false
+		}
+		abs, err := filepath.Abs(in.Name)
+		return err == nil && strings.HasPrefix(abs, dir+string(filepath.Separator))
+	})
+}
+
 // followLogs ingests what is written until ctx ends.
 func followLogs(ctx context.Context, s *streams, l lake.Store, o lake.IngestOptions, f *ingestFlags, args []string, tidy func() error) error {
 	if _, err := expand(s, args); err != nil {
@@ -186,7 +207,7 @@ func followLogs(ctx context.Context, s *streams, l lake.Store, o lake.IngestOpti
 	}
 	look := func() ([]source.Input, error) {
 		inputs, _, err := source.ExpandNotes(args)
-		return inputs, err
+		return f.outside(inputs), err
 	}
 	return l.Follow(ctx, look, o, f.every, func(r *lake.Report) error {
 		if r.Events+r.Malformed == 0 {

@@ -113,6 +113,7 @@ wait $follower || true
 test -s disk/lake/lake.db-wal
 cp -r disk/lake disk/copy
 rm disk/copy/lake.db-shm
+mkdir disk/empty
 weir hunt --json --all --window "$window" $logs >want
 mount -o remount,ro disk
 for lake in disk/lake disk/copy; do
@@ -131,7 +132,8 @@ for lake in disk/lake disk/copy; do
 	fails "read-only" weir train --lake $lake --half-life 9d
 	fails "read-only" weir forget --lake $lake --where 'url.path == "/"' --yes
 done
-fails "cannot be written" weir ingest --lake disk/new company/nginx
+fails "cannot make a lake" weir ingest --lake disk/new company/nginx
+fails "this user cannot write there" weir ingest --lake disk/empty company/nginx
 fails "there is no lake" weir status --lake disk/new
 `)
 }

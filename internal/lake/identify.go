@@ -49,6 +49,7 @@ type identity struct {
 	complete   bool  // nothing is new
 	openFrom   int64 // the open line that is to be removed; 0 if there is none
 	tail       []byte
+	shorter    bool           // a log of the same name that begins like it was longer when it was read
 	others     map[int64]bool // sources that were looked at and are not it
 }
 
@@ -92,8 +93,10 @@ func (l *Lake) identify(ctx context.Context, in source.Input) (*identity, error)
 		return nil, err
 	}
 	id.others = map[int64]bool{}
+	comment := bytes.HasPrefix(id.head, []byte("#")) // the first line of all logs of a kind
 	for _, a := range alike {
 		id.others[a.id] = true
+		id.shorter = id.shorter || a.path == id.path && a.path != "" && a.headSize > int64(len(id.head)) && !comment
 	}
 	candidates, err := sources(ctx, l.db, `id IN (SELECT value FROM json_each(?))`, alike.beginningsOf(id.head))
 	if err != nil {
@@ -109,6 +112,7 @@ func (l *Lake) identify(ctx context.Context, in source.Input) (*identity, error)
 		if err != nil {
 			return nil, err
 		}
+		id.shorter = id.shorter || state.short && c.Path == id.path && id.path != ""
 		if !state.same || state.grown && c.Offset+c.OpenSize < decisive && !namesake(id.path, c.Path) {
 			continue
 		}
@@ -192,6 +196,7 @@ func readHead(in source.Input) ([]byte, error) {
 // A comparison says what an input is against a source whose head is the same.
 type comparison struct {
 	same, grown bool
+	short       bool // it ends before the source's offset
 	tail        []byte
 }
 
@@ -207,7 +212,8 @@ func compare(in source.Input, c *sourceRow) (comparison, error) {
 	}
 	tail := make([]byte, c.TailSize)
 	if _, err := io.ReadFull(s, tail); err != nil {
-		return comparison{}, ignoreEnd(err)
+		err = ignoreEnd(err)
+		return comparison{short: err == nil}, err
 	}
 	if !bytes.Equal(sum(tail), c.TailHash) {
 		return comparison{}, nil

@@ -193,6 +193,9 @@ func (in *ingest) resume(file int) (offset, line int64, skip bool) {
 	}
 	in.files[file] = p
 	r.Known = r.Known || p.id.known != nil
+	if p.id.known == nil && p.id.shorter && len(r.Warnings) == 0 {
+		r.Warnings = append(r.Warnings, "it begins like the log of that name that was read before, and is shorter; it is read as another log, and what it has in common with that is there twice")
+	}
 	if p.id.complete {
 		r.Complete = r.Events == 0
 		return 0, 0, true

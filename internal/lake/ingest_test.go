@@ -334,6 +334,26 @@ func TestNewerLakesAreRefused(t *testing.T) {
 	}
 }
 
+// A log that was shortened in place is read as another one, with a word about it; one that was emptied and begun anew without.
+func TestShortenedLogs(t *testing.T) {
+	for _, lines := range []int{400, 2000} { // the head of the second is longer than what is kept of it
+		path := filepath.Join(t.TempDir(), "access.log")
+		writeOld(t, path, accessLines(0, lines))
+		l := makeLake(t)
+		ingestFiles(t, l, IngestOptions{}, path)
+		writeOld(t, path, accessLines(0, lines-300))
+		if r := ingestFiles(t, l, IngestOptions{}, path); r.Events != int64(lines-300) || len(r.Files[0].Warnings) != 1 ||
+			!strings.Contains(r.Files[0].Warnings[0], "is shorter") {
+			t.Errorf("shortened: %+v", r)
+		}
+		writeOld(t, path, accessLines(lines, 50))
+		if r := ingestFiles(t, l, IngestOptions{}, path); r.Events != 50 || len(r.Files[0].Warnings) != 0 {
+			t.Errorf("begun anew: %+v", r)
+		}
+		sound(t, l)
+	}
+}
+
 // Clocks that are wrong, and lines without a time.
 func TestOddTimes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd.json")

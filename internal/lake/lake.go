@@ -125,7 +125,7 @@ type Lake struct {
 // Create makes a lake in dir, which it makes too, or opens the one that is there.
 func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("%w: cannot make %q: %w", ErrReadOnly, dir, pathError(err))
+		return nil, fmt.Errorf("cannot make a lake in %q: %w", dir, pathError(err))
 	}
 	l, err := Open(ctx, dir, s.Geo)
 	if err == nil || !errors.Is(err, ErrNoLake) {
@@ -139,6 +139,9 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 		if e.Name() != database+"-wal" && e.Name() != database+"-shm" && e.Name() != database {
 			return nil, fmt.Errorf("cannot make a lake in %q: there is something else in it (%q)", dir, e.Name())
 		}
+	}
+	if !writable(dir) {
+		return nil, fmt.Errorf("cannot make a lake in %q: this user cannot write there", dir)
 	}
 	if l, err = connect(dir, s.Geo, false); err != nil {
 		return nil, err
