@@ -53,8 +53,11 @@
 //
 // A segment exists when its row is committed. Writing goes: file, fsync of the file, fsync of its directory, then one
 // transaction that brings the rows of the segments together with how far their sources were read. A file without a row
-// is litter: the next writer sweeps it, unless its writer is alive (sweep.go). So a process that is killed at any moment
+// is litter: the next writer sweeps it, unless its writer is alive (writer.go). So a process that is killed at any moment
 // loses what it had not committed and nothing else, and the next one reads those lines again.
+//
+// What has a row has its size and SHA-256 there. Sizes are compared before files are read (intact.go), sums by Verify; every
+// page has a checksum that readers compare (codec.go).
 //
 // There are no locks to be left behind. Who commits looks, within the transaction, whether the sources still stand where
 // he started to read; if not, somebody else was faster, and he looks again (ErrOvertaken, ingest.go). Compaction and
