@@ -62,7 +62,7 @@ var rules = []struct {
 	{"review", rule{inside: []string{"bayes", "hunt", "decide"}, core: true}},
 	{"report", rule{inside: []string{"format", "token", "eval", "decide", "hunt", "cluster", "term"}, core: true}},
 	{"lake", rule{inside: []string{"event", "source", "format", "enrich", "marks", "token", "count", "bayes"},
-		outside: []string{"github.com/parquet-go/parquet-go", "modernc.org/sqlite"}}},
+		outside: []string{"github.com/klauspost/compress", "github.com/parquet-go/parquet-go", "modernc.org/sqlite"}}},
 	{"mongo", rule{inside: []string{"event", "source", "format", "enrich", "token", "count", "lake"},
 		outside: []string{"github.com/zeebo/xxh3", "go.mongodb.org/mongo-driver/v2"}}},
 	{"storetest", rule{inside: []string{"event", "source", "format", "lake"}, outside: []string{"github.com/klauspost/compress"}}},
