@@ -88,6 +88,8 @@ func explainArchive(err error) error {
 		return hintf(err, "'weir ingest --lake DIR LOG...' makes one, 'weir ingest --store URI LOG...' one in MongoDB.")
 	case errors.Is(err, lake.ErrReadOnly):
 		return hintf(err, "It can be hunted in and asked still. To add to it, run weir as a user who may write there.")
+	case errors.Is(err, lake.ErrCatalog):
+		return hintf(err, "Put lake.db back from a backup, or remove the lake and ingest the logs again.")
 	case errors.Is(err, lake.ErrSegment):
 		return hintf(err, "'weir verify' names what is damaged.")
 	}

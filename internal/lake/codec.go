@@ -20,7 +20,7 @@ func (c *checkedCodec) Encode(dst, src []byte) ([]byte, error) {
 	e, _ := c.encoders.Get().(*klauspost.Encoder)
 	if e == nil {
 		var err error
-		e, err = klauspost.NewWriter(nil, klauspost.WithEncoderConcurrency(1), klauspost.WithEncoderLevel(klauspost.SpeedDefault),
+		e, err = klauspost.NewWriter(nil, klauspost.WithEncoderConcurrency(1), klauspost.WithEncoderLevel(codecLevel),
 			klauspost.WithZeroFrames(true), klauspost.WithEncoderCRC(true))
 		if err != nil {
 			return dst, err
@@ -29,5 +29,7 @@ func (c *checkedCodec) Encode(dst, src []byte) ([]byte, error) {
 	defer c.encoders.Put(e)
 	return e.EncodeAll(src, dst[:0]), nil
 }
+
+const codecLevel = klauspost.SpeedDefault
 
 var codec = &checkedCodec{}

@@ -81,17 +81,31 @@ func copyFile(to, from string) error {
 	return out.Close()
 }
 
-// SQLite's result codes for a disk without room: in the catalogue, and in the file that processes share (SQLITE_IOERR_SHMSIZE).
+// ErrCatalog says that lake.db is not what was written.
+var ErrCatalog = errors.New("the lake's catalogue is damaged")
+
+// SQLite's result codes for a disk without room, in the catalogue and in the file that processes share (SQLITE_IOERR_SHMSIZE), and
+// for a file that is damaged, or none of its own.
 const (
 	sqliteFull    = 13
 	sqliteShmSize = 4874
+	sqliteCorrupt = 11
+	sqliteNotADB  = 26
+	sqlitePrimary = 0xff // of a code, what is not extended
 )
 
-// explainFull makes an error of SQLite that says that the disk is full one that is syscall.ENOSPC, too.
-func explainFull(err error) error {
+// explain makes an error of SQLite that says that the disk is full one that is syscall.ENOSPC, too, and one of a damaged file
+// ErrCatalog.
+func explain(err error) error {
 	var e *sqlite.Error
-	if errors.As(err, &e) && (e.Code() == sqliteFull || e.Code() == sqliteShmSize) && !errors.Is(err, syscall.ENOSPC) {
+	if !errors.As(err, &e) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrCatalog) {
+		return err
+	}
+	switch code := e.Code(); {
+	case code == sqliteFull || code == sqliteShmSize:
 		return fmt.Errorf("%w (%w)", err, syscall.ENOSPC)
+	case code&sqlitePrimary == sqliteCorrupt || code&sqlitePrimary == sqliteNotADB:
+		return fmt.Errorf("%w: %w", ErrCatalog, err)
 	}
 	return err
 }

@@ -245,14 +245,14 @@ func (l *Lake) load(ctx context.Context) error {
 	meta := map[string]string{}
 	var tables int
 	if err := l.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explainFull(err))
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	if tables == 0 {
 		return fmt.Errorf("%w in %q yet: who made it was stopped before it was there", ErrNoLake, l.Dir)
 	}
 	rows, err := l.db.QueryContext(ctx, `SELECT key, value FROM meta`)
 	if err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -263,7 +263,7 @@ func (l *Lake) load(ctx context.Context) error {
 		meta[k] = v
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	version, err := strconv.Atoi(meta["version"])
 	if err != nil {
@@ -312,14 +312,14 @@ func (l *Lake) update(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explainFull(err))
+		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	if err := f(tx); err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
-		return explainFull(err)
+		return explain(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explainFull(err))
+		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	return nil
 }
