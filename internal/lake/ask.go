@@ -40,11 +40,11 @@ func (l *Lake) Files(ctx context.Context) (*Files, error) {
 		return nil, err
 	}
 	for _, s := range shares {
-		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.path)))
+		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.Name)))
 	}
 	m, err := l.LastModel(ctx)
-	if err == nil && m != nil && m.path != "" {
-		f.Model = filepath.Join(dir, filepath.FromSlash(m.path))
+	if err == nil && m != nil && m.Name != "" {
+		f.Model = filepath.Join(dir, filepath.FromSlash(m.Name))
 	}
 	return f, err
 }

@@ -96,7 +96,7 @@ var (
 	ErrReadOnly   = errors.New("the lake cannot be written")
 	ErrOvertaken  = errors.New("another process has read on in the same log")
 	ErrSegment    = errors.New("a segment of the lake is damaged")
-	errGone       = errors.New("is gone")
+	ErrGone       = errors.New("is gone") // what was there a moment ago
 	errUnfinished = errors.New("stopped")
 )
 
@@ -110,6 +110,7 @@ type Settings struct {
 type Lake struct {
 	Dir  string
 	Zone *time.Location
+	*Trainer
 
 	db       *sql.DB
 	seed     uint64
@@ -191,7 +192,9 @@ func connect(dir string, geo *enrich.GeoDB, readOnly bool) (*Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
 	}
-	return &Lake{Dir: dir, db: sql.OpenDB(connector), geo: geo, readOnly: readOnly, now: time.Now}, nil
+	l := &Lake{Dir: dir, db: sql.OpenDB(connector), geo: geo, readOnly: readOnly, now: time.Now}
+	l.Trainer = NewTrainer(ground{l})
+	return l, nil
 }
 
 // initialize writes the tables. Of two processes that make the same lake the second finds them there.
