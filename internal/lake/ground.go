@@ -43,7 +43,8 @@ type Ground interface {
 	ReadModel(ctx context.Context, m *Model) ([]byte, error)
 }
 
-// A Reader reads an archive for one goroutine. What it hands out is valid during the call.
+// A Reader reads an archive for one goroutine. What it hands out is valid during the call. The fields of all its events are named in
+// the same event.Keys.
 type Reader interface {
 	// Together is of how many stretches counts and events are best read by one call.
 	Together() int
@@ -99,6 +100,8 @@ type View struct {
 	Of        string // names all of the stretches
 	Marks     []Mark
 	Laid      map[string]Laid // by Stretch.Key
+	// Unfinished says that somebody is removing events, or was stopped in the middle of it: Ground.Begin has to come first.
+	Unfinished bool
 }
 
 // A Job is a stretch whose shares are not those that the standing marks make.

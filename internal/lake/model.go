@@ -130,12 +130,12 @@ func (t *Trainer) train(ctx context.Context, o TrainOptions, out *Training) erro
 	if err != nil {
 		return err
 	}
-	if jobs, err := v.jobs(); err != nil || len(jobs) > 0 {
+	if jobs, err := v.jobs(); err != nil || len(jobs) > 0 || v.Unfinished {
 		return errors.Join(err, ErrStale)
 	}
 	m := &Model{Made: t.now().UnixNano(), HalfLife: o.HalfLife}
 	m.Marks, m.Of = v.MadeOf()
-	if last != nil && last.Name != "" && last.HalfLife == m.HalfLife && last.sameAs(v) {
+	if last != nil && last.Name != "" && last.HalfLife == m.HalfLife && last.MadeFrom(v) {
 		out.Model, out.Fresh = last, false
 		return nil
 	}
@@ -163,9 +163,10 @@ func (v *View) MadeOf() (marks []int64, stretches string) {
 	return marks, v.Of
 }
 
-func (m *Model) sameAs(v *View) bool {
+// MadeFrom reports whether that is what the model is made of.
+func (m *Model) MadeFrom(v *View) bool {
 	marks, of := v.MadeOf()
-	return slices.Equal(m.Marks, marks) && m.Of == of
+	return !v.Unfinished && slices.Equal(m.Marks, marks) && m.Of == of
 }
 
 // LastModel returns the newest model, nil if there is none.
@@ -183,5 +184,5 @@ func (t *Trainer) UpToDate(ctx context.Context, m *Model) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return m.sameAs(v), nil
+	return m.MadeFrom(v), nil
 }

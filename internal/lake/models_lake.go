@@ -28,7 +28,7 @@ func (l *Lake) commitModel(ctx context.Context, m *Model) (removed []string, err
 		if now.Marks, err = listMarks(ctx, tx); err != nil {
 			return err
 		}
-		if !m.sameAs(now) {
+		if !m.MadeFrom(now) {
 			return fmt.Errorf("%w: marks or segments have changed", ErrOvertaken)
 		}
 		if _, err := os.Stat(l.path(m.Name)); err != nil {

@@ -134,14 +134,14 @@ func (t *Trainer) Lay(ctx context.Context) (*Laying, error) {
 		v, err := t.ground.Look(ctx)
 		var jobs []*Job
 		if err == nil {
-			if jobs, err = v.jobs(); err == nil && len(jobs) == 0 {
+			if jobs, err = v.jobs(); err == nil && len(jobs) == 0 && !v.Unfinished {
 				return out, nil
 			}
 		}
 		if err == nil {
 			err = t.ground.Begin(ctx)
 		}
-		if err == nil {
+		if err == nil && !v.Unfinished {
 			err = t.lay(ctx, jobs, out)
 		}
 		if err != nil && !again(err) {
@@ -221,7 +221,7 @@ func (t *Trainer) Tally(ctx context.Context, class Class) (*count.Tally, error) 
 	if err != nil {
 		return nil, err
 	}
-	if jobs, err := v.jobs(); err != nil || len(jobs) > 0 {
+	if jobs, err := v.jobs(); err != nil || len(jobs) > 0 || v.Unfinished {
 		return nil, errors.Join(err, ErrStale)
 	}
 	return t.tally(ctx, v, class)

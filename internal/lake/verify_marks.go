@@ -49,7 +49,7 @@ func (t *Trainer) VerifyShares(ctx context.Context, at *View, v *Verification, s
 // VerifyModel makes a model again from the counts, if it is of what there is now.
 func (t *Trainer) VerifyModel(ctx context.Context, at *View, m *Model, v *Verification) error {
 	jobs, err := at.jobs()
-	if err != nil || len(jobs) > 0 || !m.sameAs(at) {
+	if err != nil || len(jobs) > 0 || !m.MadeFrom(at) {
 		return err
 	}
 	h := sha256.New()
