@@ -14,7 +14,7 @@ func TestStore(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) func() lake.Store {
 				uri := s.database(t)
 				return func() lake.Store {
-					m, err := mongo.Open(t.Context(), uri, lake.Settings{}, true)
+					m, err := mongo.Open(t.Context(), uri, storetest.Settings, true)
 					if err != nil {
 						t.Fatal(err)
 					}
