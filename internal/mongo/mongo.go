@@ -65,7 +65,7 @@ var (
 type Store struct {
 	Name string // of server and database, without credentials
 	Zone *time.Location
-	// SweepAfter is how old what was never committed has to be before the next ingest removes it; an hour at first.
+	// SweepAfter is how old what was never committed has to be before the next ingest removes it: an hour, unless it is changed.
 	SweepAfter time.Duration
 	*lake.Trainer
 

@@ -34,8 +34,11 @@ func (s *Store) newAttempt() (int64, error) {
 	return s.now().Unix()<<31 | int64(binary.LittleEndian.Uint32(b[:])>>1), nil
 }
 
+// namesAfter is how old names have to be: nothing but their age keeps counts that are about to be committed.
+func (s *Store) namesAfter() time.Duration { return max(s.SweepAfter, time.Minute) }
+
 // late reports whether what was begun then may have been swept.
-func (s *Store) late(started time.Time) bool { return s.now().Sub(started) > s.SweepAfter/2 }
+func (s *Store) late(started time.Time) bool { return s.now().Sub(started) > s.namesAfter()/2 }
 
 // lateName is late, of what has a name of its own.
 func (s *Store) lateName(name string) bool {
@@ -92,7 +95,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 			}
 		}
 	}
-	return removed, s.sweepNames(ctx, before)
+	return removed, s.sweepNames(ctx, s.now().Add(-s.namesAfter()))
 }
 
 // behind is a condition for the documents of a log behind what was committed; false if its last line has no end: what stands there
