@@ -12,7 +12,7 @@ import (
 )
 
 // Forget removes every event that match tells, with its line and its counts, and then looks through the whole store for
-// what is left. A batch that loses events is marked stale first and its counts are made again last, so that a removal that is
+// what is left. Models and the shares of those batches are removed too. A batch that loses events is marked stale first and its counts are made again last, so that a removal that is
 // interrupted is seen, and ended by whoever writes next. why is not kept. Lines that could not be read have no fields to
 // ask for, and stay. What replicas, journals and backups of the server keep is beyond it.
 func (s *Store) Forget(ctx context.Context, match func(*event.Event) bool, _ string) (*lake.Forgotten, error) {
@@ -128,18 +128,19 @@ func (s *Store) countAgain(ctx context.Context, b *batchDoc) (done bool, err err
 	}
 	b.Removed += b.Stats.Records - c.Records
 	b.Stats, b.Datasets, b.Stale = c.stats, toNamed(c.Datasets), s.late(started)
+	// Models and shares go first: as long as the batch is stale nobody makes new ones, and who is stopped here is followed by another.
+	if err := s.removeModels(ctx); err != nil {
+		return false, err
+	}
+	if err := s.removeShares(ctx, &old); err != nil {
+		return false, err
+	}
 	r, err := s.db.Collection("batches").ReplaceOne(ctx, bson.D{{Key: "_id", Value: b.ID}, {Key: "counts", Value: old.Counts}}, b)
 	if err != nil {
 		return false, s.fail("replace a batch", err)
 	}
 	if r.MatchedCount == 0 {
 		return false, s.removeCounts(ctx, b.countNames())
-	}
-	if err := s.removeModels(ctx); err != nil {
-		return false, err
-	}
-	if err := s.removeShares(ctx, &old); err != nil {
-		return false, err
 	}
 	return !b.Stale, s.removeCounts(ctx, old.countNames())
 }

@@ -4,7 +4,7 @@
 // [Store.Verify] and [Store.Forget] do what those of a lake do; [Store.Query] runs an aggregation pipeline; [Collection]
 // gives the documents of somebody else as a log.
 //
-// # The database, version 1
+// # The database, version 2
 //
 //	meta       one document: version, seed of the hashes, zone of the hours, version of the token scheme
 //	sources    a log: how its content starts (first_hash, head_hash); _id is its fingerprint and a running number
@@ -52,13 +52,14 @@ import (
 	"weir/internal/token"
 )
 
-// Version is the version of the database's format.
-const Version = 1
+// Version is the version of the database's format. Batches of version 1 do not say what they hold by day.
+const Version = 2
 
 // Errors that a caller may want to tell apart. Others are those of package lake.
 var (
 	ErrServer = errors.New("the MongoDB server cannot be reached or refuses")
 	ErrURI    = errors.New("this is no MongoDB URI")
+	ErrOld    = errors.New("the store was made by a weir before the first version")
 )
 
 // A Store is an open archive. Its methods may be called by several goroutines.
@@ -187,6 +188,9 @@ func (s *Store) load(ctx context.Context, settings lake.Settings, create bool) e
 	}
 	if m.Version > Version {
 		return fmt.Errorf("%w: %q has version %d, this one reads up to %d", lake.ErrNewer, s.Name, m.Version, Version)
+	}
+	if m.Version < Version {
+		return fmt.Errorf("%w: %q has version %d, this weir %d; ingest the logs into a new database", ErrOld, s.Name, m.Version, Version)
 	}
 	if m.Tokens != token.Version {
 		return fmt.Errorf("%w: %q has version %d, this weir %d; ingest the logs into a new database", lake.ErrScheme, s.Name, m.Tokens,
