@@ -12,9 +12,9 @@ import (
 )
 
 // Forget removes every event that match tells, with its line and its counts, and then looks through the whole store for
-// what is left. Models and the shares of those batches are removed too. A batch that loses events is marked stale first and its counts are made again last, so that a removal that is
-// interrupted is seen, and ended by whoever writes next. why is not kept. Lines that could not be read have no fields to
-// ask for, and stay. What replicas, journals and backups of the server keep is beyond it.
+// what is left. Models and the shares of those batches are removed too. A batch that loses events is marked stale first and its counts
+// are made again last, so that a removal that is interrupted is seen, and ended by whoever writes next. why is not kept. Lines that
+// could not be read have no fields to ask for, and stay. What replicas, journals and backups of the server keep is beyond it.
 func (s *Store) Forget(ctx context.Context, match func(*event.Event) bool, _ string) (*lake.Forgotten, error) {
 	if err := s.settleStale(ctx); err != nil {
 		return nil, err
