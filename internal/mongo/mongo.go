@@ -15,7 +15,7 @@
 //	malformed  lines that could not be read, with the reason; _id source:line
 //	files      a path whose file was read to its end, with its size and time then
 //	marks      the journal of marks, entry by entry; _id 1, 2, 3 …
-//	shares     of what is bad, and what is ignored, in a day of a batch; _id that day and the marks that they are of (ground.go)
+//	shares     of what is bad, and what is ignored, in a day of a batch; _id that day and the marks that they are of (shares.go)
 //	models     trainings; _id 1, 2, 3 …; what they found is in model_parts
 //
 // # What makes it safe
