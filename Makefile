@@ -9,7 +9,7 @@ BENCHFLAGS  ?=
 CRASHES     ?= 200
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-mongo check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
+.PHONY: build demo test test-mongo bench-mongo check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,12 @@ test: ## every test
 test-mongo: ## the MongoDB store against FerretDB, and the server in WEIR_TEST_MONGODB
 	@echo "== the MongoDB store"
 	@[ -n "$$WEIR_TEST_MONGODB" ] || echo "*** NOT TESTED: the store on a real mongod, for want of WEIR_TEST_MONGODB"
-	@if (cd test/mongo && $(GO) mod download); then cd test/mongo && $(GO) vet . && $(GO) test -count=1 -timeout 10m .; \
+	@if (cd test/mongo && $(GO) mod download); then cd test/mongo && $(GO) vet . && $(GO) test -count=1 -timeout 20m .; \
 	  elif [ "$$CI" = true ]; then echo "the modules of test/mongo cannot be had"; exit 1; \
 	  else echo "*** NOT TESTED: the MongoDB store, for want of the modules of test/mongo"; fi
+
+bench-mongo: ## ingest into MongoDB against plain inserts by the driver, on FerretDB and the server in WEIR_TEST_MONGODB
+	cd test/mongo && WEIR_MONGO_SPEED=$${WEIR_MONGO_SPEED:-20000} $(GO) test -count=1 -v -timeout 30m -run TestSpeed .
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
 

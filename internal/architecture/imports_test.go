@@ -63,9 +63,10 @@ var rules = []struct {
 	{"report", rule{inside: []string{"format", "token", "eval", "decide", "hunt", "cluster", "term"}, core: true}},
 	{"lake", rule{inside: []string{"event", "source", "format", "enrich", "marks", "token", "count", "bayes"},
 		outside: []string{"github.com/klauspost/compress", "github.com/parquet-go/parquet-go", "modernc.org/sqlite"}}},
-	{"mongo", rule{inside: []string{"event", "source", "format", "enrich", "token", "count", "lake"},
+	{"mongo", rule{inside: []string{"event", "source", "format", "enrich", "marks", "token", "count", "lake"},
 		outside: []string{"github.com/zeebo/xxh3", "go.mongodb.org/mongo-driver/v2"}}},
-	{"storetest", rule{inside: []string{"event", "source", "format", "lake"}, outside: []string{"github.com/klauspost/compress"}}},
+	{"storetest", rule{inside: []string{"event", "source", "format", "marks", "token", "count", "bayes", "lake"},
+		outside: []string{"github.com/klauspost/compress", "github.com/parquet-go/parquet-go"}}},
 	{"ask", rule{inside: []string{"lake"}, outside: []string{"github.com/duckdb/duckdb-go/v2"}}},
 	{"architecture", rule{}},
 }

@@ -20,7 +20,7 @@ type Files struct {
 // size that they were written with; if not, that is an error (ErrSegment).
 func (l *Lake) Files(ctx context.Context) (f *Files, err error) {
 	for range 10 {
-		if f, err = l.files(ctx); !errors.Is(err, errGone) { // somebody has replaced one meanwhile
+		if f, err = l.files(ctx); !errors.Is(err, ErrGone) { // somebody has replaced one meanwhile
 			break
 		}
 	}
@@ -54,11 +54,11 @@ func (l *Lake) files(ctx context.Context) (*Files, error) {
 		return nil, err
 	}
 	for _, s := range shares {
-		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.path)))
+		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.Name)))
 	}
 	m, err := l.LastModel(ctx)
-	if err == nil && m != nil && m.path != "" {
-		f.Model = filepath.Join(dir, filepath.FromSlash(m.path))
+	if err == nil && m != nil && m.Name != "" {
+		f.Model = filepath.Join(dir, filepath.FromSlash(m.Name))
 	}
 	return f, err
 }

@@ -33,72 +33,74 @@ type fieldEvidence struct {
 
 type tokenEvidence struct{ token, all, bad, ignored uint64 }
 
+// weighted are counts, and what they are multiplied by.
+type weighted struct {
+	names  []string
+	factor []uint64
+}
+
+func (w *weighted) add(name string, factor uint64) {
+	w.names, w.factor = append(w.names, name), append(w.factor, factor)
+}
+
 // evidence adds up what bad events carry.
-func (l *Lake) evidence(ctx context.Context, v *view, halfLife int) (*evidence, error) {
-	factor, scale := factors(v.segments, halfLife)
+func (t *Trainer) evidence(ctx context.Context, v *View, halfLife int) (*evidence, error) {
+	factor, scale := factors(v.Stretches, halfLife)
 	ev := &evidence{events: map[Class]int64{}, scale: scale, fields: map[string]*fieldEvidence{}}
-	if err := ev.addBad(l, v, factor); err != nil {
-		return nil, err
-	}
-	all, less := ev.fork(), ev.fork()
-	if err := l.scanAll(ctx, v, factor, all); err != nil {
-		return nil, err
-	}
-	for i := range v.segments {
-		s := &v.segments[i]
-		for _, x := range v.shares[s.ID] {
-			if x.class != Ignored {
-				continue
-			}
-			ev.events[Ignored] += x.events
-			if err := less.scan(l.path(x.path), factor[s.ID]); err != nil {
-				return nil, err
+	var every, bad, ignored weighted
+	for i := range v.Stretches {
+		s := &v.Stretches[i]
+		every.add(s.Counts, factor[i])
+		ev.events[Good] += s.Rows
+		for _, x := range v.Laid[s.Key].Shares {
+			ev.events[x.Class] += x.Events
+			if x.Class == Ignored {
+				ignored.add(x.Name, factor[i])
+			} else {
+				bad.add(x.Name, factor[i])
+				ev.total[count.Bad] += uint64(x.Events) * factor[i]
 			}
 		}
 	}
-	if err := ev.subtract(all, less); err != nil {
+	if err := ev.addBad(ctx, t.ground.NewReader(), &bad); err != nil {
 		return nil, err
 	}
-	for i := range v.segments {
-		ev.events[Good] += v.segments[i].Rows
+	all, less := ev.fork(), ev.fork()
+	if err := t.scanAll(ctx, &every, all); err != nil {
+		return nil, err
+	}
+	if err := t.scanAll(ctx, &ignored, less); err != nil {
+		return nil, err
+	}
+	if err := ev.subtract(all, less); err != nil {
+		return nil, err
 	}
 	ev.events[Good] -= ev.events[Bad] + ev.events[Ignored]
 	return ev, nil
 }
 
 // addBad takes the tokens of the bad shares.
-func (ev *evidence) addBad(l *Lake, v *view, factor map[int64]uint64) error {
+func (ev *evidence) addBad(ctx context.Context, r Reader, bad *weighted) error {
 	type key struct {
 		token uint64
 		part  bool
 	}
 	found := map[string]map[key]uint64{}
-	r := &countReader{}
-	for i := range v.segments {
-		s := &v.segments[i]
-		for _, x := range v.shares[s.ID] {
-			if x.class != Bad {
-				continue
-			}
-			ev.events[Bad] += x.events
-			ev.total[count.Bad] += uint64(x.events) * factor[s.ID]
-			err := r.runs(l.path(x.path), func(run countRun) {
-				if run.events {
-					return
-				}
-				at := found[run.field]
-				if at == nil {
-					at = map[key]uint64{}
-					found[run.field] = at
-				}
-				for k, token := range run.tokens {
-					at[key{uint64(token), run.part}] += uint64(run.n[k]) * factor[s.ID]
-				}
-			})
-			if err != nil {
-				return err
-			}
+	err := r.Runs(ctx, bad.names, func(i int, run CountRun) {
+		if run.Events {
+			return
 		}
+		at := found[run.Field]
+		if at == nil {
+			at = map[key]uint64{}
+			found[run.Field] = at
+		}
+		for k, token := range run.Tokens {
+			at[key{uint64(token), run.Part}] += uint64(run.N[k]) * bad.factor[i]
+		}
+	})
+	if err != nil {
+		return err
 	}
 	for name, cells := range found {
 		f := &fieldEvidence{}
@@ -121,7 +123,6 @@ func (ev *evidence) addBad(l *Lake, v *view, factor map[int64]uint64) error {
 // A finder adds up the counts of the tokens of an evidence, in one goroutine.
 type finder struct {
 	ev     *evidence
-	reader countReader
 	events uint64
 	sums   map[string]*[2][]uint64 // in the order of fieldEvidence.part
 }
@@ -134,52 +135,50 @@ func (ev *evidence) fork() *finder {
 	return f
 }
 
-// scan adds the counts of a file, each times factor.
-func (f *finder) scan(full string, factor uint64) error {
-	return f.reader.runs(full, func(run countRun) {
-		if run.events {
-			for _, n := range run.n {
-				f.events += uint64(n) * factor
-			}
-			return
+// take adds counts, each times factor.
+func (f *finder) take(run CountRun, factor uint64) {
+	if run.Events {
+		for _, n := range run.N {
+			f.events += uint64(n) * factor
 		}
-		e := f.ev.fields[run.field]
-		if e == nil {
-			return
-		}
-		i := 0
-		if run.part {
-			i = 1
-		}
-		f.find(e.part[i], f.sums[run.field][i], run, factor)
-	})
+		return
+	}
+	e := f.ev.fields[run.Field]
+	if e == nil {
+		return
+	}
+	i := 0
+	if run.Part {
+		i = 1
+	}
+	f.find(e.part[i], f.sums[run.Field][i], run, factor)
 }
 
 // find adds the counts of tokens to sums. Both it and the run are sorted by token, so that each is looked for behind the one before:
 // by steps that double.
-func (f *finder) find(tokens []tokenEvidence, sums []uint64, run countRun, factor uint64) {
+func (f *finder) find(tokens []tokenEvidence, sums []uint64, run CountRun, factor uint64) {
 	at := 0
 	for k := range tokens {
 		want := tokens[k].token
 		step := 1
-		for at+step < len(run.tokens) && uint64(run.tokens[at+step]) < want {
+		for at+step < len(run.Tokens) && uint64(run.Tokens[at+step]) < want {
 			at += step
 			step *= 2
 		}
 		for step > 0 {
-			if at+step < len(run.tokens) && uint64(run.tokens[at+step]) < want {
+			if at+step < len(run.Tokens) && uint64(run.Tokens[at+step]) < want {
 				at += step
 			} else {
 				step /= 2
 			}
 		}
-		if at < len(run.tokens) && uint64(run.tokens[at]) < want {
+		if at < len(run.Tokens) && uint64(run.Tokens[at]) < want {
 			at++
 		}
-		for ; at < len(run.tokens) && uint64(run.tokens[at]) == want; at++ { // once for each hour
-			sums[k] += uint64(run.n[at]) * factor
+		for ; at < len(run.Tokens) && uint64(run.Tokens[at]) == want; at++ { // once for each hour
+			sums[k] += uint64(run.N[at]) * factor
 		}
-		if at == len(run.tokens) {
+		if at == len(run.Tokens) {
 			return
 		}
 	}
@@ -196,20 +195,21 @@ func (f *finder) add(o *finder) {
 	}
 }
 
-// scanAll looks through the counts of all segments.
-func (l *Lake) scanAll(ctx context.Context, v *view, factor map[int64]uint64, sum *finder) error {
+// scanAll looks through counts.
+func (t *Trainer) scanAll(ctx context.Context, w *weighted, sum *finder) error {
+	together := max(1, t.ground.NewReader().Together())
 	var next atomic.Int64
 	var mu sync.Mutex
 	var first error
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
-			f := sum.ev.fork()
-			for i := int(next.Add(1)) - 1; i < len(v.segments); i = int(next.Add(1)) - 1 {
-				s := &v.segments[i]
+			f, r := sum.ev.fork(), t.ground.NewReader()
+			for from := int(next.Add(1)-1) * together; from < len(w.names); from = int(next.Add(1)-1) * together {
+				to := min(from+together, len(w.names))
 				err := ctx.Err()
 				if err == nil {
-					err = f.scan(l.path(s.CountsPath), factor[s.ID])
+					err = r.Runs(ctx, w.names[from:to], func(i int, run CountRun) { f.take(run, w.factor[from+i]) })
 				}
 				if err != nil {
 					mu.Lock()

@@ -19,7 +19,7 @@ func (l *Lake) sized(name string, size int64) error {
 	info, err := os.Stat(full)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, errGone)
+		return fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, ErrGone)
 	case err != nil:
 		return fmt.Errorf("cannot read %q: %w", full, pathError(err))
 	case info.Size() != size:

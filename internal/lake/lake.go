@@ -98,7 +98,7 @@ var (
 	ErrReadOnly   = errors.New("the lake cannot be written")
 	ErrOvertaken  = errors.New("another process has read on in the same log")
 	ErrSegment    = errors.New("a segment of the lake is damaged")
-	errGone       = errors.New("is gone")
+	ErrGone       = errors.New("is gone") // what was there a moment ago
 	errUnfinished = errors.New("stopped")
 )
 
@@ -106,12 +106,14 @@ var (
 type Settings struct {
 	Zone *time.Location // of the hours that counts are kept by; nil is UTC
 	Geo  *enrich.GeoDB  // optional: countries and networks; it must be the same whenever the lake is written
+	Seed uint64         // of the hashes of tokens; 0 draws one. Models of stores with the same seed can be compared
 }
 
 // A Lake is an open archive. Its methods may be called by several goroutines.
 type Lake struct {
 	Dir  string
 	Zone *time.Location
+	*Trainer
 
 	db       *sql.DB
 	seed     uint64
@@ -149,7 +151,7 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	if l, err = connect(dir, s.Geo, false); err != nil {
 		return nil, err
 	}
-	if err := l.initialize(ctx, s.Zone); err != nil {
+	if err := l.initialize(ctx, s); err != nil {
 		l.db.Close()
 		return nil, err
 	}
@@ -209,17 +211,23 @@ func connect(dir string, geo *enrich.GeoDB, readOnly bool) (*Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
 	}
-	return &Lake{Dir: dir, db: db, geo: geo, now: time.Now}, nil
+	l := &Lake{Dir: dir, db: db, geo: geo, now: time.Now}
+	l.Trainer = NewTrainer(ground{l})
+	return l, nil
 }
 
 // initialize writes the tables. Of two processes that make the same lake the second finds them there.
-func (l *Lake) initialize(ctx context.Context, zone *time.Location) error {
+func (l *Lake) initialize(ctx context.Context, s Settings) error {
+	zone := s.Zone
 	if zone == nil {
 		zone = time.UTC
 	}
-	var seed [8]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return fmt.Errorf("cannot make a seed: %w", err)
+	if s.Seed == 0 {
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return fmt.Errorf("cannot make a seed: %w", err)
+		}
+		s.Seed = binary.LittleEndian.Uint64(b[:])
 	}
 	return l.update(ctx, func(tx *sql.Tx) error {
 		var n int
@@ -230,7 +238,7 @@ func (l *Lake) initialize(ctx context.Context, zone *time.Location) error {
 			return err
 		}
 		for k, v := range map[string]string{"version": strconv.Itoa(Version), "zone": zone.String(),
-			"seed": strconv.FormatUint(binary.LittleEndian.Uint64(seed[:]), 16), "token_version": strconv.Itoa(token.Version),
+			"seed": strconv.FormatUint(s.Seed, 16), "token_version": strconv.Itoa(token.Version),
 			"next_source": "1"} {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES (?, ?)`, k, v); err != nil {
 				return err

@@ -189,7 +189,7 @@ func sameAsFromNothing(t testing.TB, l *Lake, halfLife int) *Training {
 		t.Fatal(err)
 	}
 	want := recount(t, l, halfLife)
-	got, err := os.ReadFile(l.path(r.Model.path))
+	got, err := os.ReadFile(l.path(r.Model.Name))
 	if err != nil {
 		t.Fatal(err)
 	}

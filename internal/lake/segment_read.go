@@ -159,7 +159,7 @@ func damaged(path string, err error) error {
 func openParquet(full string) (*os.File, *parquet.File, error) {
 	f, err := os.Open(full)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, errGone)
+		return nil, nil, fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, ErrGone)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read %q: %w", full, pathError(err))
@@ -215,7 +215,7 @@ func (r *segmentReader) readTimes(full string, windows [][2]int64, f func(*store
 			return nil
 		}
 		if e.Time > last {
-			return errEnough // they are sorted by time
+			return ErrEnough // they are sorted by time
 		}
 		if slices.ContainsFunc(windows, func(w [2]int64) bool { return w[0] <= e.Time && e.Time <= w[1] }) {
 			return f(e)
@@ -224,8 +224,8 @@ func (r *segmentReader) readTimes(full string, windows [][2]int64, f func(*store
 	})
 }
 
-// errEnough ends reading without an error.
-var errEnough = errors.New("enough")
+// ErrEnough, from a function that is called with events, ends reading without an error.
+var ErrEnough = errors.New("enough")
 
 // readGroups reads the row groups that wanted names.
 func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*format.RowGroup) bool, f func(*stored) error) (err error) {
@@ -251,7 +251,7 @@ func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*forma
 			stop = f(s)
 			return stop
 		})
-		if stop == errEnough {
+		if stop == ErrEnough {
 			return nil
 		}
 		if err != nil {
