@@ -40,6 +40,7 @@
 //	time       TIMESTAMP ns, UTC        file, line    where the record stood      dataset    kind of record
 //	fields     MAP<STRING, STRING>: all other fields; the n-th value of a list is under name[n]
 //	raw        the line, unless it was not to be kept; one that is not UTF-8 is in raw_bytes
+//	ids        MAP<STRING, STRING>: those fields that only identify something (columns.go: identifiers), likewise
 //	blobs      LIST<BINARY>: values that are not UTF-8
 //	layout     the names of the fields in the order of the record, one to a line, under a line of flags (layout.go)
 //	source_id  the row of sources

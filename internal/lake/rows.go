@@ -58,6 +58,7 @@ type keyPlace struct {
 	known  bool
 	column int8 // -1 where it has none
 	odd    bool // the name cannot be a key of the map
+	id     bool // it is an identifier
 }
 
 // A dayTally is the counts of one partition.
@@ -150,6 +151,8 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 		switch {
 		case p.odd || !utf8.Valid(f.Value):
 			place = inBinary
+		case p.id:
+			place = inIDs
 		case p.column >= 0 && seen&(1<<p.column) == 0:
 			place = inColumn
 			if columns[p.column].number {
@@ -205,7 +208,8 @@ func (b *rows) placeOf(k *event.Key) keyPlace {
 	}
 	p := &b.places[k.ID]
 	if !p.known {
-		*p = keyPlace{known: true, column: -1, odd: !utf8.ValidString(k.Name) || k.Name == "" || endsLikeIndex([]byte(k.Name))}
+		*p = keyPlace{known: true, column: -1, odd: !utf8.ValidString(k.Name) || k.Name == "" || endsLikeIndex([]byte(k.Name)),
+			id: identifier(k.Name)}
 		if c, ok := columnOf[k.Name]; ok {
 			p.column = int8(c)
 		}

@@ -200,10 +200,10 @@ func (h *hashed) Write(p []byte) (int, error) {
 }
 
 func newParquetWriter(w io.Writer, s *parquet.Schema) *parquet.GenericWriter[any] {
-	return parquet.NewGenericWriter[any](w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DictionaryMaxBytes(dictBytes),
+	return parquet.NewGenericWriter[any](w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DataPageVersion(1), parquet.DictionaryMaxBytes(dictBytes),
 		parquet.KeyValueMetadata("weir.lake", strconv.Itoa(Version)), parquet.CreatedBy("weir", strconv.Itoa(Version), ""),
 		parquet.SkipPageBounds("raw"), parquet.SkipPageBounds("raw_bytes"), parquet.SkipPageBounds("layout"),
-		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("blobs", "list", "element"))
+		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("ids", "key_value", "value"), parquet.SkipPageBounds("blobs", "list", "element"))
 }
 
 // A chunk is up to chunkRows rows, by column. Columns that are not lists have a place for every row, null at first.
@@ -223,7 +223,7 @@ func newChunk() *chunk {
 }
 
 func isList(leaf int) bool {
-	return leaf == leaves.key || leaf == leaves.value || leaf == leaves.binary
+	return leaf == leaves.key || leaf == leaves.value || leaf == leaves.idKey || leaf == leaves.id || leaf == leaves.binary
 }
 
 // flush hands the rows to the columns' writers.
@@ -300,7 +300,7 @@ type writtenLayout struct {
 type writtenField struct {
 	place  int8
 	column int
-	key    parquet.Value // for the map
+	key    parquet.Value // for a map
 }
 
 func (b *rows) parsedLayouts() []writtenLayout {
@@ -317,7 +317,7 @@ func (b *rows) parsedLayouts() []writtenLayout {
 			w := &out[i].fields[j]
 			w.place, w.column = f.place, f.column
 			times[f.name]++
-			if f.place != inMap {
+			if f.place != inMap && f.place != inIDs {
 				continue
 			}
 			key := f.name
@@ -357,7 +357,7 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	c.values[leaves.line][c.rows] = parquet.Int64Value(x.line)
 	c.values[leaves.source][c.rows] = parquet.Int64Value(source.id)
 	c.values[leaves.layout][c.rows] = l.text
-	firstInMap, firstInList := true, true
+	firstInMap, firstInIDs, firstInList := true, true, true
 	p := b.arena.from(x.at)
 	for i := range l.fields {
 		f := &l.fields[i]
@@ -376,6 +376,10 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 			c.put(leaves.key, f.key, firstInMap, false)
 			c.put(leaves.value, parquet.ByteArrayValue(v), firstInMap, false)
 			firstInMap = false
+		case inIDs:
+			c.put(leaves.idKey, f.key, firstInIDs, false)
+			c.put(leaves.id, parquet.ByteArrayValue(v), firstInIDs, false)
+			firstInIDs = false
 		default:
 			c.put(leaves.binary, parquet.ByteArrayValue(v), firstInList, false)
 			firstInList = false
@@ -384,6 +388,10 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	if firstInMap {
 		c.put(leaves.key, parquet.Value{}, true, true)
 		c.put(leaves.value, parquet.Value{}, true, true)
+	}
+	if firstInIDs {
+		c.put(leaves.idKey, parquet.Value{}, true, true)
+		c.put(leaves.id, parquet.Value{}, true, true)
 	}
 	if firstInList {
 		c.put(leaves.binary, parquet.Value{}, true, true)
