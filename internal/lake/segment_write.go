@@ -24,7 +24,7 @@ import (
 
 const (
 	chunkRows = 1024    // handed to the Parquet writer at once
-	groupRows = 1 << 17 // of a row group
+	groupRows = 1 << 16 // of a row group
 	minGroup  = 1 << 14
 	pageBytes = 8 << 20
 	dictBytes = 1 << 20 // of a dictionary; a larger one is no gain
@@ -59,9 +59,11 @@ func sortParts(parts []part) []placed {
 	}
 	out := make([]placed, 0, n)
 	for i, p := range parts {
-		for j := range p.rows.list {
-			if x := &p.rows.list[j]; x.day == p.day {
-				out = append(out, placed{x.time, x.line, x.source, int32(i), x})
+		for _, run := range p.rows.list {
+			for j := range run {
+				if x := &run[j]; x.day == p.day {
+					out = append(out, placed{x.time, x.line, x.source, int32(i), x})
+				}
 			}
 		}
 	}
@@ -103,11 +105,14 @@ func (l *Lake) writeEvents(parts []part, names []sourceName) (*Segment, error) {
 			s.Last = sql.NullInt64{Int64: x.time, Valid: true}
 		}
 	}
+	var counted error
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		counted = l.writeFile(s.CountsPath, &s.CountsSize, &s.CountsHash, func(w io.Writer) error { return writeTally(w, d.tally) })
+	})
 	err := l.writeFile(s.Path, &s.Size, &s.Hash, func(w io.Writer) error { return writeParquet(w, parts, list, names) })
-	if err == nil {
-		err = l.writeFile(s.CountsPath, &s.CountsSize, &s.CountsHash, func(w io.Writer) error { return writeTally(w, d.tally) })
-	}
-	if err != nil {
+	wait.Wait()
+	if err = cmpErr(err, counted); err != nil {
 		l.discard(s)
 		return nil, err
 	}
@@ -287,6 +292,11 @@ func writeGroup(g *parquet.ConcurrentRowGroupWriter, parts []part, list []placed
 			}
 		}
 	}
+	for _, w := range writers { // compresses; committing the row group would do that too, but one after another
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -396,16 +406,27 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	if firstInList {
 		c.put(leaves.binary, parquet.Value{}, true, true)
 	}
-	c.addRaw(l, p[:max(0, x.rawSize)], int(x.template))
+	raw := p[:max(0, x.rawSize)]
+	if l.flags&flagPieces == 0 {
+		c.addRaw(l, raw)
+	} else if x.template >= 0 {
+		c.addPieces(b.temps[x.template], raw)
+	} else {
+		n := -1 - x.template
+		c.addPieces(raw[:n], raw[n:])
+	}
 	c.rows++
 }
 
-// addRaw adds the line: whole, or in the pieces that the values leave (pieces.go).
-func (c *chunk) addRaw(l *writtenLayout, raw []byte, template int) {
+// addPieces adds the line as what the values leave of it (pieces.go).
+func (c *chunk) addPieces(template, digits []byte) {
+	c.set(leaves.template, parquet.ByteArrayValue(template))
+	c.set(leaves.digits, parquet.ByteArrayValue(digits))
+}
+
+// addRaw adds the line as it is.
+func (c *chunk) addRaw(l *writtenLayout, raw []byte) {
 	switch {
-	case l.flags&flagPieces != 0:
-		c.set(leaves.template, parquet.ByteArrayValue(raw[:template]))
-		c.set(leaves.digits, parquet.ByteArrayValue(raw[template:]))
 	case l.flags&flagRaw != 0:
 		c.set(leaves.raw, parquet.ByteArrayValue(raw))
 	case l.flags&flagRawBytes != 0:

@@ -195,8 +195,7 @@ func (l *Lake) verifyEvents(ctx context.Context, v *Verification, s *Segment) er
 		}
 		again.add(e.Event, 0, e.line, nil, false)
 		if again.size() > 2*arenaChunk { // only its counts are wanted
-			again.list = again.list[:0]
-			again.arena.reset()
+			again.empty()
 		}
 		return nil
 	})
