@@ -156,6 +156,9 @@ func largest(was, is *modelTable, most int) []Change {
 
 // nameChanges looks the tokens up in the events of the windows.
 func (l *Lake) nameChanges(ctx context.Context, list []Change, models ...*Model) error {
+	if err := l.settleGeo(ctx); err != nil {
+		return err
+	}
 	v, err := l.look(ctx)
 	if err != nil {
 		return err

@@ -15,13 +15,14 @@
 //	malformed/5-3.parquet                lines that could not be read, with the reason
 //	marked/class=bad/day=2026-03-01/6-1.parquet  a share: like counts, of what marks call bad (or ignore) in one segment
 //	models/6-2.parquet                   what the marks make of the lake, token by token (Model)
+//	geoip-0123456789abcdef.mmdb          the database that countries were counted with, if there was one
 //
 // A file's name is the number of its writer (a process that opened the lake for writing) and a running number, so no two
 // writers meet. Files never change once they are written.
 //
 // lake.db:
 //
-//	meta       version, seed of the hashes, zone of the hours, version of the token scheme
+//	meta       version, seed of the hashes, zone of the hours, version of the token scheme, GeoIP database (geo.go)
 //	writers    who has the lake open for writing: host, process
 //	files      a path whose file was read to its end, with its size and time then
 //	sources    a log that was read: how its content starts, how far it was read, what was in it (identify.go)
@@ -73,6 +74,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	sqlite "modernc.org/sqlite"
@@ -104,7 +106,7 @@ var (
 // Settings are fixed when a lake is made.
 type Settings struct {
 	Zone *time.Location // of the hours that counts are kept by; nil is UTC
-	Geo  *enrich.GeoDB  // optional: countries and networks; it must be the same whenever the lake is written
+	Geo  *enrich.GeoDB  // optional: countries and networks. The lake keeps a copy and counts with it from then on
 }
 
 // A Lake is an open archive. Its methods may be called by several goroutines.
@@ -114,12 +116,16 @@ type Lake struct {
 
 	db       *sql.DB
 	seed     uint64
-	geo      *enrich.GeoDB
+	geo      *enrich.GeoDB // that is given, and then that is kept (geo.go)
 	readOnly bool
 	writer   int64 // 0 until something is to be written
 	names    nameCounter
 	ids      sourceIDs
 	now      func() time.Time
+
+	geoLock    sync.Mutex
+	geoSettled bool
+	geoSum     string // SHA-256 of the one that counts are made with; empty without
 }
 
 // Create makes a lake in dir, which it makes too, or opens the one that is there.
@@ -150,7 +156,8 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	return l, l.load(ctx)
 }
 
-// Open opens the lake in dir. Where the directory cannot be written it can be read still.
+// Open opens the lake in dir. Where the directory cannot be written it can be read still. geo may be nil: the lake has a copy of the
+// one that it is counted with. Another one is an error (ErrGeo) as soon as something is to be counted.
 func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 	if _, err := os.Stat(filepath.Join(dir, database)); err != nil {
 		return nil, fmt.Errorf("%w in %q (%w)", ErrNoLake, dir, pathError(err))

@@ -32,6 +32,9 @@ func (v *Verification) fault(format string, args ...any) {
 // counted again, and whether the sources add up. The error is one of the catalogue; what is wrong with files is in the
 // verification.
 func (l *Lake) Verify(ctx context.Context) (*Verification, error) {
+	if err := l.settleGeo(ctx); err != nil {
+		return nil, err
+	}
 	v := &Verification{}
 	list, err := segments(ctx, l.db, `true`)
 	if err != nil {
