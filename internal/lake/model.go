@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path"
@@ -151,7 +152,7 @@ func (l *Lake) train(ctx context.Context, o TrainOptions, out *Training) error {
 	}
 	m.Good, m.Bad, m.Ignored = ev.events[Good], ev.events[Bad], ev.events[Ignored]
 	m.path = path.Join("models", l.newName())
-	if err := l.writeFile(m.path, &m.size, &m.hash, ev.write); err != nil {
+	if err := l.writeFile(m.path, &m.size, &m.hash, func(w io.Writer) error { return ev.write(ctx, w) }); err != nil {
 		return err
 	}
 	removed, err := l.commitModel(ctx, m)

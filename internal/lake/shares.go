@@ -370,7 +370,7 @@ func (l *Lake) tally(v *view, class Class) (*count.Tally, error) {
 			return nil, err
 		}
 		if err := sum.Subtract(less); err != nil {
-			return nil, fmt.Errorf("%w: the %s shares are not within the counts of the segments; were they counted with another --geoip? %w", ErrSegment, c, err)
+			return nil, fmt.Errorf("%w: the %s shares are not within the counts of the segments: %w", ErrSegment, c, err)
 		}
 	}
 	return sum, nil

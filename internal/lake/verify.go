@@ -145,7 +145,7 @@ func (l *Lake) verifyModels(ctx context.Context, v *Verification, at *view) erro
 		h := sha256.New()
 		ev, err := l.evidence(ctx, at, m.HalfLife)
 		if err == nil {
-			err = ev.write(h)
+			err = ev.write(ctx, h)
 		}
 		if err != nil || !bytes.Equal(h.Sum(nil), m.hash) {
 			v.fault("%s: the model is not that of the marks and the counts (%v)", m.path, err)
