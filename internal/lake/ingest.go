@@ -21,7 +21,7 @@ type IngestOptions struct {
 	Format  string         // name of a log format or a server's layout; empty detects by content
 	Workers int            // goroutines that decode; 0 is one per processor
 	NoRaw   bool           // do not keep the lines
-	Batch   int64          // of log that is committed at once: its bytes, and rowCost for each line; 0 is 320 MiB. Memory is up to twice that
+	Batch   int64          // of log that is committed at once: its bytes, and rowCost for each line; 0 is 512 MiB. Memory is up to twice that
 	Growing bool           // logs are being written: a last line without an end is left for later
 
 	Progress func(read, total, events int64) // as in format.ScanOptions
@@ -55,10 +55,10 @@ const future = 24 * time.Hour
 // settled is how long ago a file must have been written for its last line, if it has no end, to be taken for whole.
 const settled = time.Minute
 
-const defaultBatch = 320 << 20
+const defaultBatch = 512 << 20
 
-// rowCost is what a row takes besides its bytes: a batch of short lines has more of them, and is smaller.
-const rowCost = 128
+// rowCost is about what a row takes besides its values: itself, its counts, its places in columns. A batch of short lines has more of them, and is smaller.
+const rowCost = 256
 
 // maxOvertaken bounds how often an ingest looks again because another one was faster.
 const maxOvertaken = 1000
