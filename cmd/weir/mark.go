@@ -61,7 +61,7 @@ func (f *markFlags) base() (marks.Mark, error) {
 // add adds the flags.
 func (f *lakeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.lake, "lake", "", "the lake, in `DIR`, that the marks are in")
-	cmd.Flags().StringVar(&f.geoip, "geoip", "", "with --lake, the `FILE`.mmdb that the lake was ingested with, if it was")
+	cmd.Flags().StringVar(&f.geoip, "geoip", "", "with --lake, the `FILE`.mmdb that the lake was ingested with, should its own copy be lost")
 }
 
 func runMark(ctx context.Context, s *streams, f *markFlags, args []string) error {
