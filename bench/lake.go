@@ -78,8 +78,11 @@ func (b *bench) lakeCost(ctx context.Context) error {
 	fmt.Printf("\n## Lake\n\n%d Zeek JSON records, %d MB, %.1f MB as gzip; in turns, the best of %d.\n\n| | wall | CPU | peak memory | bytes | × the gzip |\n|---|--:|--:|--:|--:|--:|\n",
 		c.events, c.bytes/1e6, float64(c.packed)/1e6, runs)
 	for _, r := range list {
-		fmt.Printf("| %s | %.2f s (%s) | %.1f s | %s | %.1f MB | %.2f |\n", r.name, r.best(), seconds(r.took), r.cpu, megabytes(r.peak), float64(r.size)/1e6,
-			float64(r.size)/float64(c.packed))
+		size, ratio := "", ""
+		if r.out != "" {
+			size, ratio = fmt.Sprintf("%.1f MB", float64(r.size)/1e6), fmt.Sprintf("%.3f", float64(r.size)/float64(c.packed))
+		}
+		fmt.Printf("| %s | %.2f s (%s) | %.1f s | %s | %s | %s |\n", r.name, r.best(), seconds(r.took), r.cpu, megabytes(r.peak), size, ratio)
 		b.steady(r.name, r.took)
 	}
 	b.row("lake: time of weir ingest of maccdc2012 against weir hunt (and CPU)", "2 ×", "1.3 ×", "%.2f × (%.2f ×)", ingest.best()/hunt.best(), ingest.cpu/hunt.cpu)
