@@ -59,7 +59,7 @@ LOG is what it is for 'weir hunt'.`,
 	p.StringArrayVar(&f.from, "from", nil, "read the events in this collection of MongoDB too, `URI` mongodb://host/database.collection")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none; of the lake's hours too when it is made")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
-	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb; use the same every time")
+	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb; the lake keeps a copy and needs it no more")
 	p.BoolVar(&f.noRaw, "no-raw", false, "do not keep the lines themselves, only their fields")
 	p.BoolVar(&f.follow, "follow", false, "go on reading what is written to the logs, through rotation, until interrupted")
 	p.DurationVar(&f.every, "every", time.Second, "with --follow, how often to look")

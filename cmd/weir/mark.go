@@ -61,7 +61,7 @@ func (f *markFlags) base() (marks.Mark, error) {
 // add adds the flags.
 func (f *lakeFlags) add(cmd *cobra.Command) {
 	f.archiveFlags.add(cmd, "the lake, in `DIR`, that the marks are in")
-	cmd.Flags().StringVar(&f.geoip, "geoip", "", "with --lake or --store, the `FILE`.mmdb that it was ingested with, if it was")
+	cmd.Flags().StringVar(&f.geoip, "geoip", "", "the `FILE`.mmdb that it was ingested with, if it was: for --store, and for a lake whose own copy is lost")
 }
 
 func runMark(ctx context.Context, s *streams, f *markFlags, args []string) error {

@@ -150,7 +150,7 @@ func (s *Session) views(ctx context.Context, f *lake.Files) error {
 	for i, c := range text {
 		quoted[i] = c + "::VARCHAR"
 	}
-	raw := "coalesce(raw, weir_line(layout, raw_template, raw_digits, [" + strings.Join(quoted, ", ") + "], map_values(fields), blobs)) AS raw"
+	raw := "coalesce(raw, weir_line(layout, raw_template, raw_digits, [" + strings.Join(quoted, ", ") + "], map_values(fields), map_values(ids), blobs)) AS raw"
 	err := s.exec(ctx, "CREATE VIEW events AS SELECT "+strings.Join(columns, ", ")+", "+raw+
 		", raw_bytes, blobs, day FROM read_parquet("+list(f.Events)+", hive_partitioning = true, hive_types = {'day': DATE})")
 	if err != nil {
@@ -375,14 +375,14 @@ func (s *Session) Export(ctx context.Context, text, file string) error {
 	return nil
 }
 
-// lineFunction is weir_line(layout, template, digits, columns, map values, binary): a line put together again.
+// lineFunction is weir_line(layout, template, digits, columns, map values, ids, binary): a line put together again.
 type lineFunction struct{}
 
 func (lineFunction) Config() duckdb.ScalarFuncConfig {
 	text := mustType(duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR))
 	texts := mustType(duckdb.NewListInfo(text))
 	blobs := mustType(duckdb.NewListInfo(mustType(duckdb.NewTypeInfo(duckdb.TYPE_BLOB))))
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{text, text, text, texts, texts, blobs}, ResultTypeInfo: text,
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{text, text, text, texts, texts, texts, blobs}, ResultTypeInfo: text,
 		SpecialNullHandling: true}
 }
 
@@ -403,8 +403,9 @@ func (lineFunction) Executor() duckdb.ScalarFuncExecutor {
 		digits, _ := v[2].(string)
 		columns, _ := v[3].([]any)
 		mapped, _ := v[4].([]any)
-		binary, _ := v[5].([]any)
-		line, err := lake.JoinLine(layout, template, digits, columns, mapped, binary)
+		ids, _ := v[5].([]any)
+		binary, _ := v[6].([]any)
+		line, err := lake.JoinLine(layout, template, digits, columns, mapped, ids, binary)
 		if err != nil {
 			return nil, err
 		}

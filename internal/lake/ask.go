@@ -70,12 +70,12 @@ func QueryColumns() (all, fields []string) {
 		fields = append(fields, c.name)
 	}
 	all = append([]string{"time", "dataset"}, fields...)
-	return append(all, "fields", "file", "line", "source_id"), fields
+	return append(all, "fields", "ids", "file", "line", "source_id"), fields
 }
 
 // JoinLine puts a line together again that is kept in pieces, from the values of its row: those of all columns that hold
-// fields, as text, in the order of QueryColumns (nil where null), of the map, and of binary.
-func JoinLine(layoutText, template, digits string, inColumns, inTheMap, inTheList []any) (string, error) {
+// fields, as text, in the order of QueryColumns (nil where null), of the two maps, and of binary.
+func JoinLine(layoutText, template, digits string, inColumns, inTheMap, ids, inTheList []any) (string, error) {
 	l, ok := parseLayout(layoutText)
 	if !ok {
 		return "", fmt.Errorf("the layout %.80q cannot be read", layoutText)
@@ -88,6 +88,8 @@ func JoinLine(layoutText, template, digits string, inColumns, inTheMap, inTheLis
 			v = inColumns[f.column]
 		case f.place == inMap && len(inTheMap) > 0:
 			v, inTheMap = inTheMap[0], inTheMap[1:]
+		case f.place == inIDs && len(ids) > 0:
+			v, ids = ids[0], ids[1:]
 		case f.place == inBinary && len(inTheList) > 0:
 			v, inTheList = inTheList[0], inTheList[1:]
 		}

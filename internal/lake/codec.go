@@ -30,6 +30,6 @@ func (c *checkedCodec) Encode(dst, src []byte) ([]byte, error) {
 	return e.EncodeAll(src, dst[:0]), nil
 }
 
-const codecLevel = klauspost.SpeedDefault
+const codecLevel = klauspost.SpeedBetterCompression
 
 var codec = &checkedCodec{}

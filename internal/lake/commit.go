@@ -119,6 +119,9 @@ func (in *ingest) commit(list []*Segment) error {
 		if err := in.l.present(list); err != nil {
 			return err
 		}
+		if err := in.l.sameGeo(ctx, tx); err != nil {
+			return err
+		}
 		for i, p := range in.files {
 			if p == nil || !p.touched {
 				continue

@@ -24,7 +24,10 @@ var _ Ground = ground{}
 
 func (g ground) Begin(ctx context.Context) error { return g.l.startWriting(ctx) }
 
-func (g ground) NewCounter() *Counter { return NewCounter(g.l.seed, g.l.Zone, g.l.geo) }
+func (g ground) NewCounter() *Counter {
+	_ = g.l.settleGeo(context.Background()) // before anything is written Begin has said what is wrong with it
+	return NewCounter(g.l.seed, g.l.Zone, g.l.geo)
+}
 
 func (g ground) Marks(ctx context.Context) ([]Mark, error) { return listMarks(ctx, g.l.db) }
 

@@ -21,7 +21,7 @@ type IngestOptions struct {
 	Format  string         // name of a log format or a server's layout; empty detects by content
 	Workers int            // goroutines that decode; 0 is one per processor
 	NoRaw   bool           // do not keep the lines
-	Batch   int64          // bytes of log that are committed at once; 0 is 128 MiB. Memory is about three times that
+	Batch   int64          // of log that is committed at once: its bytes, and rowCost for each line; 0 is 512 MiB. Memory is up to twice that
 	Growing bool           // logs are being written: a last line without an end is left for later
 
 	Progress func(read, total, events int64) // as in format.ScanOptions
@@ -55,7 +55,10 @@ const future = 24 * time.Hour
 // settled is how long ago a file must have been written for its last line, if it has no end, to be taken for whole.
 const settled = time.Minute
 
-const defaultBatch = 128 << 20
+const defaultBatch = 512 << 20
+
+// rowCost is about what a row takes besides its values: itself, its counts, its places in columns. A batch of short lines has more of them, and is smaller.
+const rowCost = 256
 
 // maxOvertaken bounds how often an ingest looks again because another one was faster.
 const maxOvertaken = 1000
@@ -110,7 +113,7 @@ type ingest struct {
 	limit  int64       // later times are in the future
 
 	collectors []*collector
-	batch      int64 // bytes handed out since the last commit
+	batch      int64 // handed out since the last commit, as IngestOptions.Batch counts
 
 	mu            sync.Mutex
 	done          sync.Cond
@@ -300,7 +303,8 @@ func (in *ingest) gate(file int, b *source.Block) error {
 		return in.err
 	}
 	p := in.files[file]
-	if in.batch > 0 && in.batch+b.Size > in.o.Batch {
+	cost := b.Size + rowCost*b.Lines
+	if in.batch > 0 && in.batch+cost > in.o.Batch {
 		if err := in.flush(); err != nil {
 			in.err = err
 			return err
@@ -317,7 +321,7 @@ func (in *ingest) gate(file int, b *source.Block) error {
 		p.advance(b)
 	}
 	p.touched = true
-	in.batch += b.Size
+	in.batch += cost
 	in.report.Bytes += b.Size
 	in.handed++
 	return nil

@@ -15,13 +15,14 @@
 //	malformed/5-3.parquet                lines that could not be read, with the reason
 //	marked/class=bad/day=2026-03-01/6-1.parquet  a share: like counts, of what marks call bad (or ignore) in one segment
 //	models/6-2.parquet                   what the marks make of the lake, token by token (Model)
+//	geoip-0123456789abcdef.mmdb          the database that countries were counted with, if there was one
 //
 // A file's name is the number of its writer (a process that opened the lake for writing) and a running number, so no two
 // writers meet. Files never change once they are written.
 //
 // lake.db:
 //
-//	meta       version, seed of the hashes, zone of the hours, version of the token scheme
+//	meta       version, seed of the hashes, zone of the hours, version of the token scheme, GeoIP database (geo.go)
 //	writers    who has the lake open for writing: host, process
 //	files      a path whose file was read to its end, with its size and time then
 //	sources    a log that was read: how its content starts, how far it was read, what was in it (identify.go)
@@ -40,6 +41,7 @@
 //	time       TIMESTAMP ns, UTC        file, line    where the record stood      dataset    kind of record
 //	fields     MAP<STRING, STRING>: all other fields; the n-th value of a list is under name[n]
 //	raw        the line, unless it was not to be kept; one that is not UTF-8 is in raw_bytes
+//	ids        MAP<STRING, STRING>: those fields that only identify something (columns.go: identifiers), likewise
 //	blobs      LIST<BINARY>: values that are not UTF-8
 //	layout     the names of the fields in the order of the record, one to a line, under a line of flags (layout.go)
 //	source_id  the row of sources
@@ -75,6 +77,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -105,7 +108,7 @@ var (
 // Settings are fixed when a lake is made.
 type Settings struct {
 	Zone *time.Location // of the hours that counts are kept by; nil is UTC
-	Geo  *enrich.GeoDB  // optional: countries and networks; it must be the same whenever the lake is written
+	Geo  *enrich.GeoDB  // optional: countries and networks. The lake keeps a copy and counts with it from then on
 	Seed uint64         // of the hashes of tokens; 0 draws one. Models of stores with the same seed can be compared
 }
 
@@ -117,7 +120,7 @@ type Lake struct {
 
 	db       *sql.DB
 	seed     uint64
-	geo      *enrich.GeoDB
+	geo      *enrich.GeoDB // that is given, and then that is kept (geo.go)
 	readOnly bool
 	full     error  // why it is only read, if not for want of a right
 	copied   string // a directory that is read instead of the catalogue, and removed in the end
@@ -125,6 +128,10 @@ type Lake struct {
 	names    nameCounter
 	ids      sourceIDs
 	now      func() time.Time
+
+	geoLock    sync.Mutex
+	geoSettled bool
+	geoSum     string // SHA-256 of the one that counts are made with; empty without
 }
 
 // Create makes a lake in dir, which it makes too, or opens the one that is there.
@@ -158,7 +165,8 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	return l, l.load(ctx)
 }
 
-// Open opens the lake in dir. Where the directory cannot be written it can be read still.
+// Open opens the lake in dir. Where the directory cannot be written it can be read still. geo may be nil: the lake has a copy of the
+// one that it is counted with. Another one is an error (ErrGeo) as soon as something is to be counted.
 func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 	if _, err := os.Stat(filepath.Join(dir, database)); err != nil {
 		return nil, fmt.Errorf("%w in %q (%w)", ErrNoLake, dir, pathError(err))
@@ -204,16 +212,20 @@ func connect(dir string, geo *enrich.GeoDB, readOnly bool) (*Lake, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
 		}
-		return &Lake{Dir: dir, db: db, copied: copied, geo: geo, readOnly: true, now: time.Now}, nil
+		return newLake(&Lake{Dir: dir, db: db, copied: copied, geo: geo, readOnly: true}), nil
 	}
 	db, err := openDatabase(filepath.Join(abs, database), url.Values{"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(20000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
 	}
-	l := &Lake{Dir: dir, db: db, geo: geo, now: time.Now}
+	return newLake(&Lake{Dir: dir, db: db, geo: geo}), nil
+}
+
+func newLake(l *Lake) *Lake {
+	l.now = time.Now
 	l.Trainer = NewTrainer(ground{l})
-	return l, nil
+	return l
 }
 
 // initialize writes the tables. Of two processes that make the same lake the second finds them there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -147,7 +148,7 @@ func (t *Trainer) train(ctx context.Context, o TrainOptions, out *Training) erro
 		return err
 	}
 	m.Good, m.Bad, m.Ignored = ev.events[Good], ev.events[Bad], ev.events[Ignored]
-	if err := t.ground.CommitModel(ctx, m, last, ev.write); err != nil {
+	if err := t.ground.CommitModel(ctx, m, last, func(w io.Writer) error { return ev.write(ctx, w) }); err != nil {
 		return err
 	}
 	out.Model, out.Before, out.Fresh = m, last, true

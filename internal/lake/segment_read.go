@@ -266,9 +266,9 @@ func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*forma
 
 // A groupCursors is the open columns of a row group.
 type groupCursors struct {
-	time, dataset, line, source, layout, value, binary, raw, rawBytes, template, digits *cursor
-	fields                                                                              []*cursor
-	all                                                                                 []*cursor
+	time, dataset, line, source, layout, value, id, binary, raw, rawBytes, template, digits *cursor
+	fields                                                                                  []*cursor
+	all                                                                                     []*cursor
 }
 
 func openGroup(g parquet.RowGroup) *groupCursors {
@@ -281,6 +281,7 @@ func openGroup(g parquet.RowGroup) *groupCursors {
 	}
 	c.time, c.line, c.source = open(leaves.time, true), open(leaves.line, true), open(leaves.source, true)
 	c.dataset, c.layout, c.value = open(leaves.dataset, false), open(leaves.layout, false), open(leaves.value, false)
+	c.id = open(leaves.id, false)
 	c.binary, c.raw, c.rawBytes = open(leaves.binary, false), open(leaves.raw, false), open(leaves.rawBytes, false)
 	c.template, c.digits = open(leaves.template, false), open(leaves.digits, false)
 	for i, l := range leaves.fields {
@@ -379,6 +380,8 @@ func (r *segmentReader) fields(c *groupCursors, l *readLayout) error {
 			v, err = r.columnValue(c.fields[f.column], columns[f.column].number)
 		case inMap:
 			v, err = c.value.bytes()
+		case inIDs:
+			v, err = c.id.bytes()
 		default:
 			v, err = c.binary.bytes()
 		}

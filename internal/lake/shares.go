@@ -257,7 +257,7 @@ func (t *Trainer) tally(ctx context.Context, v *View, class Class) (*count.Tally
 			return nil, err
 		}
 		if err := sum.Subtract(less); err != nil {
-			return nil, fmt.Errorf("%w: the %s shares are not within the counts of the segments; were they counted with another --geoip? %w", ErrSegment, c, err)
+			return nil, fmt.Errorf("%w: the %s shares are not within the counts of the segments: %w", ErrSegment, c, err)
 		}
 	}
 	return sum, nil

@@ -31,6 +31,7 @@ type Status struct {
 	ModelStale    bool   // marks or segments have changed since
 	ReadOnly      bool
 	Dir           string
+	Geo           string // the GeoIP database that counts are made with; empty if there is none
 	FormatVersion int
 }
 
@@ -75,6 +76,13 @@ func (l *Lake) Status(ctx context.Context) (*Status, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	geo, err := readGeo(ctx, l.db)
+	if err != nil {
+		return nil, err
+	}
+	if geo != nil {
+		s.Geo = geo.String()
 	}
 	list, err := sources(ctx, l.db, `true`)
 	if err != nil {

@@ -30,6 +30,9 @@ func (v *Verification) fault(format string, args ...any) {
 // counted again, and whether the sources add up. The error is one of the catalogue; what is wrong with files is in the
 // verification.
 func (l *Lake) Verify(ctx context.Context) (*Verification, error) {
+	if err := l.settleGeo(ctx); err != nil {
+		return nil, err
+	}
 	v := &Verification{}
 	list, err := segments(ctx, l.db, `true`)
 	if err != nil {
@@ -140,8 +143,7 @@ func (l *Lake) verifyEvents(ctx context.Context, v *Verification, s *Segment) er
 		}
 		again.add(e.Event, 0, e.line, nil, false)
 		if again.size() > 2*arenaChunk { // only its counts are wanted
-			again.list = again.list[:0]
-			again.arena.reset()
+			again.empty()
 		}
 		return nil
 	})

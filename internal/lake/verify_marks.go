@@ -55,7 +55,7 @@ func (t *Trainer) VerifyModel(ctx context.Context, at *View, m *Model, v *Verifi
 	h := sha256.New()
 	ev, err := t.evidence(ctx, at, m.HalfLife)
 	if err == nil {
-		err = ev.write(h)
+		err = ev.write(ctx, h)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
