@@ -157,6 +157,9 @@ func TestDamagedLake(t *testing.T) {
 		if s.code == exitUsage || s.code == exitFailed && !strings.Contains(s.err, filepath.Base(files[i])) {
 			t.Errorf("%s: %s: mark says %q", files[i], how, s.err)
 		}
+		if s.code == exitOK && len(bad) != len(contents[i]) {
+			t.Errorf("%s: %s: mark trains on it", files[i], how)
+		}
 		if err := os.WriteFile(files[i], contents[i], 0o644); err != nil {
 			t.Fatal(err)
 		}

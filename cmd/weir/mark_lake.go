@@ -86,6 +86,9 @@ func markInLake(ctx context.Context, s *streams, f *lakeFlags, m marks.Mark) err
 			return hintf(fmt.Errorf("the mark is saved, but the lake is not trained: %w", err), "'%s' goes on.", f.trainWith())
 		}
 		printTraining(s.out, r)
+		if m.Unmark == "" && r.Fresh && r.Moved == 0 {
+			fmt.Fprintln(s.err, "weir: no event changes its class by this mark: are its window, --zone and hosts right? 'weir status' says when the events are")
+		}
 		return nil
 	})
 }

@@ -22,7 +22,13 @@ type ground struct{ l *Lake }
 
 var _ Ground = ground{}
 
-func (g ground) Begin(ctx context.Context) error { return g.l.startWriting(ctx) }
+// Begin also makes sure that files have the size that they were written with: a model is not made of others.
+func (g ground) Begin(ctx context.Context) error {
+	if err := g.l.startWriting(ctx); err != nil {
+		return err
+	}
+	return g.l.eachFile(ctx, func(name string, size int64, _ []byte) error { return g.l.sized(name, size) })
+}
 
 func (g ground) NewCounter() *Counter {
 	_ = g.l.settleGeo(context.Background()) // before anything is written Begin has said what is wrong with it
