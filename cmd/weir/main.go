@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"weir/internal/hdfs"
 )
 
 func main() {
@@ -51,6 +53,7 @@ func hintf(err error, format string, args ...any) error {
 // run is the whole program.
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 	io := &streams{in: stdin, out: stdout, err: stderr}
+	defer io.hdfs.Close()
 	root := newRoot(io)
 	root.SetArgs(spreadLabels(args))
 	root.SetIn(stdin)
@@ -92,6 +95,7 @@ func noCommand(root *cobra.Command, name string) error {
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	hdfs     hdfs.Cluster // connections to what hdfs:// names
 }
 
 func newRoot(s *streams) *cobra.Command {
