@@ -92,6 +92,9 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 
 // spreadLabels lets several files follow --good and --bad, as a shell's globs give them: --good a b is --good a --good b.
 func spreadLabels(args []string) []string {
+	if i := slices.Index(args, "train"); len(args) > 0 && args[0] == "job" && i > 0 {
+		return append(slices.Clone(args[:i]), spreadLabels(args[i:])...)
+	}
 	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate", "export", "cost"}, args[0]) {
 		return args
 	}

@@ -50,6 +50,7 @@ var rules = []struct {
 	{"calibrate", rule{inside: []string{"bayes"}, core: true}},
 	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "bayes", "linear", "forest", "calibrate"},
 		outside: []string{"github.com/zeebo/xxh3"}, core: true}},
+	{"engine", rule{inside: []string{"mapreduce", "hdfs"}, outside: []string{"github.com/zeebo/xxh3"}}},
 	{"eval", rule{inside: []string{"bayes", "calibrate"}, core: true}},
 	{"profile", rule{inside: []string{"bayes"}, core: true}},
 	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes", "profile"}, core: true}},

@@ -92,6 +92,37 @@ func (c *Cluster) System(link string) (s *System, name string, err error) {
 	return s, name, nil
 }
 
+// Full returns a URL that means the same on machines with another configuration: with the NameNode in it, where there is one only.
+func (c *Cluster) Full(link string) (string, error) {
+	authority, name, err := split(link)
+	if err != nil {
+		return "", err
+	}
+	if authority == "" {
+		conf, err := configuration()
+		if err != nil {
+			return "", err
+		}
+		if authority, err = defaultAuthority(conf); err != nil {
+			return "", err
+		}
+	}
+	return scheme + authority + name, nil
+}
+
+// defaultAuthority is that of the configuration's own file system.
+func defaultAuthority(conf hadoopconf.HadoopConf) (string, error) {
+	def := conf["fs.defaultFS"]
+	if def == "" {
+		def = conf["fs.default.name"]
+	}
+	u, err := url.Parse(def)
+	if def == "" || err != nil || u.Scheme != "hdfs" || u.Host == "" {
+		return "", ErrNoNameNode
+	}
+	return u.Host, nil
+}
+
 // split takes a URL apart. A name may hold what other URLs would escape: %, ? and #.
 func split(link string) (authority, name string, err error) {
 	rest, ok := strings.CutPrefix(link, scheme)
@@ -108,15 +139,10 @@ func split(link string) (authority, name string, err error) {
 // nameNodes returns the addresses that an authority stands for.
 func nameNodes(authority string, conf hadoopconf.HadoopConf) ([]string, error) {
 	if authority == "" {
-		def := conf["fs.defaultFS"]
-		if def == "" {
-			def = conf["fs.default.name"]
+		var err error
+		if authority, err = defaultAuthority(conf); err != nil {
+			return nil, err
 		}
-		u, err := url.Parse(def)
-		if def == "" || err != nil || u.Scheme != "hdfs" || u.Host == "" {
-			return nil, ErrNoNameNode
-		}
-		authority = u.Host
 	}
 	var out []string
 	for _, id := range strings.Split(conf["dfs.ha.namenodes."+authority], ",") {
