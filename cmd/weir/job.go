@@ -198,6 +198,11 @@ func runOn(ctx context.Context, s *streams, p *mapreduce.Plan, files ...string) 
 	return r, nil
 }
 
+// sent are the files that go along to tasks: those that were named.
+func sent(names ...string) []string {
+	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
+}
+
 // explainJob adds to an engine's error what to do about it.
 func explainJob(err error) error {
 	var h hint
