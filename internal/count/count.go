@@ -154,7 +154,7 @@ func (g *Group) add(value uint64, parts []uint64, class Class, hour int, n uint3
 
 // atHour is the key of a token at an hour of the week: a bijection of the token for each hour.
 func atHour(token uint64, hour int) uint64 {
-	return (token ^ uint64(hour+1)) * 0xD6E8FEB86659FD93
+	return (token ^ uint64(hour+1)) * hourKey
 }
 
 // Value returns the counts of a whole value.
