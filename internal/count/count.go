@@ -118,6 +118,14 @@ func Merge(all []*Counts) *Counts {
 	return sum
 }
 
+// Memory returns about how many bytes the counts hold.
+func (c *Counts) Memory() (n int) {
+	for _, g := range c.groups {
+		n += 16 * (len(g.values.entries) + len(g.parts.entries) + len(g.hours.entries))
+	}
+	return n
+}
+
 // Total returns how many records of a class were counted.
 func (c *Counts) Total(class Class) uint64 { return sum(&c.Events[class]) }
 
