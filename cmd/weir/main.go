@@ -114,6 +114,6 @@ You have examples of good and bad and want to judge other logs:
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
 		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newPolicy(s), newCost(s), newReplay(s),
 		newBeacons(s), newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s),
-		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s))
+		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s), newMap(s), newReduce(s))
 	return root
 }

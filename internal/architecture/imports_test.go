@@ -41,6 +41,8 @@ var rules = []struct {
 	{"marks", rule{inside: []string{"event", "where"}, outside: []string{"github.com/zeebo/xxh3"}}},
 	{"token", rule{inside: []string{"event", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"count", rule{core: true}},
+	{"mapreduce", rule{inside: []string{"event", "source", "format", "token", "count"},
+		outside: []string{"github.com/klauspost/compress", "github.com/zeebo/xxh3"}, core: true}},
 	{"bayes", rule{core: true}},
 	{"linear", rule{inside: []string{"bayes"}, core: true}},
 	{"forest", rule{inside: []string{"bayes"}, core: true}},

@@ -71,6 +71,22 @@ func newStream(f io.ReadCloser) (*Stream, error) {
 	return s, s.skipMark()
 }
 
+// newPlainStream takes bytes as they are but for a byte order mark.
+func newPlainStream(f io.ReadCloser) (*Stream, error) {
+	s, err := newInsideStream(f)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.skipMark()
+}
+
+// newInsideStream takes bytes as they are.
+func newInsideStream(f io.ReadCloser) (*Stream, error) {
+	s := &Stream{stored: storedReader{r: f}}
+	s.reader = bufio.NewReaderSize(&s.stored, 64<<10)
+	return s, nil
+}
+
 // newAnyStream takes archives and UTF-16 as they are.
 func newAnyStream(f io.ReadCloser) (*Stream, error) {
 	s := &Stream{stored: storedReader{r: f}}
