@@ -29,10 +29,13 @@ const MaxBundleBits = 16
 // ErrBundle is wrapped by errors of bytes that are no bundle.
 var ErrBundle = errors.New("damaged counts")
 
-// A part of a field's tokens that bundles are made of.
+// A Table is a part of a field's tokens that bundles are made of.
+type Table uint8
+
+// The tables of a field.
 const (
-	bundledValues = 0
-	bundledParts  = 1
+	Values Table = iota // whole values, with their hours
+	Parts
 )
 
 const hourKey = 0xD6E8FEB86659FD93 // see atHour
@@ -48,10 +51,10 @@ var unHour = func() uint64 {
 
 // EachBundle calls emit for every bundle of the counts, field by field in their order: of which table (values or parts),
 // which of 1<<bits bundles (bits is at most [MaxBundleBits]), and the bytes, which emit may keep.
-func (c *Counts) EachBundle(bits int, emit func(field string, table byte, number int, value []byte) error) error {
+func (c *Counts) EachBundle(bits uint, emit func(field string, table Table, number int, value []byte) error) error {
 	for _, name := range c.Names() {
 		g := c.groups[name]
-		for _, t := range []byte{bundledValues, bundledParts} {
+		for _, t := range []Table{Values, Parts} {
 			if err := g.eachBundle(t, bits, func(number int, value []byte) error { return emit(name, t, number, value) }); err != nil {
 				return err
 			}
@@ -60,9 +63,9 @@ func (c *Counts) EachBundle(bits int, emit func(field string, table byte, number
 	return nil
 }
 
-func (g *Group) eachBundle(table byte, bits int, emit func(number int, value []byte) error) error {
+func (g *Group) eachBundle(table Table, bits uint, emit func(number int, value []byte) error) error {
 	values, hours := g.sortedEntries(table)
-	shift := uint(64 - bits) // a shift by 64 gives 0
+	shift := 64 - bits // a shift by 64 gives 0
 	for len(values)+len(hours) > 0 {
 		number := uint64(1)<<bits - 1
 		if len(values) > 0 {
@@ -90,8 +93,8 @@ func (g *Group) eachBundle(table byte, bits int, emit func(number int, value []b
 }
 
 // sortedEntries returns the entries of a table by key, and those of hours by token, with the hour in the low byte.
-func (g *Group) sortedEntries(table byte) (values, hours []entry) {
-	if table == bundledParts {
+func (g *Group) sortedEntries(table Table) (values, hours []entry) {
+	if table == Parts {
 		return g.parts.sorted(1), nil
 	}
 	return g.values.sorted(1), g.hours.sorted(unHour)
@@ -179,36 +182,38 @@ func appendCounts(dst []byte, e entry) []byte {
 
 // A Bundle adds up bundles of one key.
 type Bundle struct {
-	table byte
+	table Table
 	group Group
 }
 
 // NewBundle returns an empty bundle of a table, as [Counts.EachBundle] names it.
-func NewBundle(table byte) *Bundle { return &Bundle{table: table} }
+func NewBundle(table Table) *Bundle { return &Bundle{table: table} }
 
 // Add adds the counts of a bundle.
 func (b *Bundle) Add(value []byte) error { return b.group.addBundle(b.table, value) }
 
-// Append appends the sum to dst. It is the same for the same sum, however it came together.
-func (b *Bundle) Append(dst []byte) []byte {
+// Append appends the sum to dst and empties the bundle. It is the same for the same sum, however it came together. The error is
+// nil.
+func (b *Bundle) Append(dst []byte) ([]byte, error) {
 	values, hours := b.group.sortedEntries(b.table)
-	return appendBundle(dst, values, hours)
+	b.group = Group{}
+	return appendBundle(dst, values, hours), nil
 }
 
 // AddBundle adds the counts of a bundle to those of a field.
-func (c *Counts) AddBundle(field string, table byte, value []byte) error {
+func (c *Counts) AddBundle(field string, table Table, value []byte) error {
 	return c.Group(field).addBundle(table, value)
 }
 
 // addBundle adds what a bundle holds. Its bytes come from other machines: whatever they are, it takes no more memory than they
 // have bytes for.
-func (g *Group) addBundle(table byte, value []byte) error {
-	if table > bundledParts {
+func (g *Group) addBundle(table Table, value []byte) error {
+	if table > Parts {
 		return fmt.Errorf("%w: there is no table %d", ErrBundle, table)
 	}
 	d := bundleDecoder{rest: value}
 	to := &g.values
-	if table == bundledParts {
+	if table == Parts {
 		to = &g.parts
 	}
 	u := uint64(0)
@@ -224,7 +229,7 @@ func (g *Group) addBundle(table byte, value []byte) error {
 				e.bad = d.count(d.number())
 			}
 			d.add(to, e)
-		case head&3 == 1 && table == bundledValues:
+		case head&3 == 1 && table == Values:
 			low := d.byte()
 			sum := entry{key: u<<8 | uint64(low)}
 			for n := head >> 2; n > 0 && !d.bad; n-- {
@@ -239,7 +244,7 @@ func (g *Group) addBundle(table byte, value []byte) error {
 				d.add(to, d.entry(u))
 			}
 			n := d.number()
-			d.bad = d.bad || n > 0 && table != bundledValues
+			d.bad = d.bad || n > 0 && table != Values
 			for ; n > 0 && !d.bad; n-- {
 				e := d.entry(u)
 				e.key *= hourKey

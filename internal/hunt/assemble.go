@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"weir/internal/count"
 	"weir/internal/format"
 )
 
@@ -34,16 +35,20 @@ func NewAssembly(o Options, names []string) (*Assembly, error) {
 }
 
 // Add takes a record. It does not keep its arguments.
-func (a *Assembly) Add(kind byte, key, sub, value []byte) error {
+func (a *Assembly) Add(kind byte, key, _, value []byte) error {
 	switch kind {
-	case RecordCounts:
-		if len(key) < 3 {
+	case recordValues, recordParts:
+		if len(key) < 2 {
 			return fmt.Errorf("%w: the key of counts is cut off", ErrRecord)
 		}
-		return a.c.counter.Counts.AddBundle(string(key[3:]), key[0], value)
-	case RecordField:
+		table := count.Values
+		if kind == recordParts {
+			table = count.Parts
+		}
+		return a.c.counter.Counts.AddBundle(string(key[2:]), table, value)
+	case recordField:
 		return a.c.counter.Counts.Group(string(key)).AddHead(value)
-	case RecordBehaviour:
+	case recordBehaviour:
 		if len(key) != 3 {
 			return fmt.Errorf("%w: the key of behaviour", ErrRecord)
 		}
@@ -51,7 +56,7 @@ func (a *Assembly) Add(kind byte, key, sub, value []byte) error {
 			return fmt.Errorf("%w: behaviour, which this hunt does not ask for", ErrRecord)
 		}
 		return a.c.usual.profile.AddBundle(int(key[0]), value)
-	case RecordState:
+	case recordState:
 		x, err := readState(value)
 		if err != nil {
 			return err
@@ -61,7 +66,7 @@ func (a *Assembly) Add(kind byte, key, sub, value []byte) error {
 			return nil
 		}
 		return a.state.add(x)
-	case RecordRows:
+	case recordRows:
 		return a.rows(key, value)
 	}
 	return fmt.Errorf("%w: there is no kind %q", ErrRecord, kind)

@@ -9,24 +9,38 @@ import (
 	"weir/internal/count"
 	"weir/internal/event"
 	"weir/internal/format"
+	"weir/internal/mapreduce"
 	"weir/internal/profile"
 )
 
 // A hunt on many machines is the hunt of one: each machine has a [Share] of the events, which is a worker's collector that is
-// written as records instead of being merged in memory. Records of one kind and key add up in any order ([NewSum]); an
+// written as records instead of being merged in memory. Records of one kind and key add up in any order ([Kinds]); an
 // [Assembly] reads what they added up to into a collector, and goes on where [Run] goes on after its workers.
 
 // Kinds of the records of a hunt.
 const (
-	RecordCounts    = 'C' // tokens of a field: a bundle of package count
-	RecordField     = 'F' // a field's events
-	RecordBehaviour = 'B' // entities: a bundle of package profile
-	RecordState     = 'S' // what is one for all: the times covered, spans that were given up, numbers
-	RecordRows      = 'R' // stored events of one split; these do not add up, each stands for itself
+	recordValues    = 'v' // whole values of a field: a bundle of package count; KEY: its number, the field
+	recordParts     = 'p' // parts of values, likewise
+	recordField     = 'f' // a field's events; KEY: the field
+	recordBehaviour = 'b' // entities: a bundle of package profile; KEY: aspect, number
+	recordState     = 's' // what is one for all: the times covered, spans that were given up, numbers
+	recordRows      = 'r' // stored events of one split; KEY: input, start of the split, SUB: a number
 )
 
-// RecordKinds are all of them.
-var RecordKinds = []byte{RecordBehaviour, RecordCounts, RecordField, RecordRows, RecordState}
+// Kinds are the kinds of the records of a hunt.
+func Kinds() []mapreduce.Kind {
+	counts := func(t count.Table) func() mapreduce.Merger {
+		return func() mapreduce.Merger { return count.NewBundle(t) }
+	}
+	return []mapreduce.Kind{
+		{Byte: recordValues, Name: "counts of values", Merge: counts(count.Values)},
+		{Byte: recordParts, Name: "counts of parts", Merge: counts(count.Parts)},
+		{Byte: recordField, Name: "records with a field", Merge: func() mapreduce.Merger { return &fieldSum{} }},
+		{Byte: recordBehaviour, Name: "behaviour", Merge: func() mapreduce.Merger { return profile.NewBundle() }},
+		{Byte: recordState, Name: "state of a hunt", Merge: func() mapreduce.Merger { return &stateSum{} }},
+		{Byte: recordRows, Name: "stored events"},
+	}
+}
 
 // ErrRecord is wrapped by errors of bytes that are no record of a hunt.
 var ErrRecord = errors.New("damaged record of a hunt")
@@ -39,7 +53,7 @@ type Share struct {
 	h      *hunter
 	keys   *event.Keys
 	c      *collector
-	bits   int
+	bits   uint
 	splits []place
 	seq    uint32 // numbers the records of rows
 }
@@ -52,8 +66,8 @@ type place struct {
 
 // NewShare returns an empty share. Events have keys; 1<<bits records hold the tokens of a field, and every share of a hunt has
 // the same. Options that have no meaning while events are taken (Workers, Scan, Format, Progress) are not looked at.
-func NewShare(o Options, keys *event.Keys, bits int) (*Share, error) {
-	if bits < 0 || bits > count.MaxBundleBits {
+func NewShare(o Options, keys *event.Keys, bits uint) (*Share, error) {
+	if bits > count.MaxBundleBits {
 		return nil, fmt.Errorf("%d bits of a hash, where 0 to %d are possible", bits, count.MaxBundleBits)
 	}
 	h, err := newHunter(&o)
@@ -108,26 +122,30 @@ func (s *Share) Emit(emit Emit) error {
 	c.counter.Flush()
 	counts := c.counter.Counts
 	var key []byte
-	if err := counts.EachBundle(s.bits, func(field string, table byte, number int, value []byte) error {
-		key = append(binary.BigEndian.AppendUint16(append(key[:0], table), uint16(number)), field...)
-		return emit(RecordCounts, key, nil, value)
+	if err := counts.EachBundle(s.bits, func(field string, table count.Table, number int, value []byte) error {
+		key = append(binary.BigEndian.AppendUint16(key[:0], uint16(number)), field...)
+		kind := byte(recordValues)
+		if table == count.Parts {
+			kind = recordParts
+		}
+		return emit(kind, key, nil, value)
 	}); err != nil {
 		return err
 	}
 	for _, name := range counts.Names() {
-		if err := emit(RecordField, []byte(name), nil, counts.Lookup(name).AppendHead(nil)); err != nil {
+		if err := emit(recordField, []byte(name), nil, counts.Lookup(name).AppendHead(nil)); err != nil {
 			return err
 		}
 	}
 	if c.usual != nil {
 		if err := c.usual.profile.EachBundle(s.bits, func(aspect, number int, value []byte) error {
 			key = binary.BigEndian.AppendUint16(append(key[:0], byte(aspect)), uint16(number))
-			return emit(RecordBehaviour, key, nil, value)
+			return emit(recordBehaviour, key, nil, value)
 		}); err != nil {
 			return err
 		}
 	}
-	if err := emit(RecordState, nil, nil, c.state().append(nil)); err != nil {
+	if err := emit(recordState, nil, nil, c.state().append(nil)); err != nil {
 		return err
 	}
 	if err := s.emitRows(emit); err != nil {
@@ -135,6 +153,9 @@ func (s *Share) Emit(emit Emit) error {
 	}
 	return s.begin()
 }
+
+// Close lets go of the temporary file.
+func (s *Share) Close() error { return s.c.raw.close() }
 
 // begin makes the collector anew. Spans that were given up stay so.
 func (s *Share) begin() error {
@@ -197,7 +218,7 @@ func (s *Share) emitRows(emit Emit) error {
 		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(key[:0], uint32(p.file)), uint64(p.start))
 		sub = binary.BigEndian.AppendUint32(sub[:0], s.seq)
 		s.seq++
-		if err := emit(RecordRows, key, sub, value); err != nil {
+		if err := emit(recordRows, key, sub, value); err != nil {
 			return err
 		}
 		of = of[n:]
@@ -218,38 +239,15 @@ func (c *collector) state() *state {
 	return s
 }
 
-// A Sum adds up records of one kind and key.
-type Sum interface {
-	// Add adds a record's value. An error says that it is damaged; the sum is of no use then.
-	Add(value []byte) error
-	// Append appends the value that stands for all that were added. It is the same in whatever order they were.
-	Append(dst []byte) []byte
-}
-
-// NewSum returns an empty sum for records of a kind and a key, or nil for those that each stand for themselves.
-func NewSum(kind byte, key []byte) (Sum, error) {
-	switch kind {
-	case RecordCounts:
-		if len(key) < 3 {
-			return nil, fmt.Errorf("%w: the key of counts is cut off", ErrRecord)
-		}
-		return count.NewBundle(key[0]), nil
-	case RecordField:
-		return &fieldSum{}, nil
-	case RecordBehaviour:
-		return profile.NewBundle(), nil
-	case RecordState:
-		return &stateSum{}, nil
-	case RecordRows:
-		return nil, nil
-	}
-	return nil, fmt.Errorf("%w: there is no kind %q", ErrRecord, kind)
-}
-
 type fieldSum struct{ group count.Group }
 
-func (s *fieldSum) Add(value []byte) error   { return s.group.AddHead(value) }
-func (s *fieldSum) Append(dst []byte) []byte { return s.group.AppendHead(dst) }
+func (s *fieldSum) Add(value []byte) error { return s.group.AddHead(value) }
+
+func (s *fieldSum) Append(dst []byte) ([]byte, error) {
+	dst = s.group.AppendHead(dst)
+	s.group = count.Group{}
+	return dst, nil
+}
 
 type stateSum struct{ sum *state }
 
@@ -262,9 +260,10 @@ func (s *stateSum) Add(value []byte) error {
 	return s.sum.add(x)
 }
 
-func (s *stateSum) Append(dst []byte) []byte {
-	if s.sum == nil {
-		return dst
+func (s *stateSum) Append(dst []byte) ([]byte, error) {
+	if s.sum != nil {
+		dst = s.sum.append(dst)
 	}
-	return s.sum.append(dst)
+	s.sum = nil
+	return dst, nil
 }

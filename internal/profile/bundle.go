@@ -20,7 +20,7 @@ import (
 
 // EachBundle calls emit for every bundle of the profile: of which aspect, which of 1<<bits bundles, and the bytes, which emit may
 // keep.
-func (p *Profile) EachBundle(bits int, emit func(aspect, number int, value []byte) error) error {
+func (p *Profile) EachBundle(bits uint, emit func(aspect, number int, value []byte) error) error {
 	p.flush()
 	of := make([][]int32, len(p.aspects)) // members
 	for m := range p.members {
@@ -31,9 +31,9 @@ func (p *Profile) EachBundle(bits int, emit func(aspect, number int, value []byt
 	for i, list := range of {
 		slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(p.members[a].entity, p.members[b].entity) })
 		for len(list) > 0 {
-			number := p.members[list[0]].entity >> uint(64-bits) // a shift by 64 gives 0
+			number := p.members[list[0]].entity >> (64 - bits) // a shift by 64 gives 0
 			n := 1
-			for n < len(list) && p.members[list[n]].entity>>uint(64-bits) == number {
+			for n < len(list) && p.members[list[n]].entity>>(64-bits) == number {
 				n++
 			}
 			if err := emit(i, int(number), p.appendMembers(nil, list[:n])); err != nil {
@@ -197,13 +197,15 @@ func NewBundle() *Bundle { return &Bundle{NewSized([]int{MaxBudget})} }
 // Add adds what a bundle knows.
 func (b *Bundle) Add(value []byte) error { return b.profile.AddBundle(0, value) }
 
-// Append appends the sum to dst. It is the same for the same sum, however it came together.
-func (b *Bundle) Append(dst []byte) []byte {
+// Append appends the sum to dst and empties the bundle. It is the same for the same sum, however it came together. The error is
+// nil.
+func (b *Bundle) Append(dst []byte) ([]byte, error) {
 	_ = b.profile.EachBundle(0, func(_, _ int, value []byte) error { // one: bundles by no bits
 		dst = append(dst, value...)
 		return nil
 	})
-	return dst
+	*b = *NewBundle()
+	return dst, nil
 }
 
 // maxBundled bounds what one bundle says of one value.
