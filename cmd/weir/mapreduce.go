@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/enrich"
+	"weir/internal/filter"
 	"weir/internal/mapreduce"
 	"weir/internal/token"
 )
@@ -183,7 +184,7 @@ func runReduce(ctx context.Context, s *streams, f *reduceFlags) error {
 }
 
 // jobNames are the jobs that tasks know.
-func jobNames() []string { return []string{mapreduce.JobCount} }
+func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain} }
 
 // jobOf returns the job that a plan is for.
 func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
@@ -194,6 +195,8 @@ func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
 	switch p.Job {
 	case mapreduce.JobCount:
 		return mapreduce.CountJob(p, enrichment), nil
+	case filter.JobTrain:
+		return trainJob(p)
 	}
 	return nil, fmt.Errorf("this weir has no job %q, but %s", p.Job, strings.Join(jobNames(), ", "))
 }
@@ -202,6 +205,8 @@ func kindsOfJob(name string) ([]mapreduce.Kind, error) {
 	switch name {
 	case mapreduce.JobCount:
 		return mapreduce.CountKinds(), nil
+	case filter.JobTrain:
+		return trainKinds(), nil
 	}
 	return nil, usagef("which job? Say --job and one of %s", strings.Join(jobNames(), ", "))
 }

@@ -66,7 +66,7 @@ func (f *labelFlags) openMarks(s *streams, args []string) (*labelled, error) {
 	}
 	b := set.Bind(namesOf(inputs))
 	return &labelled{inputs: inputs, notes: []string{"Records that no mark covers, and those that are to be ignored, have no label."}, after: b.Notes,
-		label: labelBy(b)}, nil
+		label: labelBy(b), binding: b}, nil
 }
 
 // labelBy labels records by marks.

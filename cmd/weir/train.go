@@ -16,6 +16,7 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/filter"
 	"weir/internal/format"
+	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
 )
@@ -122,6 +123,9 @@ type labelled struct {
 	kind   func(file int, line int64) string // of attack; nil where nobody has said
 	notes  []string                          // on how labels are understood, one sentence each
 	after  func() []string                   // what there is to say once everything was read; nil for nothing
+
+	goods   int            // as many inputs are good, where neither a truth nor marks say it
+	binding *marks.Binding // of the marks; nil where there are none
 }
 
 // print tells how labels are understood.
@@ -172,13 +176,18 @@ func (f *labelFlags) open(s *streams, args []string) (*labelled, error) {
 		}
 		seen[l.inputs[i].Name] = i
 	}
-	l.label = filter.ByPlace(func(file int, _ int64) filter.Label {
+	l.label, l.goods = labelBySide(goods), goods
+	return &l, nil
+}
+
+// labelBySide labels the records of the first inputs good, those of the others bad.
+func labelBySide(goods int) func() filter.Labeller {
+	return filter.ByPlace(func(file int, _ int64) filter.Label {
 		if file < goods {
 			return filter.Good
 		}
 		return filter.Bad
 	})
-	return &l, nil
 }
 
 func (f *readFlags) parse() (*time.Location, func() *token.Enrichment, format.RecordUnit, error) {

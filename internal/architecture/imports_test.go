@@ -47,7 +47,7 @@ var rules = []struct {
 	{"linear", rule{inside: []string{"bayes"}, core: true}},
 	{"forest", rule{inside: []string{"bayes"}, core: true}},
 	{"calibrate", rule{inside: []string{"bayes"}, core: true}},
-	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "bayes", "linear", "forest", "calibrate"},
+	{"filter", rule{inside: []string{"event", "source", "format", "token", "count", "mapreduce", "bayes", "linear", "forest", "calibrate"},
 		outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"eval", rule{inside: []string{"bayes", "calibrate"}, core: true}},
 	{"profile", rule{inside: []string{"bayes"}, core: true}},

@@ -130,20 +130,21 @@ func putTally(w *Writer, t *count.Tally, bits uint, m *countMapper) error {
 }
 
 func (m *countMapper) eachBucket(bits uint, f func(bucket []byte, cells []Cell) error) error {
-	return EachBucket(m.cells, bits, f)
+	return EachBucket(m.cells, 64, bits, f)
 }
 
-// EachBucket divides cells whose keys are 64-bit hashes by the first bits of these, and calls f with each bucket that is not
-// empty: its number, two bytes, and its cells, with the rest of the hash as their key. Cells are changed.
-func EachBucket(cells []Cell, bits uint, f func(bucket []byte, cells []Cell) error) error {
+// EachBucket divides cells whose keys are hashes of width bits by the first bits of these, and calls f with each bucket that is
+// not empty: its number, two bytes, and its cells, with the rest of the hash as their key. Cells are changed.
+func EachBucket(cells []Cell, width, bits uint, f func(bucket []byte, cells []Cell) error) error {
 	sortCells(cells)
+	shift := width - bits
 	for i := 0; i < len(cells); {
-		bucket := cells[i].Key >> (64 - bits)
+		bucket := cells[i].Key >> shift
 		from := i
-		for ; i < len(cells) && cells[i].Key>>(64-bits) == bucket; i++ {
+		for ; i < len(cells) && cells[i].Key>>shift == bucket; i++ {
 		}
 		for k := from; k < i; k++ {
-			cells[k].Key &= 1<<(64-bits) - 1
+			cells[k].Key -= bucket << shift
 		}
 		if err := f(binary.BigEndian.AppendUint16(nil, uint16(bucket)), cells[from:i]); err != nil {
 			return err
@@ -152,12 +153,12 @@ func EachBucket(cells []Cell, bits uint, f func(bucket []byte, cells []Cell) err
 	return nil
 }
 
-// BucketKey returns the first bits of the hashes in a bucket, at their place in the hash.
-func BucketKey(bucket []byte, bits uint) (uint64, error) {
+// BucketKey returns the first bits of the hashes of width bits in a bucket, at their place in the hash.
+func BucketKey(bucket []byte, width, bits uint) (uint64, error) {
 	if len(bucket) != 2 || bits > maxBuckets || uint64(binary.BigEndian.Uint16(bucket)) >= 1<<bits {
 		return 0, errors.New("the number of a bucket is damaged")
 	}
-	return uint64(binary.BigEndian.Uint16(bucket)) << (64 - bits), nil
+	return uint64(binary.BigEndian.Uint16(bucket)) << (width - bits), nil
 }
 
 // A Counted collects the records of a count.
@@ -186,7 +187,7 @@ func (c *Counted) Take(r *Record) error {
 		if len(r.Key) < 3 || r.Key[len(r.Key)-3] != 0 {
 			return errors.New("its key is damaged")
 		}
-		high, err := BucketKey(r.Key[len(r.Key)-2:], c.bits)
+		high, err := BucketKey(r.Key[len(r.Key)-2:], 64, c.bits)
 		if err != nil {
 			return err
 		}
