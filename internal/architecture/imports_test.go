@@ -53,7 +53,7 @@ var rules = []struct {
 	{"engine", rule{inside: []string{"mapreduce", "hdfs"}, outside: []string{"github.com/zeebo/xxh3"}}},
 	{"eval", rule{inside: []string{"bayes", "calibrate"}, core: true}},
 	{"profile", rule{inside: []string{"bayes"}, core: true}},
-	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "bayes", "profile"}, core: true}},
+	{"hunt", rule{inside: []string{"event", "source", "format", "enrich", "where", "token", "count", "mapreduce", "bayes", "profile"}, core: true}},
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"partition", rule{inside: []string{"event", "source", "format", "token", "linear"}, core: true}},
 	{"export", rule{inside: []string{"event", "source", "format", "token"}, outside: []string{"github.com/parquet-go/parquet-go"}, core: true}},
