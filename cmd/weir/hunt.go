@@ -234,8 +234,15 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 		return nil, usagef("no log: name files, globs or directories, or - for standard input")
 	}
 	args, collected, err := collections(args)
-	if err != nil || len(args) == 0 {
-		return collected, err
+	if err != nil {
+		return nil, err
+	}
+	args, remote, err := inHDFS(context.Background(), s, args) // a host that does not answer ends it
+	if err != nil {
+		return nil, err
+	}
+	if collected = append(collected, remote...); len(args) == 0 {
+		return collected, nil
 	}
 	inputs, notes, err := source.ExpandNotes(args)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"weir/internal/enrich"
 	"weir/internal/filter"
+	"weir/internal/hdfs"
 	"weir/internal/mapreduce"
 	"weir/internal/token"
 )
@@ -101,7 +102,7 @@ func runMap(ctx context.Context, s *streams, f *mapFlags) error {
 	if len(splits) == 0 && f.splits {
 		return nil
 	}
-	return mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(s.out), mapreduce.MapOptions{Open: openPath, Report: s.err, Now: time.Now, Workers: f.workers})
+	return mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(s.out), mapreduce.MapOptions{Open: s.openPath, Report: s.err, Now: time.Now, Workers: f.workers})
 }
 
 // read finds out what the task is to read.
@@ -163,7 +164,14 @@ func readPlan(name string) (*mapreduce.Plan, error) {
 }
 
 // openPath opens a log for a task.
-func openPath(path string) (io.ReadSeekCloser, error) {
+func (s *streams) openPath(path string) (io.ReadSeekCloser, error) {
+	if hdfs.IsURL(path) {
+		system, name, err := s.hdfs.System(path)
+		if err != nil {
+			return nil, err
+		}
+		return system.Open(name)
+	}
 	return os.Open(strings.TrimPrefix(path, "file://"))
 }
 

@@ -118,6 +118,14 @@ func Merge(all []*Counts) *Counts {
 	return sum
 }
 
+// Memory returns about how many bytes the counts hold.
+func (c *Counts) Memory() (n int) {
+	for _, g := range c.groups {
+		n += 16 * (len(g.values.entries) + len(g.parts.entries) + len(g.hours.entries))
+	}
+	return n
+}
+
 // Total returns how many records of a class were counted.
 func (c *Counts) Total(class Class) uint64 { return sum(&c.Events[class]) }
 
@@ -154,7 +162,7 @@ func (g *Group) add(value uint64, parts []uint64, class Class, hour int, n uint3
 
 // atHour is the key of a token at an hour of the week: a bijection of the token for each hour.
 func atHour(token uint64, hour int) uint64 {
-	return (token ^ uint64(hour+1)) * 0xD6E8FEB86659FD93
+	return (token ^ uint64(hour+1)) * hourKey
 }
 
 // Value returns the counts of a whole value.

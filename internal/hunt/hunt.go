@@ -130,6 +130,18 @@ var (
 
 // Run hunts in inputs.
 func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error) {
+	h, err := newHunter(&o)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.read(ctx, inputs); err != nil {
+		return nil, err
+	}
+	return h.result()
+}
+
+// newHunter resolves options, which it completes.
+func newHunter(o *Options) (*hunter, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -139,15 +151,15 @@ func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error)
 	if o.Enrich == nil {
 		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(o.Zone, nil) }
 	}
-	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
+	h := &hunter{opt: o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
 		behaviour: !o.Method.NoBehaviour, marksDecide: o.MarksDecide}}
 	for _, host := range o.Hosts {
 		h.q.hosts[strings.ToLower(host)] = true
 	}
-	if err := h.read(ctx, inputs); err != nil {
-		return nil, err
+	for _, w := range o.Narrow.DropWhere {
+		h.q.drop = append(h.q.drop, readStep{name: w.Text})
 	}
-	return h.result()
+	return h, nil
 }
 
 func reference(windows []Span) time.Time {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/internal/event"
+	"weir/internal/profile"
 )
 
 // others are the events of other hosts inside the window, put aside where the hunt is for some hosts only: a host that
@@ -21,15 +22,18 @@ const maxOtherRows = 1_000_000
 
 func newOthers() *others { return &others{below: math.MaxUint64} }
 
-// wants reports whether an event is kept. Beyond the bound, hosts are sampled by the hash of their address, which does
-// not depend on the order of reading.
-func (o *others) wants(in *interner, x *row) bool { return o.hash(in, x) <= o.below }
+// wants reports whether an event is kept. Beyond the bound, hosts are sampled by a hash of their address, which depends neither on
+// the order of reading nor on the key of other hashes: the same logs have the same sample in every run.
+func (o *others) wants(in *interner, x *row) bool {
+	return o.below == math.MaxUint64 || o.hash(in, x) <= o.below
+}
 
 func (o *others) hash(in *interner, x *row) uint64 {
 	if x.client == 0 {
 		return 0
 	}
-	return in.list[x.client-1].hash
+	f := in.feature(x.client - 1)
+	return profile.Spread(f.Value)
 }
 
 func (o *others) add(in *interner, x row, feats []uint32) {
