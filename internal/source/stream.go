@@ -28,6 +28,7 @@ type Stream struct {
 	kind    string // gzip, zstd, bzip2 or empty
 	got     int64  // uncompressed bytes so far
 	warning string
+	shaped  bool // its lines are made of JSON's elements
 }
 
 // storedReader counts the bytes that come from the file and remembers whether reading it failed.
@@ -68,7 +69,11 @@ func newStream(f io.ReadCloser) (*Stream, error) {
 	case bytes.HasPrefix(head, magicZip):
 		return nil, errors.New("it is a zip archive; unpack it first")
 	}
-	return s, s.skipMark()
+	if err := s.skipMark(); err != nil {
+		return nil, err
+	}
+	s.unwrap()
+	return s, nil
 }
 
 // newPlainStream takes bytes as they are but for a byte order mark.
