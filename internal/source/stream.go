@@ -231,6 +231,9 @@ func (s *Stream) Warning() string { return s.warning }
 // StoredBytes returns how many bytes were read so far as stored, before decompression.
 func (s *Stream) StoredBytes() int64 { return s.stored.n.Load() }
 
+// Shaped reports whether lines are made of the elements of JSON that does not stand in lines: they cannot be found from the middle on.
+func (s *Stream) Shaped() bool { return s.shaped }
+
 // Compression returns gzip, zstd, bzip2 or nothing.
 func (s *Stream) Compression() string { return s.kind }
 
