@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -192,7 +191,7 @@ func runReduce(ctx context.Context, s *streams, f *reduceFlags) error {
 }
 
 // jobNames are the jobs that tasks know.
-func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain} }
+func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain, jobScore} }
 
 // jobOf returns the job that a plan is for.
 func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
@@ -205,6 +204,8 @@ func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
 		return mapreduce.CountJob(p, enrichment), nil
 	case filter.JobTrain:
 		return trainJob(p)
+	case jobScore:
+		return scoreJob(p)
 	}
 	return nil, fmt.Errorf("this weir has no job %q, but %s", p.Job, strings.Join(jobNames(), ", "))
 }
@@ -215,6 +216,8 @@ func kindsOfJob(name string) ([]mapreduce.Kind, error) {
 		return mapreduce.CountKinds(), nil
 	case filter.JobTrain:
 		return trainKinds(), nil
+	case jobScore:
+		return scoreKinds(), nil
 	}
 	return nil, usagef("which job? Say --job and one of %s", strings.Join(jobNames(), ", "))
 }
@@ -226,13 +229,7 @@ func enrichmentOf(p *mapreduce.Plan) (func() *token.Enrichment, error) {
 	if p.GeoIP == "" {
 		return func() *token.Enrichment { return token.NewEnrichment(zone, nil) }, nil
 	}
-	name := p.GeoIP
-	if base := filepath.Base(name); base != name {
-		if _, err := os.Stat(base); err == nil {
-			name = base
-		}
-	}
-	geo, err := enrich.OpenGeoDB(name)
+	geo, err := enrich.OpenGeoDB(beside(p.GeoIP))
 	if err != nil {
 		return nil, err
 	}
