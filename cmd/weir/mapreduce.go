@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/beacon"
 	"weir/internal/enrich"
 	"weir/internal/filter"
 	"weir/internal/hdfs"
@@ -191,7 +192,7 @@ func runReduce(ctx context.Context, s *streams, f *reduceFlags) error {
 }
 
 // jobNames are the jobs that tasks know.
-func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain, jobScore} }
+func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain, jobScore, beacon.JobBeacon} }
 
 // jobOf returns the job that a plan is for.
 func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
@@ -206,6 +207,8 @@ func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
 		return trainJob(p)
 	case jobScore:
 		return scoreJob(p)
+	case beacon.JobBeacon:
+		return beaconJob(p)
 	}
 	return nil, fmt.Errorf("this weir has no job %q, but %s", p.Job, strings.Join(jobNames(), ", "))
 }
@@ -218,6 +221,8 @@ func kindsOfJob(name string) ([]mapreduce.Kind, error) {
 		return trainKinds(), nil
 	case jobScore:
 		return scoreKinds(), nil
+	case beacon.JobBeacon:
+		return beacon.Kinds(), nil
 	}
 	return nil, usagef("which job? Say --job and one of %s", strings.Join(jobNames(), ", "))
 }
