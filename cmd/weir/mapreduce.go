@@ -192,7 +192,9 @@ func runReduce(ctx context.Context, s *streams, f *reduceFlags) error {
 }
 
 // jobNames are the jobs that tasks know.
-func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain, jobScore, beacon.JobBeacon} }
+func jobNames() []string {
+	return []string{mapreduce.JobCount, filter.JobTrain, jobScore, beacon.JobBeacon}
+}
 
 // jobOf returns the job that a plan is for.
 func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
