@@ -27,7 +27,7 @@ type jobFlags struct {
 	inputs                   []string
 	hadoop, jar, sparkSubmit string
 	master                   string
-	settings, engineArgs     []string
+	settings                 []string
 	maps, reducers, memory   int
 	splitMB                  int64
 	noCombiner               bool
@@ -156,7 +156,7 @@ func planFor(s *streams, inputs []source.Input, name string, seed uint64, zone *
 		if why := s.job.engine.Reads(in.Name); why != "" {
 			return nil, fmt.Errorf("%q: %w: %s", in.Name, engine.ErrInput, why)
 		}
-		where := in.Name
+		where := s.job.engine.Where(in.Name)
 		if hdfs.IsURL(where) {
 			full, err := s.hdfs.Full(where)
 			if err != nil {
