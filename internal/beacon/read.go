@@ -213,7 +213,7 @@ const (
 
 func datasetOf(name string) dataset {
 	switch name {
-	case "zeek.conn", "suricata.flow":
+	case "zeek.conn", "suricata.flow", "aws.vpcflow":
 		return connections
 	case "zeek.http", "suricata.http":
 		return requests
@@ -221,9 +221,9 @@ func datasetOf(name string) dataset {
 		return handshakes
 	case "zeek.dns", "suricata.dns":
 		return questions
-	case "web.access":
+	case "web.access", "w3c":
 		return served
-	case "csv", "json":
+	case "csv", "json", "winlog":
 		return table
 	}
 	return nothing
