@@ -18,6 +18,7 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/filter"
 	"weir/internal/hdfs"
+	"weir/internal/hunt"
 	"weir/internal/mapreduce"
 	"weir/internal/token"
 )
@@ -192,10 +193,13 @@ func runReduce(ctx context.Context, s *streams, f *reduceFlags) error {
 }
 
 // jobNames are the jobs that tasks know.
-func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain} }
+func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain, hunt.JobHunt} }
 
 // jobOf returns the job that a plan is for.
 func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
+	if p.Job == hunt.JobHunt {
+		return huntJob(p)
+	}
 	enrichment, err := enrichmentOf(p)
 	if err != nil {
 		return nil, err
@@ -215,6 +219,8 @@ func kindsOfJob(name string) ([]mapreduce.Kind, error) {
 		return mapreduce.CountKinds(), nil
 	case filter.JobTrain:
 		return trainKinds(), nil
+	case hunt.JobHunt:
+		return huntKinds(), nil
 	}
 	return nil, usagef("which job? Say --job and one of %s", strings.Join(jobNames(), ", "))
 }
@@ -226,15 +232,19 @@ func enrichmentOf(p *mapreduce.Plan) (func() *token.Enrichment, error) {
 	if p.GeoIP == "" {
 		return func() *token.Enrichment { return token.NewEnrichment(zone, nil) }, nil
 	}
-	name := p.GeoIP
-	if base := filepath.Base(name); base != name {
-		if _, err := os.Stat(base); err == nil {
-			name = base
-		}
-	}
-	geo, err := enrich.OpenGeoDB(name)
+	geo, err := enrich.OpenGeoDB(besides(p.GeoIP))
 	if err != nil {
 		return nil, err
 	}
 	return func() *token.Enrichment { return token.NewEnrichment(zone, geo) }, nil
+}
+
+// besides is a file that a plan names: where an engine has put it, in the working directory, or else where the plan says.
+func besides(name string) string {
+	if base := filepath.Base(name); base != name {
+		if _, err := os.Stat(base); err == nil {
+			return base
+		}
+	}
+	return name
 }
