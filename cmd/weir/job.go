@@ -27,10 +27,10 @@ type jobFlags struct {
 	inputs                   []string
 	hadoop, jar, sparkSubmit string
 	master                   string
-	settings, engineArgs     []string
+	settings                 []string
 	maps, reducers, memory   int
 	splitMB                  int64
-	noCombiner               bool
+	noCombiner, whole        bool
 }
 
 // engineNames are what --on takes.
@@ -76,6 +76,7 @@ weir sends itself along: give --binary if the machines there are of another kind
 	p.IntVar(&f.memory, "map-memory", 0, "`MB` of memory for a map task (default: the cluster's)")
 	p.Int64Var(&f.splitMB, "split", 128, "on Spark and local, `MB` that a map task reads")
 	p.BoolVar(&f.noCombiner, "no-combiner", false, "do not merge records before they leave a machine")
+	p.BoolVar(&f.whole, "whole", false, "let one task read each log: for logs whose header changes on the way")
 	cmd.AddCommand(newTrain(s), newHunt(s), newScore(s), newBeacons(s))
 	for _, c := range cmd.Commands() {
 		run := c.RunE
@@ -152,29 +153,37 @@ func nonce() string {
 // planFor makes the plan of a job over inputs. The job's options, and how logs are read, are the caller's to add.
 func planFor(s *streams, inputs []source.Input, name string, seed uint64, zone *time.Location) (*mapreduce.Plan, error) {
 	p := mapreduce.NewPlan(version(), name, seed, zone)
+	return p, addInputs(s, p, inputs)
+}
+
+// addInputs adds logs to a plan, by the names that the engine's tasks know.
+func addInputs(s *streams, p *mapreduce.Plan, inputs []source.Input) error {
 	for _, in := range inputs {
 		if why := s.job.engine.Reads(in.Name); why != "" {
-			return nil, fmt.Errorf("%q: %w: %s", in.Name, engine.ErrInput, why)
+			return fmt.Errorf("%q: %w: %s", in.Name, engine.ErrInput, why)
 		}
-		where := in.Name
+		where := s.job.engine.Where(in.Name)
 		if hdfs.IsURL(where) {
 			full, err := s.hdfs.Full(where)
 			if err != nil {
-				return nil, explainHDFS(err)
+				return explainHDFS(err)
 			}
 			where = full
 		}
 		if err := p.Add(in, where); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // runOn runs a job on the engine and returns its reduced records. files go along to the tasks.
 func runOn(ctx context.Context, s *streams, p *mapreduce.Plan, files ...string) (io.ReadCloser, error) {
 	f := s.job.flags
 	s.job.ran = true
+	for i := range p.Inputs {
+		p.Inputs[i].Whole = p.Inputs[i].Whole || f.whole
+	}
 	binary := f.binary
 	if binary == "" {
 		var err error

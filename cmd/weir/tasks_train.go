@@ -88,10 +88,10 @@ func (o *labelPlan) labeller(p *mapreduce.Plan) (func() filter.Labeller, *marks.
 // kindMarks are marked records that were found: a bundle, by their number.
 const kindMarks = 'k'
 
+var marksKind = mapreduce.Kind{Byte: kindMarks, Name: "marked records", Merge: mapreduce.NewBundle}
+
 // trainKinds are the kinds of records of training.
-func trainKinds() []mapreduce.Kind {
-	return append(filter.TrainKinds(), mapreduce.Kind{Byte: kindMarks, Name: "marked records", Merge: mapreduce.NewBundle})
-}
+func trainKinds() []mapreduce.Kind { return append(filter.TrainKinds(), marksKind) }
 
 // trainJob is training, in a task.
 func trainJob(p *mapreduce.Plan) (*mapreduce.Job, error) {

@@ -35,6 +35,8 @@ type Engine interface {
 	// Run does a job and returns its reduced records. Closing them removes what the job has left behind. Where ctx ends the job is
 	// stopped on the engine too.
 	Run(ctx context.Context, t *Task) (*Records, error)
+	// Where returns how tasks call a log.
+	Where(name string) string
 	// Reads says why tasks cannot read a log of this name, or nothing.
 	Reads(name string) (why string)
 }

@@ -33,6 +33,9 @@ type Hadoop struct {
 	stage int // jobs run so far
 }
 
+// Where implements Engine.
+func (h *Hadoop) Where(name string) string { return name }
+
 // Reads implements Engine.
 func (h *Hadoop) Reads(name string) string {
 	if !hdfs.IsURL(name) {

@@ -24,6 +24,9 @@ type Local struct {
 	Progress  Progress
 }
 
+// Where implements Engine.
+func (l *Local) Where(name string) string { return name }
+
 // Reads implements Engine.
 func (l *Local) Reads(string) string { return "" }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,18 @@ type Spark struct {
 
 //go:embed spark_driver.py
 var sparkDriver []byte
+
+// Where returns where tasks find a log of this machine: they have another working directory.
+func (*Spark) Where(name string) string {
+	if strings.Contains(name, "://") {
+		return name
+	}
+	full, err := filepath.Abs(name)
+	if err != nil {
+		return name
+	}
+	return full
+}
 
 // Reads implements Engine.
 func (*Spark) Reads(name string) string {

@@ -47,7 +47,7 @@ class Counting:
                 if n.isdigit():
                     self.counters.add({name: int(n)})
             elif line.startswith("!exit "):
-                raise RuntimeError("exited with error code %s: %s" % (line[len("!exit "):], " / ".join(said[-3:])))
+                raise RuntimeError("weir exited with %s: %s" % (line[len("!exit "):], " / ".join(said[-3:])))
             elif not line.startswith("!reporter:"):
                 said.append(line[1:])
 

@@ -84,13 +84,14 @@ var symptoms = []struct {
 	{"Cannot run program", ErrBinary},
 	{"GLIBC_", ErrBinary},
 	{"subprocess failed with code 137", ErrMemory}, // 128 + SIGKILL
+	{"weir exited with 137", ErrMemory},
 	{"Call From ", ErrUnreachable},
 	{"ConnectException", ErrUnreachable},
 	{"Connection refused", ErrUnreachable},
 	{"UnknownHostException", ErrUnreachable},
 	{"NoRouteToHostException", ErrUnreachable},
 	{"subprocess failed with code", ErrTask},
-	{"exited with error code", ErrTask},
+	{"RuntimeError: weir exited with", ErrTask},
 }
 
 // diagnosis looks through the lines of a log.

@@ -45,6 +45,7 @@ public class MiniCluster {
     c.setInt("yarn.nodemanager.resource.cpu-vcores", 8);
     c.setInt("yarn.scheduler.minimum-allocation-mb", 64);
     c.setInt("yarn.scheduler.maximum-allocation-mb", 2304);
+    c.setBoolean("yarn.minicluster.control-resource-monitoring", true); // or else nothing is looked at
     c.setBoolean("yarn.nodemanager.pmem-check-enabled", true);
     c.setBoolean("yarn.nodemanager.vmem-check-enabled", false);
     c.setInt("yarn.nodemanager.container-monitor.interval-ms", 250);
