@@ -159,7 +159,7 @@ func (a *Assembly) takeState() error {
 		}
 		c.ladders[i].absorb(given, nil)
 	}
-	given := newOthers()
+	given := newOthers(c.q)
 	given.below = s.below
 	c.others.absorb(given, nil, c.keep)
 	if c.usual != nil {
