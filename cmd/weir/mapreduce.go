@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -259,11 +260,7 @@ func enrichmentOf(p *mapreduce.Plan) (func() *token.Enrichment, error) {
 	if p.GeoIP == "" {
 		return func() *token.Enrichment { return token.NewEnrichment(zone, nil) }, nil
 	}
-<<<<<<< HEAD
-	geo, err := enrich.OpenGeoDB(beside(p.GeoIP))
-=======
 	geo, err := enrich.OpenGeoDB(besides(p.GeoIP))
->>>>>>> engines
 	if err != nil {
 		return nil, err
 	}
