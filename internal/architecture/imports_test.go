@@ -57,7 +57,7 @@ var rules = []struct {
 	{"related", rule{inside: []string{"event", "source", "format", "token", "count", "bayes"}, core: true}},
 	{"partition", rule{inside: []string{"event", "source", "format", "token", "linear"}, core: true}},
 	{"export", rule{inside: []string{"event", "source", "format", "token"}, outside: []string{"github.com/parquet-go/parquet-go"}, core: true}},
-	{"beacon", rule{inside: []string{"bayes", "event", "format", "enrich"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
+	{"beacon", rule{inside: []string{"bayes", "event", "format", "enrich", "mapreduce"}, outside: []string{"github.com/zeebo/xxh3"}, core: true}},
 	{"decide", rule{inside: []string{"event", "where", "bayes", "calibrate", "eval"}, outside: []string{"github.com/zeebo/xxh3", "go.yaml.in/yaml/v4"},
 		core: true}},
 	{"scenario", rule{core: true}},
