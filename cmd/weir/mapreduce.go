@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -206,7 +207,6 @@ func taskJobs() []taskJob {
 		{jobScore, scoreKinds, scoreJob},
 		{beacon.JobBeacon, beacon.Kinds, beaconJob},
 		{hunt.JobHunt, huntKinds, huntJob},
-		{hunt.JobProfile, hunt.ProfileKinds, profileJob},
 	}
 }
 
@@ -244,14 +244,6 @@ func countJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 	return mapreduce.CountJob(p, enrichment), nil
 }
 
-func profileJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
-	enrichment, err := enrichmentOf(p)
-	if err != nil {
-		return nil, err
-	}
-	return hunt.ProfileJob(p.Seed, enrichment), nil
-}
-
 // enrichmentOf says what tasks know of addresses. The database is where the plan says, or, where the engine has put it, in the
 // working directory.
 func enrichmentOf(p *mapreduce.Plan) (func() *token.Enrichment, error) {
@@ -259,11 +251,7 @@ func enrichmentOf(p *mapreduce.Plan) (func() *token.Enrichment, error) {
 	if p.GeoIP == "" {
 		return func() *token.Enrichment { return token.NewEnrichment(zone, nil) }, nil
 	}
-<<<<<<< HEAD
-	geo, err := enrich.OpenGeoDB(beside(p.GeoIP))
-=======
 	geo, err := enrich.OpenGeoDB(besides(p.GeoIP))
->>>>>>> engines
 	if err != nil {
 		return nil, err
 	}

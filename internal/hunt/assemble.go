@@ -7,6 +7,7 @@ import (
 
 	"weir/internal/count"
 	"weir/internal/format"
+	"weir/internal/mapreduce"
 )
 
 // An Assembly takes the records of all shares of a hunt, as they were emitted or added up, in any order.
@@ -16,6 +17,7 @@ type Assembly struct {
 	splits []place
 	at     map[place]int32
 	blocks blockReader
+	block  []byte // scratch
 	state  *state
 	files  int
 }
@@ -87,7 +89,11 @@ func (a *Assembly) rows(key, value []byte) error {
 		a.at[p] = k
 		a.splits = append(a.splits, p)
 	}
-	if err := a.blocks.read(value, k); err != nil {
+	var err error
+	if a.block, err = mapreduce.Unpack(a.block[:0], value); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if err := a.blocks.read(a.block, k); err != nil {
 		return err
 	}
 	return a.c.err
@@ -153,7 +159,7 @@ func (a *Assembly) takeState() error {
 		}
 		c.ladders[i].absorb(given, nil)
 	}
-	given := newOthers()
+	given := newOthers(c.q)
 	given.below = s.below
 	c.others.absorb(given, nil, c.keep)
 	if c.usual != nil {

@@ -76,6 +76,7 @@ type question struct {
 	seed                  uint64
 	drop                  []readStep
 	behaviour             bool // learn how everybody acts
+	room                  int  // see Options
 }
 
 // A readStep is a narrowing step that needs the whole event and is therefore asked while reading.
@@ -87,7 +88,7 @@ type readStep struct {
 func newCollector(q *question, raw *spool) *collector {
 	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
 		hosts: event.NewHosts(slices.Collect(maps.Keys(q.hosts))), first: 1<<63 - 1, last: -1 << 63, split: -1}
-	c.ladders, c.others = newLadders(q), newOthers()
+	c.ladders, c.others = newLadders(q), newOthers(q)
 	if q.behaviour {
 		c.usual = newBehaviour(q.enrich)
 	}

@@ -69,6 +69,8 @@ type Options struct {
 	Only        func() func(*event.Event) bool
 
 	Method Method // variants for ablations; the zero value is what weir does
+
+	room int // events stored for placebos, where tests want fewer than usual
 }
 
 // Narrowing is the user's part of the funnel. Every step only flags events.
@@ -152,7 +154,7 @@ func newHunter(o *Options) (*hunter, error) {
 		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(o.Zone, nil) }
 	}
 	h := &hunter{opt: o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
-		behaviour: !o.Method.NoBehaviour, marksDecide: o.MarksDecide}}
+		behaviour: !o.Method.NoBehaviour, marksDecide: o.MarksDecide, room: o.room}}
 	for _, host := range o.Hosts {
 		h.q.hosts[strings.ToLower(host)] = true
 	}

@@ -12,7 +12,7 @@ import (
 const JobHunt = "hunt"
 
 // maxShare bounds the bytes of memory that a task's share of a hunt takes before it is written down.
-const maxShare = 160 << 20
+const maxShare = 64 << 20
 
 // NewJob returns the job of a hunt, of which the plan knows the inputs. Hashes have the plan's seed, and the plan says how logs
 // are read (its zone is that of the options).

@@ -15,12 +15,15 @@ import (
 type others struct {
 	rows  rows
 	count int
+	room  int    // events that there may be
 	below uint64 // events are kept if the hash of their source is below; halved when there are too many
 }
 
 const maxOtherRows = 1_000_000
 
-func newOthers() *others { return &others{below: math.MaxUint64} }
+func newOthers(q *question) *others {
+	return &others{below: math.MaxUint64, room: cmp.Or(q.room, maxOtherRows)}
+}
 
 // wants reports whether an event is kept. Beyond the bound, hosts are sampled by a hash of their address, which depends neither on
 // the order of reading nor on the key of other hashes: the same logs have the same sample in every run.
@@ -38,14 +41,14 @@ func (o *others) hash(in *interner, x *row) uint64 {
 
 func (o *others) add(in *interner, x row, feats []uint32) {
 	o.rows.add(x, feats)
-	if o.count++; o.count > maxOtherRows {
+	if o.count++; o.count > o.room {
 		o.thin(in)
 	}
 }
 
 // thin halves the sample until it fits.
 func (o *others) thin(in *interner) {
-	for o.count > maxOtherRows && o.below > 0 {
+	for o.count > o.room && o.below > 0 {
 		o.below /= 2
 		o.sift(in)
 	}

@@ -101,7 +101,7 @@ func (h *hunter) collector(worker int, keys *event.Keys) *collector {
 func (h *hunter) merge(all []*collector) error {
 	h.codify = token.NewCodifier(h.q.seed, h.opt.Enrich())
 	h.keep = newInterner()
-	h.ladders, h.others = newLadders(h.q), newOthers()
+	h.ladders, h.others = newLadders(h.q), newOthers(h.q)
 	h.covered = Span{1<<63 - 1, -1 << 63}
 	var suspects rows
 	for _, c := range all {

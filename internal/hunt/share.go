@@ -201,7 +201,7 @@ func (s *Share) emitRows(emit Emit) error {
 	}
 	slices.SortFunc(of, func(a, b stored) int { return a.compare(&b) })
 	b := newBlockWriter(c)
-	var key, sub []byte
+	var key, sub, packed []byte
 	for len(of) > 0 {
 		file, n, raw := of[0].file, 0, 0
 		for n < len(of) && of[n].file == file && n < maxBlockRows && raw < maxBlockRaw {
@@ -214,11 +214,14 @@ func (s *Share) emitRows(emit Emit) error {
 		if err != nil {
 			return err
 		}
+		if packed, err = mapreduce.Pack(packed[:0], value); err != nil {
+			return err
+		}
 		p := s.splits[file]
 		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(key[:0], uint32(p.file)), uint64(p.start))
 		sub = binary.BigEndian.AppendUint32(sub[:0], s.seq)
 		s.seq++
-		if err := emit(recordRows, key, sub, value); err != nil {
+		if err := emit(recordRows, key, sub, packed); err != nil {
 			return err
 		}
 		of = of[n:]

@@ -181,7 +181,9 @@ func TestSharesGiveTheSameResult(t *testing.T) {
 				return []Mark{Unmarked, MarkedGood, MarkedBad, MarkedSuspicious, MarkedIgnored, Unmarked, MarkedSuspicious}[(len(raw)+int(e.Time/1e9%7))%7]
 			}
 		}},
-		"without behaviour": {Method: Method{NoBehaviour: true}},
+		"no room":            {room: 900},
+		"no room for others": {room: 40, Hosts: hosts.Hosts},
+		"without behaviour":  {Method: Method{NoBehaviour: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o.Windows = []Span{window}
