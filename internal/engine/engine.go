@@ -150,7 +150,11 @@ func (w *workshop) fill(t *Task) error {
 		if err == nil {
 			to, err = filepath.EvalSymlinks(to)
 		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case strings.ContainsAny(to, ",#%? "): // engines take lists of URLs, and follow links
+			err = copyFile(to, w.path(base))
+		default:
 			err = os.Symlink(to, w.path(base))
 		}
 		if err != nil {
@@ -158,6 +162,24 @@ func (w *workshop) fill(t *Task) error {
 		}
 	}
 	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 func (w *workshop) path(base string) string { return filepath.Join(w.dir, base) }

@@ -262,7 +262,7 @@ func (r *hadoopRun) textArgs(inputs []int) ([]string, error) {
 	}
 	settings := [][2]string{{"textinputformat.record.delimiter", "\n"}} // or else a carriage return alone is a line end too
 	if rest := names[:len(names)-1]; len(rest) > 0 {                    // there may be more than a command line holds
-		settings = append(settings, [2]string{"mapreduce.input.fileinputformat.inputdir", strings.Join(rest, ",")})
+		settings = append(settings, [2]string{"mapreduce.input.fileinputformat.inputdir", strings.ReplaceAll(strings.Join(rest, ","), `\`, `\\`)}) // of -input Hadoop does that itself
 	}
 	conf, err := r.configuration("lines.xml", settings)
 	if err != nil {

@@ -122,6 +122,7 @@ def main(splits, job, reducers, combine, result):
             out.write(line + "\n")
     done.set()
     watcher.join()
+    print("weir:counter map tasks,%d" % len(listed), flush=True)
     for name, n in sorted(counters.value.items()):
         print("weir:counter %s,%d" % (name, n), flush=True)
     sc.stop()

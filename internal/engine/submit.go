@@ -53,6 +53,10 @@ var (
 	clientLine = regexp.MustCompile(`^\S+ \S+ (INFO|WARN) `)
 )
 
+// engineCounters are those of Hadoop's counters that are shown beside weir's, and what they are called.
+var engineCounters = map[string]string{"Launched map tasks": "map tasks", "Failed map tasks": "map tasks that failed", "Failed reduce tasks": "reduce tasks that failed",
+	"Reduce shuffle bytes": "shuffled bytes"}
+
 // A watcher reads what Hadoop's client says.
 type watcher struct {
 	r        *hadoopRun
@@ -83,12 +87,12 @@ func (w *watcher) line(line string) {
 		w.failed++
 		p.tell("hadoop: %s %s", m[1], strings.ToLower(m[2]))
 	case counter.MatchString(line):
-		if m := counter.FindStringSubmatch(line); w.group == "weir" {
-			n, _ := strconv.ParseInt(m[2], 10, 64) // it is digits
+		m := counter.FindStringSubmatch(line)
+		n, _ := strconv.ParseInt(m[2], 10, 64) // it is digits
+		if name := engineCounters[m[1]]; name != "" && w.group != "weir" {
+			w.counters[name] += n
+		} else if w.group == "weir" {
 			w.counters[m[1]] += n
-		} else if m[1] == "Reduce shuffle bytes" {
-			n, _ := strconv.ParseInt(m[2], 10, 64)
-			w.counters["shuffled bytes"] += n
 		}
 		return
 	case strings.HasPrefix(line, "\t"):

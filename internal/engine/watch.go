@@ -99,7 +99,8 @@ type diagnosis struct {
 	cause error
 	rank  int
 	line  string
-	last  tail
+	last  tail // lines
+	worst tail // those that speak of errors
 }
 
 // see takes a line.
@@ -108,8 +109,12 @@ func (d *diagnosis) see(line string) {
 	if line == "" {
 		return
 	}
-	d.last.most = 3
-	if !strings.HasPrefix(line, "at ") {
+	d.last.most, d.worst.most = 3, 3
+	switch {
+	case strings.HasPrefix(line, "at ") || strings.HasPrefix(line, "Traceback"):
+	case strings.Contains(line, "Exception") || strings.Contains(line, "rror: ") || strings.Contains(line, " ERROR "):
+		d.worst.add(line)
+	default:
 		d.last.add(line)
 	}
 	for i, s := range symptoms {
@@ -125,7 +130,11 @@ func (d *diagnosis) see(line string) {
 // failure is what was found.
 func (d *diagnosis) failure(log string) *Failure {
 	if d.cause == nil {
-		return &Failure{Cause: ErrFailed, Lines: d.last.lines, Log: log}
+		lines := d.worst.lines
+		if len(lines) == 0 {
+			lines = d.last.lines
+		}
+		return &Failure{Cause: ErrFailed, Lines: lines, Log: log}
 	}
 	return &Failure{Cause: d.cause, Lines: []string{d.line}, Log: log}
 }
