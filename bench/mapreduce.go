@@ -54,7 +54,7 @@ func (b *bench) mapreduce(ctx context.Context) error {
 			return filter.Good + filter.Label(pos.File&1)
 		}
 	}
-	jobs := []*mapreduce.Job{mapreduce.CountJob(p, enrichment), filter.TrainJob(filter.TrainOptions{Label: alternate, Enrich: enrichment})}
+	jobs := []*mapreduce.Job{mapreduce.CountJob(p, enrichment), filter.TrainJob(p, filter.TrainOptions{Label: alternate, Enrich: enrichment})}
 	for _, job := range jobs {
 		plan := *p
 		plan.Job = job.Name
