@@ -115,13 +115,14 @@ func (m *scoreMapper) put() {
 	if len(m.chunk) == 0 {
 		return
 	}
-	var err error
-	if m.packed, err = mapreduce.Pack(m.packed[:0], m.chunk); err != nil && m.err == nil {
+	packed, err := mapreduce.Pack(m.packed[:0], m.chunk)
+	if err == nil {
+		err = m.w.Put(kindScored, splitKey(m.first), binary.BigEndian.AppendUint64(nil, uint64(m.first.Line)), packed)
+	}
+	if m.err == nil {
 		m.err = err
 	}
-	if err := m.w.Put(kindScored, splitKey(m.first), binary.BigEndian.AppendUint64(nil, uint64(m.first.Line)), m.packed); m.err == nil {
-		m.err = err
-	}
+	m.packed = packed
 	m.chunk = m.chunk[:0]
 }
 
