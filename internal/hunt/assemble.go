@@ -102,11 +102,19 @@ func (a *Assembly) rows(key, value []byte) error {
 // Result hunts in what was added. before says how many lines of an input, by its number, lie before a split that begins at a
 // byte; summary has the inputs in their order. The assembly is of no use afterwards.
 func (a *Assembly) Result(summary *format.Summary, before func(file int, start int64) (int64, error)) (*Result, error) {
+	if err := a.gather(summary, before); err != nil {
+		return nil, err
+	}
+	return a.h.result()
+}
+
+// gather merges the one collector.
+func (a *Assembly) gather(summary *format.Summary, before func(file int, start int64) (int64, error)) error {
 	c, h := a.c, a.h
 	h.summary = summary
 	if a.state != nil {
 		if err := a.takeState(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, f := range c.keep.fields { // in sound records the shares have them
@@ -116,7 +124,7 @@ func (a *Assembly) Result(summary *format.Summary, before func(file int, start i
 	for i, p := range a.splits {
 		n, err := before(int(p.file), p.start)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		lines[i] = n
 	}
@@ -136,10 +144,7 @@ func (a *Assembly) Result(summary *format.Summary, before func(file int, start i
 			place(r)
 		}
 	}
-	if err := h.merge([]*collector{c}); err != nil {
-		return nil, err
-	}
-	return h.result()
+	return h.merge([]*collector{c})
 }
 
 // takeState gives the collector what was not stored with events.
