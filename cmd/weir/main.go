@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"weir/internal/hdfs"
 )
 
 func main() {
@@ -50,12 +53,16 @@ func hintf(err error, format string, args ...any) error {
 // run is the whole program.
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 	io := &streams{in: stdin, out: stdout, err: stderr}
+	defer io.hdfs.Close()
 	root := newRoot(io)
 	root.SetArgs(spreadLabels(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if cmd == root && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		err = noCommand(root, args[0]) // and not what is wrong with its flags
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -75,10 +82,21 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	return exitFailed
 }
 
+// noCommand says that there is no such command, and which are written alike.
+func noCommand(root *cobra.Command, name string) error {
+	err := usagef("there is no command %q", name)
+	if alike := root.SuggestionsFor(name); len(alike) > 0 {
+		err = usagef("there is no command %q; did you mean %s?", name, strings.Join(alike, " or "))
+	}
+	return err
+}
+
 // streams are where a command reads and writes.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	hdfs     hdfs.Cluster // connections to what hdfs:// names
+	job      *job         // set below 'weir job': what runs on an engine
 }
 
 func newRoot(s *streams) *cobra.Command {
@@ -104,16 +122,17 @@ You have examples of good and bad and want to judge other logs:
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("there is no command %q", args[0])
+				return nil // run says that there is no such command
 			}
 			return cmd.Help()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
 		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newPolicy(s), newCost(s), newReplay(s),
 		newBeacons(s), newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s),
-		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s), newMap(s), newReduce(s))
+		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s), newJob(s), newMap(s), newReduce(s))
 	return root
 }

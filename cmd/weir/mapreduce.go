@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -15,8 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/beacon"
 	"weir/internal/enrich"
 	"weir/internal/filter"
+	"weir/internal/hdfs"
 	"weir/internal/hunt"
 	"weir/internal/mapreduce"
 	"weir/internal/token"
@@ -102,7 +103,7 @@ func runMap(ctx context.Context, s *streams, f *mapFlags) error {
 	if len(splits) == 0 && f.splits {
 		return nil
 	}
-	return mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(s.out), mapreduce.MapOptions{Open: openPath, Report: s.err, Now: time.Now, Workers: f.workers})
+	return mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(s.out), mapreduce.MapOptions{Open: s.openPath, Report: s.err, Now: time.Now, Workers: f.workers})
 }
 
 // read finds out what the task is to read.
@@ -164,7 +165,14 @@ func readPlan(name string) (*mapreduce.Plan, error) {
 }
 
 // openPath opens a log for a task.
-func openPath(path string) (io.ReadSeekCloser, error) {
+func (s *streams) openPath(path string) (io.ReadSeekCloser, error) {
+	if hdfs.IsURL(path) {
+		system, name, err := s.hdfs.System(path)
+		if err != nil {
+			return nil, err
+		}
+		return system.Open(name)
+	}
 	return os.Open(strings.TrimPrefix(path, "file://"))
 }
 
@@ -184,37 +192,64 @@ func runReduce(ctx context.Context, s *streams, f *reduceFlags) error {
 	return mapreduce.Reduce(ctx, kinds, s.in, s.out)
 }
 
-// jobNames are the jobs that tasks know.
-func jobNames() []string { return []string{mapreduce.JobCount, filter.JobTrain, hunt.JobHunt} }
+// A taskJob is a job that tasks know.
+type taskJob struct {
+	name  string
+	kinds func() []mapreduce.Kind
+	job   func(p *mapreduce.Plan) (*mapreduce.Job, error)
+}
+
+func taskJobs() []taskJob {
+	return []taskJob{
+		{mapreduce.JobCount, mapreduce.CountKinds, countJob},
+		{filter.JobTrain, trainKinds, trainJob},
+		{jobScore, scoreKinds, scoreJob},
+		{beacon.JobBeacon, beacon.Kinds, beaconJob},
+		{hunt.JobHunt, huntKinds, huntJob},
+		{hunt.JobProfile, hunt.ProfileKinds, profileJob},
+	}
+}
+
+func jobNames() (names []string) {
+	for _, j := range taskJobs() {
+		names = append(names, j.name)
+	}
+	return names
+}
 
 // jobOf returns the job that a plan is for.
 func jobOf(p *mapreduce.Plan) (*mapreduce.Job, error) {
-	if p.Job == hunt.JobHunt {
-		return huntJob(p)
-	}
-	enrichment, err := enrichmentOf(p)
-	if err != nil {
-		return nil, err
-	}
-	switch p.Job {
-	case mapreduce.JobCount:
-		return mapreduce.CountJob(p, enrichment), nil
-	case filter.JobTrain:
-		return trainJob(p)
+	for _, j := range taskJobs() {
+		if j.name == p.Job {
+			return j.job(p)
+		}
 	}
 	return nil, fmt.Errorf("this weir has no job %q, but %s", p.Job, strings.Join(jobNames(), ", "))
 }
 
 func kindsOfJob(name string) ([]mapreduce.Kind, error) {
-	switch name {
-	case mapreduce.JobCount:
-		return mapreduce.CountKinds(), nil
-	case filter.JobTrain:
-		return trainKinds(), nil
-	case hunt.JobHunt:
-		return huntKinds(), nil
+	for _, j := range taskJobs() {
+		if j.name == name {
+			return j.kinds(), nil
+		}
 	}
 	return nil, usagef("which job? Say --job and one of %s", strings.Join(jobNames(), ", "))
+}
+
+func countJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
+	enrichment, err := enrichmentOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return mapreduce.CountJob(p, enrichment), nil
+}
+
+func profileJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
+	enrichment, err := enrichmentOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return hunt.ProfileJob(p.Seed, enrichment), nil
 }
 
 // enrichmentOf says what tasks know of addresses. The database is where the plan says, or, where the engine has put it, in the

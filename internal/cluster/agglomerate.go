@@ -3,7 +3,10 @@ package cluster
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"weir/internal/bayes"
 )
@@ -40,6 +43,20 @@ func newMatrix(n int) *matrix { return &matrix{n, make([]float64, n*n)} }
 
 func (m *matrix) row(i int) []float64 { return m.x[i*m.n : (i+1)*m.n] }
 
+// eachRow calls f for 0 to n−1 on all processors, the last first, since in half a matrix these are the longest rows.
+func eachRow(n int, f func(i int)) {
+	var done atomic.Int64
+	var wait sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := n - int(done.Add(1)); i >= 0; i = n - int(done.Add(1)) {
+				f(i)
+			}
+		})
+	}
+	wait.Wait()
+}
+
 // likenesses compares all leaders with all, through an inverted index: pairs without a common token cost nothing.
 func likenesses(list []leader) *matrix {
 	m := newMatrix(len(list))
@@ -49,20 +66,26 @@ func likenesses(list []leader) *matrix {
 	}
 	at := map[uint32][]posting{}
 	for i := range list {
-		row := m.row(i)
 		for _, e := range list[i].entries {
-			p := at[e.token]
-			for _, o := range p { // leaders before this one
+			at[e.token] = append(at[e.token], posting{int32(i), e.x})
+		}
+	}
+	eachRow(len(list), func(i int) {
+		row := make([]float64, i) // its own: the matrix's row is written into by others
+		for _, e := range list[i].entries {
+			for _, o := range at[e.token] {
+				if o.leader >= int32(i) {
+					break
+				}
 				row[o.leader] += float64(o.x * e.x)
 			}
-			at[e.token] = append(p, posting{int32(i), e.x})
 		}
-		for k := range i {
-			row[k] = share(row[k], &list[i].vector, &list[k].vector)
-			m.row(k)[i] = row[k]
+		for k, x := range row {
+			x = share(x, &list[i].vector, &list[k].vector)
+			m.row(i)[k], m.row(k)[i] = x, x
 		}
-		row[i] = 1
-	}
+		m.row(i)[i] = 1
+	})
 	return m
 }
 
@@ -82,7 +105,7 @@ func sampled(times []int64, from int64) []float64 {
 
 // together says how much of what a did was done near something that b did.
 func together(a, b []float64) float64 {
-	if len(a) == 0 || len(b) == 0 {
+	if len(a) == 0 || len(b) == 0 || a[0] > b[len(b)-1]+farthest || b[0] > a[len(a)-1]+farthest {
 		return 0
 	}
 	sum, k := 0.0, 0
@@ -95,9 +118,12 @@ func together(a, b []float64) float64 {
 	return sum / float64(len(a)*scales)
 }
 
+// farthest is where nearness is less than 2^−64 of what it is at the same moment, and taken for 0.
+const farthest = 64 * scale
+
 // nearness is the sum of 2^(−d/s) over scales s, from one power of two, since each scale is four times the one before.
 func nearness(d float64) float64 {
-	if d > 64*scale { // less than 2^−64 of what is at the same moment
+	if d > farthest {
 		return 0
 	}
 	wide := bayes.Exp2(-d / scale)
@@ -110,13 +136,13 @@ func nearness(d float64) float64 {
 // closeness is how near in time each pair of leaders is.
 func closeness(times [][]float64) *matrix {
 	m := newMatrix(len(times))
-	for i := range times {
+	eachRow(len(times), func(i int) {
 		m.row(i)[i] = 1
 		for k := range i {
 			c := math.Sqrt(together(times[i], times[k]) * together(times[k], times[i]))
 			m.row(i)[k], m.row(k)[i] = c, c
 		}
-	}
+	})
 	return m
 }
 

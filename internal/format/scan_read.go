@@ -107,7 +107,7 @@ func (r *fileReader) resume(head []byte, stream *source.Stream, offset, line int
 		return source.NewBlocks(all, r.scan.o.Blocks), nil
 	}
 	end := offset
-	if _, columns := r.decoder.(*zeekTSVDecoder); !columns && int64(len(head)) < offset {
+	if _, anywhere := r.decoder.(stateTeller); !anywhere && int64(len(head)) < offset {
 		end = int64(len(head)) // no other format changes its mind beyond the sample
 		all = bytes.NewReader(head)
 	}

@@ -45,6 +45,13 @@ func logsOf(t testing.TB, n int) []source.Input {
 		}
 	}
 	text.WriteString("Mar  3 10:00:00 host1 cron[1]: no line end")
+	var w3c bytes.Buffer
+	for i := range n / 2 {
+		if i%300 == 0 {
+			fmt.Fprintf(&w3c, "#Software: x\n#Version: 1.0\n#Date: 2026-03-0%d 00:00:00\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\n", 1+i/300%9)
+		}
+		fmt.Fprintf(&w3c, "2026-03-01 00:%02d:%02d 192.0.2.%d GET /a/%d 200\n", i/60%60, i%60, i%7, i%90)
+	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, _ = z.Write(access.Bytes()[:access.Len()/2])
@@ -54,7 +61,8 @@ func logsOf(t testing.TB, n int) []source.Input {
 		name string
 		data []byte
 	}{{"access.log", access.Bytes()}, {"conn.log", zeek.Bytes()}, {"table.csv", table.Bytes()}, {"auth.log", text.Bytes()}, {"old.log.gz", packed.Bytes()},
-		{"empty.log", nil}, {"odd.bin", []byte("\xff\xfea\x00b\x00")}} {
+		{"list.json", []byte("[\n {\"time\": \"2026-03-01T00:00:00Z\",\n \"a\": 1},\n {\"a\": [1,\n2]}\n]\n")},
+		{"u_ex.log", w3c.Bytes()}, {"empty.log", nil}, {"odd.bin", []byte("\xff\xfea\x00b\x00")}} {
 		name := filepath.Join(dir, f.name)
 		if err := os.WriteFile(name, f.data, 0o600); err != nil {
 			t.Fatal(err)

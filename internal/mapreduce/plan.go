@@ -49,6 +49,7 @@ type Input struct {
 	Modified    int64  `json:"modified,omitempty"`    // nanoseconds since 1970
 	Compression string `json:"compression,omitempty"` // gzip, zstd, bzip2
 	Head        []byte `json:"head,omitempty"`        // its first lines (format.HeadOf), gzipped
+	Shaped      bool   `json:"shaped,omitempty"`      // its records do not stand in lines (source.Stream.Shaped)
 	Whole       bool   `json:"whole,omitempty"`       // it must be read by one task, from its beginning
 	Err         string `json:"err,omitempty"`         // why it cannot be read at all; no task reads it
 
@@ -98,7 +99,7 @@ func (x *Input) look(in source.Input) (head []byte, whole bool, err error) {
 		return nil, false, err
 	}
 	defer s.Close()
-	x.Compression = s.Compression()
+	x.Compression, x.Shaped = s.Compression(), s.Shaped()
 	head = make([]byte, format.SampleBytes)
 	n, err := io.ReadFull(s, head)
 	switch {
@@ -214,7 +215,7 @@ func (in *Input) Beginning() ([]byte, error) {
 
 // Splittable reports whether several tasks may read parts of the log.
 func (in *Input) Splittable() bool {
-	return !in.Whole && (in.Compression == "" || in.Compression == "bzip2")
+	return !in.Whole && !in.Shaped && (in.Compression == "" || in.Compression == "bzip2")
 }
 
 // Find returns the index of the input that an engine calls name: by its path, or by the path without scheme and host, which engines

@@ -87,7 +87,7 @@ func (p *Plan) Splits(size int64) []Split {
 			continue
 		}
 		step := size
-		if in.Whole || in.Compression != "" || size <= 0 {
+		if in.Whole || in.Shaped || in.Compression != "" || size <= 0 {
 			step = in.Size
 		}
 		for at := int64(0); at < in.Size; at += step {
@@ -107,7 +107,11 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 		return source.Input{}, err
 	}
 	if x.Lines != nil {
-		return source.Plain(in.Name, x.Start > 0, func() (io.ReadCloser, error) { return io.NopCloser(&faulty{x.Lines, fault}), nil }), nil
+		open := func() (io.ReadCloser, error) { return io.NopCloser(&faulty{x.Lines, fault}), nil }
+		if in.Shaped {
+			return source.Opener(in.Name, open), nil
+		}
+		return source.Plain(in.Name, x.Start > 0, open), nil
 	}
 	start := func() (io.ReadSeekCloser, error) {
 		f, err := open(in.path())
@@ -122,9 +126,9 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 		}
 		return f, nil
 	}
-	if in.Compression != "" {
+	if in.Compression != "" || in.Shaped {
 		if x.Start > 0 || x.Length < in.Size {
-			return source.Input{}, fmt.Errorf("%q is compressed with %s and cannot be read in parts here", in.Name, in.Compression)
+			return source.Input{}, fmt.Errorf("%q cannot be read in parts: its records do not stand in lines, or it is compressed (%s)", in.Name, in.Compression)
 		}
 		return source.Opener(in.Name, func() (io.ReadCloser, error) {
 			f, err := start()

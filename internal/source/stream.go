@@ -28,6 +28,7 @@ type Stream struct {
 	kind    string // gzip, zstd, bzip2 or empty
 	got     int64  // uncompressed bytes so far
 	warning string
+	shaped  bool // its lines are made of JSON's elements
 }
 
 // storedReader counts the bytes that come from the file and remembers whether reading it failed.
@@ -68,7 +69,11 @@ func newStream(f io.ReadCloser) (*Stream, error) {
 	case bytes.HasPrefix(head, magicZip):
 		return nil, errors.New("it is a zip archive; unpack it first")
 	}
-	return s, s.skipMark()
+	if err := s.skipMark(); err != nil {
+		return nil, err
+	}
+	s.unwrap()
+	return s, nil
 }
 
 // newPlainStream takes bytes as they are but for a byte order mark.
@@ -225,6 +230,9 @@ func (s *Stream) Warning() string { return s.warning }
 
 // StoredBytes returns how many bytes were read so far as stored, before decompression.
 func (s *Stream) StoredBytes() int64 { return s.stored.n.Load() }
+
+// Shaped reports whether lines are made of the elements of JSON that does not stand in lines: they cannot be found from the middle on.
+func (s *Stream) Shaped() bool { return s.shaped }
 
 // Compression returns gzip, zstd, bzip2 or nothing.
 func (s *Stream) Compression() string { return s.kind }
