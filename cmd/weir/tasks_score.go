@@ -11,7 +11,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -54,7 +53,7 @@ func scoreJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 	if err := p.DecodeOptions(&o); err != nil {
 		return nil, err
 	}
-	fl, err := readFilter(beside(o.Filter))
+	fl, err := readFilter(besides(o.Filter))
 	if err != nil {
 		return nil, err
 	}
@@ -70,19 +69,8 @@ func scoreJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 		names[i] = p.Inputs[i].Name
 	}
 	return &mapreduce.Job{Name: jobScore, Kinds: scoreKinds(), Mapper: func(_ *event.Keys, w *mapreduce.Writer) (mapreduce.Mapper, error) {
-		packer, err := mapreduce.NewPacker()
-		return &scoreMapper{judging: newJudging(&o.Style, names, fl, enrichment), w: w, packer: packer}, err
+		return &scoreMapper{judging: newJudging(&o.Style, names, fl, enrichment), w: w}, nil
 	}}, nil
-}
-
-// beside returns a file that was sent along: in the working directory, if it is there, else where it was.
-func beside(name string) string {
-	if base := filepath.Base(name); base != name {
-		if _, err := os.Stat(base); err == nil {
-			return base
-		}
-	}
-	return name
 }
 
 // scoredChunk is how many bytes of scored lines travel in one record.
@@ -92,7 +80,6 @@ const scoredChunk = 256 << 10
 type scoreMapper struct {
 	*judging
 	w      *mapreduce.Writer
-	packer *mapreduce.Packer
 	chunk  []byte
 	first  format.Position // of the chunk
 	last   int64           // line
@@ -128,10 +115,14 @@ func (m *scoreMapper) put() {
 	if len(m.chunk) == 0 {
 		return
 	}
-	m.packed = m.packer.Append(m.packed[:0], m.chunk)
-	if err := m.w.Put(kindScored, splitKey(m.first), binary.BigEndian.AppendUint64(nil, uint64(m.first.Line)), m.packed); m.err == nil {
+	packed, err := mapreduce.Pack(m.packed[:0], m.chunk)
+	if err == nil {
+		err = m.w.Put(kindScored, splitKey(m.first), binary.BigEndian.AppendUint64(nil, uint64(m.first.Line)), packed)
+	}
+	if m.err == nil {
 		m.err = err
 	}
+	m.packed = packed
 	m.chunk = m.chunk[:0]
 }
 
@@ -355,7 +346,6 @@ type scoredLines struct {
 	w      *bufio.Writer
 	end    int64
 	chunks []scoredPlace
-	reader *mapreduce.Unpacker
 }
 
 type scoredPlace struct {
@@ -368,20 +358,12 @@ func newScoredLines() (*scoredLines, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a temporary file: %w", err)
 	}
-	reader, err := mapreduce.NewUnpacker()
-	l := &scoredLines{file: file, w: bufio.NewWriterSize(file, 1<<18), reader: reader}
-	if err != nil {
-		l.close()
-	}
-	return l, err
+	return &scoredLines{file: file, w: bufio.NewWriterSize(file, 1<<18)}, nil
 }
 
 func (l *scoredLines) close() {
 	_ = l.file.Close() // it is removed
 	_ = os.Remove(l.file.Name())
-	if l.reader != nil {
-		l.reader.Close()
-	}
 }
 
 func (l *scoredLines) take(r *mapreduce.Record) error {
@@ -412,7 +394,7 @@ func (l *scoredLines) write(out *bufio.Writer, line func(format.Position) (int64
 			return fmt.Errorf("cannot read a temporary file: %w", err)
 		}
 		var err error
-		if chunk, err = l.reader.Append(chunk[:0], packed); err != nil {
+		if chunk, err = mapreduce.Unpack(chunk[:0], packed); err != nil {
 			return fmt.Errorf("scored lines are damaged: %w", err)
 		}
 		pos := c.pos

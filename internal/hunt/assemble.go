@@ -12,15 +12,14 @@ import (
 
 // An Assembly takes the records of all shares of a hunt, as they were emitted or added up, in any order.
 type Assembly struct {
-	h        *hunter
-	c        *collector
-	splits   []place
-	at       map[place]int32
-	blocks   blockReader
-	block    []byte // scratch
-	unpacker *mapreduce.Unpacker
-	state    *state
-	files    int
+	h      *hunter
+	c      *collector
+	splits []place
+	at     map[place]int32
+	blocks blockReader
+	block  []byte // scratch
+	state  *state
+	files  int
 }
 
 // NewAssembly returns an empty assembly. The options are those of the shares, names those of the inputs.
@@ -30,13 +29,9 @@ func NewAssembly(o Options, names []string) (*Assembly, error) {
 		return nil, err
 	}
 	h.rankFiles(names)
-	z, err := mapreduce.NewUnpacker()
-	if err != nil {
-		return nil, fmt.Errorf("cannot unpack events: %w", err)
-	}
 	q := *h.q
 	q.enrich = o.Enrich()
-	a := &Assembly{h: h, unpacker: z, c: newCollector(&q, &spool{open: o.Spool}), at: map[place]int32{}, files: len(names)}
+	a := &Assembly{h: h, c: newCollector(&q, &spool{open: o.Spool}), at: map[place]int32{}, files: len(names)}
 	a.blocks.c = a.c
 	return a, nil
 }
@@ -95,7 +90,7 @@ func (a *Assembly) rows(key, value []byte) error {
 		a.splits = append(a.splits, p)
 	}
 	var err error
-	if a.block, err = a.unpacker.Append(a.block[:0], value); err != nil {
+	if a.block, err = mapreduce.Unpack(a.block[:0], value); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	if err := a.blocks.read(a.block, k); err != nil {
@@ -116,7 +111,6 @@ func (a *Assembly) Result(summary *format.Summary, before func(file int, start i
 // gather merges the one collector.
 func (a *Assembly) gather(summary *format.Summary, before func(file int, start int64) (int64, error)) error {
 	c, h := a.c, a.h
-	a.unpacker.Close()
 	h.summary = summary
 	if a.state != nil {
 		if err := a.takeState(); err != nil {
@@ -180,7 +174,4 @@ func (a *Assembly) takeState() error {
 }
 
 // Close lets go of the temporary file; it is for assemblies that come to no Result, which has a Close of its own.
-func (a *Assembly) Close() error {
-	a.unpacker.Close()
-	return a.c.raw.close()
-}
+func (a *Assembly) Close() error { return a.c.raw.close() }

@@ -56,7 +56,6 @@ type Share struct {
 	bits   uint
 	splits []place
 	seq    uint32 // numbers the records of rows
-	packer *mapreduce.Packer
 }
 
 // A place is where a split begins.
@@ -75,11 +74,7 @@ func NewShare(o Options, keys *event.Keys, bits uint) (*Share, error) {
 	if err != nil {
 		return nil, err
 	}
-	z, err := mapreduce.NewPacker()
-	if err != nil {
-		return nil, fmt.Errorf("cannot pack events: %w", err)
-	}
-	return &Share{h: h, keys: keys, c: h.collector(0, keys), bits: bits, packer: z}, nil
+	return &Share{h: h, keys: keys, c: h.collector(0, keys), bits: bits}, nil
 }
 
 // Split says where the next events come from: the split of an input, by its number, that begins at a byte. Their lines are
@@ -219,7 +214,9 @@ func (s *Share) emitRows(emit Emit) error {
 		if err != nil {
 			return err
 		}
-		packed = s.packer.Append(packed[:0], value)
+		if packed, err = mapreduce.Pack(packed[:0], value); err != nil {
+			return err
+		}
 		p := s.splits[file]
 		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(key[:0], uint32(p.file)), uint64(p.start))
 		sub = binary.BigEndian.AppendUint32(sub[:0], s.seq)

@@ -1,35 +1,48 @@
 package mapreduce
 
 import (
+	"errors"
+	"fmt"
+	"sync"
+
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxUnpacked bounds what an Unpacker makes of one value.
-const maxUnpacked = 256 << 20
+// Packing is for values that are long and repeat themselves, as stored events do. It is no part of what is merged: the same value
+// may be packed in several ways, so that only kinds that pass through are packed.
 
-// A Packer compresses values that are long texts. Not safe for concurrent use.
-type Packer struct{ z *zstd.Encoder }
+// maxUnpacked bounds a value, in bytes.
+const maxUnpacked = 1 << 28
 
-// NewPacker returns a packer.
-func NewPacker() (*Packer, error) {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true))
-	return &Packer{z}, err
+// ErrPacked says that a packed value is damaged.
+var ErrPacked = errors.New("a packed value is damaged")
+
+var packer = sync.OnceValues(func() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+})
+
+var unpacker = sync.OnceValues(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxUnpacked), zstd.WithDecoderConcurrency(1))
+})
+
+// Pack appends a value, packed, to dst.
+func Pack(dst, value []byte) ([]byte, error) {
+	z, err := packer()
+	if err != nil {
+		return nil, fmt.Errorf("cannot pack a value: %w", err)
+	}
+	return z.EncodeAll(value, dst), nil
 }
 
-// Append appends value, compressed, to dst.
-func (p *Packer) Append(dst, value []byte) []byte { return p.z.EncodeAll(value, dst) }
-
-// An Unpacker undoes what a Packer did. Not safe for concurrent use.
-type Unpacker struct{ z *zstd.Decoder }
-
-// NewUnpacker returns an unpacker. Close it.
-func NewUnpacker() (*Unpacker, error) {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxUnpacked))
-	return &Unpacker{z}, err
+// Unpack appends the value that Pack packed to dst.
+func Unpack(dst, packed []byte) ([]byte, error) {
+	z, err := unpacker()
+	if err != nil {
+		return nil, fmt.Errorf("cannot unpack a value: %w", err)
+	}
+	out, err := z.DecodeAll(packed, dst)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPacked, err)
+	}
+	return out, nil
 }
-
-// Append appends what packed was before it was compressed. An error says that it is damaged, or would be too long.
-func (u *Unpacker) Append(dst, packed []byte) ([]byte, error) { return u.z.DecodeAll(packed, dst) }
-
-// Close lets go of memory.
-func (u *Unpacker) Close() { u.z.Close() }
