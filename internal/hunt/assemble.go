@@ -2,10 +2,10 @@ package hunt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
-	"weir/internal/count"
 	"weir/internal/format"
 	"weir/internal/mapreduce"
 )
@@ -29,6 +29,7 @@ func NewAssembly(o Options, names []string) (*Assembly, error) {
 		return nil, err
 	}
 	h.rankFiles(names)
+	h.shelf = &shelf{spool: spool{open: o.Spool}, at: map[string][]piece{}}
 	q := *h.q
 	q.enrich = o.Enrich()
 	a := &Assembly{h: h, c: newCollector(&q, &spool{open: o.Spool}), at: map[place]int32{}, files: len(names)}
@@ -43,11 +44,7 @@ func (a *Assembly) Add(kind byte, key, _, value []byte) error {
 		if len(key) < 2 {
 			return fmt.Errorf("%w: the key of counts is cut off", ErrRecord)
 		}
-		table := count.Values
-		if kind == recordParts {
-			table = count.Parts
-		}
-		return a.c.counter.Counts.AddBundle(string(key[2:]), table, value)
+		return a.h.shelf.add(kind, key, value)
 	case recordField:
 		return a.c.counter.Counts.Group(string(key)).AddHead(value)
 	case recordBehaviour:
@@ -173,5 +170,5 @@ func (a *Assembly) takeState() error {
 	return nil
 }
 
-// Close lets go of the temporary file; it is for assemblies that come to no Result, which has a Close of its own.
-func (a *Assembly) Close() error { return a.c.raw.close() }
+// Close lets go of temporary files; it is for assemblies that come to no Result, which has a Close of its own.
+func (a *Assembly) Close() error { return errors.Join(a.c.raw.close(), a.h.shelf.close()) }
