@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -23,6 +24,9 @@ const mapTasks = 8
 
 // mapreduce measures tasks of jobs against the same work without an engine, and what goes from mappers to reducers.
 func (b *bench) mapreduce(ctx context.Context) error {
+	if err := b.reducer(ctx); err != nil { // before this program is large, see peakMemory
+		return err
+	}
 	c, err := b.unpack()
 	if err != nil {
 		return err
@@ -50,7 +54,7 @@ func (b *bench) mapreduce(ctx context.Context) error {
 			return filter.Good + filter.Label(pos.File&1)
 		}
 	}
-	jobs := []*mapreduce.Job{mapreduce.CountJob(p, enrichment), filter.TrainJob(filter.TrainOptions{Label: alternate, Enrich: enrichment})}
+	jobs := []*mapreduce.Job{mapreduce.CountJob(p, enrichment), filter.TrainJob(p, filter.TrainOptions{Label: alternate, Enrich: enrichment})}
 	for _, job := range jobs {
 		plan := *p
 		plan.Job = job.Name
@@ -59,6 +63,58 @@ func (b *bench) mapreduce(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// reducer has one reducer merge the counts of very many distinct tokens of one field, that ten tasks have seen.
+func (b *bench) reducer(ctx context.Context) error {
+	tokens := 50_000_000
+	if b.quick {
+		tokens = 2_000_000
+	}
+	const tasks = 10
+	in, w := io.Pipe()
+	go func() {
+		r := rand.New(rand.NewPCG(1, 1))
+		out := mapreduce.NewWriter(w)
+		buckets := 1 << mapreduce.DefaultBuckets
+		cells := make([]mapreduce.Cell, tokens/buckets/tasks)
+		var value []byte
+		for bucket := range buckets {
+			key := append([]byte("message\x00"), 0, byte(bucket))
+			for range tasks {
+				for i := range cells {
+					cells[i] = mapreduce.Cell{Key: r.Uint64() >> mapreduce.DefaultBuckets, Tag: r.Uint64N(24) << 1, N: 1 + r.Uint64N(3)}
+				}
+				value = mapreduce.AppendBundle(value[:0], cells)
+				if err := out.Put('c', key, nil, value); err != nil {
+					break
+				}
+			}
+		}
+		w.CloseWithError(out.Flush())
+	}()
+	counted := &counting{}
+	p, err := start(ctx, b.dir, in, counted, b.weir, "reduce", "--job", "count")
+	in.CloseWithError(err)
+	if err != nil {
+		return err
+	}
+	if counted.lines != 1<<mapreduce.DefaultBuckets {
+		return fmt.Errorf("the reducer wrote %d records", counted.lines)
+	}
+	fmt.Printf("\n%d distinct tokens of %d tasks through one reducer: %.1f s of processor time, peak memory %s, %.1f bytes a token.\n", tokens, tasks, p.cpu.Seconds(), megabytes(p.peak),
+		float64(counted.bytes)/float64(tokens))
+	b.row(fmt.Sprintf("vocabulary of %d M distinct tokens through a reducer", tokens/1_000_000), "512 MB", "128 MB", "%s", megabytes(p.peak))
+	return nil
+}
+
+// counting counts what is written to it.
+type counting struct{ bytes, lines int64 }
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.bytes += int64(len(p))
+	c.lines += int64(bytes.Count(p, []byte{'\n'}))
+	return len(p), nil
 }
 
 // mapJob measures one job.

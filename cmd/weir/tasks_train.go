@@ -107,7 +107,7 @@ func trainJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := filter.TrainJob(filter.TrainOptions{Label: label, Zone: p.Location(), Enrich: enrichment})
+	job := filter.TrainJob(p, filter.TrainOptions{Label: label, Zone: p.Location(), Enrich: enrichment})
 	job.Kinds = trainKinds()
 	if binding != nil {
 		inside := job.Mapper

@@ -21,7 +21,7 @@ const JobTrain = "train"
 
 // Kinds of records of training.
 const (
-	kindExample = 'x' // KEY: content, class; VALUE: an example of linear.Sample
+	kindExample = 'x' // KEY: bucket; VALUE: a bundle of examples (tasks_examples.go)
 	kindWords   = 'w' // KEY: bucket; VALUE: a bundle of the vocabulary, by the rest of the 32-bit key, by group and class
 	kindSeen    = 's' // KEY: bucket; VALUE: a bundle of records, by the rest of their 48 bits, by class
 	kindColumn  = 'g' // KEY: group; VALUE: the field's name
@@ -45,19 +45,20 @@ func TrainKinds() []mapreduce.Kind {
 
 // TrainJob returns the job whose tasks gather what a filter is trained from. Of o, Label, Before, Enrich and Limits matter; the
 // labels must not depend on what a task does not know: the lines of a log that is read in parts.
-func TrainJob(o TrainOptions) *mapreduce.Job {
+func TrainJob(p *mapreduce.Plan, o TrainOptions) *mapreduce.Job {
 	o.defaults()
 	return &mapreduce.Job{Name: JobTrain, Kinds: TrainKinds(), Mapper: func(_ *event.Keys, w *mapreduce.Writer) (mapreduce.Mapper, error) {
 		c := newCollector(&o)
 		c.label = o.Label()
-		return &writingCollector{c, w}, nil
+		return &writingCollector{c, w, exampleBits(p)}, nil
 	}}
 }
 
 // A writingCollector is a collector that is written down at the end. It is bounded as it is.
 type writingCollector struct {
 	*collector
-	w *mapreduce.Writer
+	w    *mapreduce.Writer
+	bits uint // of bundles of examples
 }
 
 // Finish implements mapreduce.Mapper.
@@ -67,7 +68,7 @@ func (c *writingCollector) Finish() error {
 	e.cells = append(e.cells, mapreduce.Cell{Key: 0, N: uint64(c.records[0])}, mapreduce.Cell{Key: 1, N: uint64(c.records[1])},
 		mapreduce.Cell{Key: 2, N: uint64(c.untimed)})
 	e.put(kindRecords, nil, mapreduce.AppendBundle(nil, e.cells))
-	c.sample.Each(e.example)
+	e.examples(c.sample, c.bits)
 	e.cells = e.cells[:0]
 	for _, v := range c.words.Sorted() {
 		key, tag := uint64(v.Key)<<(32-c.words.Bits()), uint64(v.Group)<<1
@@ -122,78 +123,20 @@ func (e *recordWriter) buckets(kind byte, width uint) {
 	e.cells = e.cells[:0]
 }
 
-// example writes an example:
-//
-//	count, time (zigzag, times two, plus one where every record has one), client:8, near:8, then items: group:2 key:4 each
-func (e *recordWriter) example(x *linear.Example) {
-	key := binary.BigEndian.AppendUint64(nil, x.Key)
-	key = append(key, byte(index(x.Bad)))
-	e.buf = appendExample(e.buf[:0], x)
-	e.put(kindExample, key, e.buf)
-}
-
-func appendExample(b []byte, x *linear.Example) []byte {
-	b = binary.AppendUvarint(b, uint64(x.Count))
-	b = append(b, 0)
-	if x.HasTime {
-		b[len(b)-1] = 1
+// examples writes the sample.
+func (e *recordWriter) examples(s *linear.Sample, bits uint) {
+	var list []*linear.Example
+	s.Each(func(x *linear.Example) { list = append(list, x) })
+	slices.SortFunc(list, compareExamples)
+	var w exampleWriter
+	for i := 0; i < len(list) && e.err == nil; {
+		bucket, from := list[i].Key>>(64-bits), i
+		for ; i < len(list) && list[i].Key>>(64-bits) == bucket; i++ {
+		}
+		if e.buf, e.err = w.append(e.buf[:0], list[from:i]); e.err == nil {
+			e.put(kindExample, binary.BigEndian.AppendUint32(nil, uint32(bucket)), e.buf)
+		}
 	}
-	b = binary.AppendVarint(b, x.Time)
-	b = binary.LittleEndian.AppendUint64(b, x.Client)
-	b = binary.LittleEndian.AppendUint64(b, x.Near)
-	for _, it := range x.Items {
-		b = binary.BigEndian.AppendUint16(b, groupOf(it))
-		b = binary.BigEndian.AppendUint32(b, keyOf(it))
-	}
-	return b
-}
-
-var errExample = errors.New("an example is damaged")
-
-// readExample reads what appendExample wrote. items takes the items in.
-func readExample(b []byte, x *linear.Example, items []item) error {
-	n, k := binary.Uvarint(b)
-	if k <= 0 || n == 0 || n > math.MaxUint32 || len(b) <= k || b[k] > 1 {
-		return errExample
-	}
-	x.Count, x.HasTime = uint32(n), b[k] == 1
-	b = b[k+1:]
-	if x.Time, k = binary.Varint(b); k <= 0 || len(b) < k+16 || (len(b)-k-16)%6 != 0 {
-		return errExample
-	}
-	b = b[k:]
-	x.Client, x.Near = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
-	for b = b[16:]; len(b) > 0; b = b[6:] {
-		items = append(items, newItem(binary.BigEndian.Uint16(b), uint64(binary.BigEndian.Uint32(b[2:]))<<32))
-	}
-	x.Items = items
-	return nil
-}
-
-// A joiner merges examples of one content.
-type joiner struct {
-	have bool
-	x, y linear.Example
-}
-
-func (j *joiner) Add(value []byte) error {
-	if !j.have {
-		j.have = true
-		return readExample(value, &j.x, j.x.Items[:0])
-	}
-	if err := readExample(value, &j.y, j.y.Items[:0]); err != nil {
-		return err
-	}
-	j.x.Join(&j.y)
-	if slices.Compare(j.y.Items, j.x.Items) < 0 { // contents whose hashes meet
-		j.x.Items, j.y.Items = j.y.Items, j.x.Items
-	}
-	return nil
-}
-
-func (j *joiner) Append(dst []byte) ([]byte, error) {
-	j.have = false
-	return appendExample(dst, &j.x), nil
 }
 
 // best merges values into one of them, or what better makes of two: the least, where that is nil.
@@ -263,10 +206,9 @@ func higher(a, b []byte) ([]byte, error) {
 
 // A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged.
 type Gathering struct {
-	o     TrainOptions
-	all   *collector
-	items []item
-	err   error
+	o   TrainOptions
+	all *collector
+	err error
 }
 
 // NewGathering returns a gathering for a filter that is trained with o, of which Label does not matter.
@@ -280,7 +222,9 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 	c := g.all
 	switch r.Kind {
 	case kindExample:
-		return g.example(r)
+		return readExamples(r.Value, func(x *linear.Example) {
+			c.sample.Add(*x, func() []item { return x.Items })
+		})
 	case kindColumn:
 		if len(r.Key) != 2 {
 			return errors.New("its key is damaged")
@@ -347,19 +291,6 @@ func (g *Gathering) cells(r *mapreduce.Record, width uint, f func(mapreduce.Cell
 		err = g.err
 	}
 	return err
-}
-
-func (g *Gathering) example(r *mapreduce.Record) error {
-	if len(r.Key) != 9 || r.Key[8] > 1 {
-		return errors.New("its key is damaged")
-	}
-	x := linear.Example{Key: binary.BigEndian.Uint64(r.Key), Bad: r.Key[8] == 1}
-	if err := readExample(r.Value, &x, g.items[:0]); err != nil {
-		return err
-	}
-	g.items = x.Items
-	g.all.sample.Add(x, func() []item { return x.Items })
-	return nil
 }
 
 func (g *Gathering) narrow(l levels) {
