@@ -85,6 +85,7 @@ var symptoms = []struct {
 	{"GLIBC_", ErrBinary},
 	{"subprocess failed with code 137", ErrMemory}, // 128 + SIGKILL
 	{"weir exited with 137", ErrMemory},
+	{"All masters are unresponsive", ErrUnreachable},
 	{"Call From ", ErrUnreachable},
 	{"ConnectException", ErrUnreachable},
 	{"Connection refused", ErrUnreachable},
