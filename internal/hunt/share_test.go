@@ -112,7 +112,7 @@ type spilling struct {
 func (s *spilling) Event(e *event.Event, pos format.Position, raw []byte) {
 	s.splitter.Event(e, pos, raw)
 	if s.r.IntN(7000) == 0 {
-		if err := s.shares[s.r.IntN(len(s.shares))].Emit(s.emit); err != nil {
+		if err := s.shares[s.r.IntN(len(s.shares))].Spill(s.emit); err != nil {
 			s.t.Error(err)
 		}
 	}
