@@ -222,6 +222,7 @@ func explainJob(err error) error {
 		cause error
 		next  string
 	}{
+		{mapreduce.ErrHeader, "Run it again with --whole, so that each log is read by one task."},
 		{engine.ErrWrongJar, "Give --streaming-jar the hadoop-streaming-VERSION.jar of your distribution (share/hadoop/tools/lib)."},
 		{engine.ErrNotThere, "Set HADOOP_HOME (or SPARK_HOME) to where the engine is installed, or name its program: --hadoop, --streaming-jar, --spark-submit."},
 		{engine.ErrExists, "Name an --output that is not there, or remove it (hdfs dfs -rm -r)."},

@@ -154,3 +154,60 @@ func FuzzBundle(f *testing.F) {
 		_ = g.AddHead(value)
 	})
 }
+
+// TestTakeSome: a group with some of its tokens answers as one with all of them.
+func TestTakeSome(t *testing.T) {
+	for seed := range uint64(5) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		adds := additions(seed, 20_000)
+		want := counted(adds)
+		bundles, heads := map[bundled][][]byte{}, map[string][][]byte{}
+		ship(t, counted(adds[:7000]), 3, bundles, heads)
+		ship(t, counted(adds[7000:]), 3, bundles, heads)
+		got := New()
+		for name, list := range heads {
+			for _, h := range list {
+				if err := got.Group(name).AddHead(h); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		const least = 2
+		odd := func(token uint64) bool { return token%2 == 1 }
+		for k, list := range bundles {
+			b := NewBundle(k.table)
+			r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+			for _, v := range list {
+				if err := b.Add(v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got.Group(k.field).TakeSome(b, least, odd)
+		}
+		clock := 0.0
+		for _, name := range want.Names() {
+			w, g := want.Lookup(name), got.Lookup(name)
+			if w.Shape() != g.Shape() || w.ClockBound(least) != g.ClockBound(least) {
+				t.Errorf("field %s: %v and %v, want %v and %v", name, g.Shape(), g.ClockBound(least), w.Shape(), w.ClockBound(least))
+			}
+			clock = max(clock, w.ClockBound(least))
+			for which, tokens := range contents(w) {
+				if which == "hours" {
+					continue
+				}
+				for token, n := range tokens {
+					if !odd(token) {
+						n = [2]uint32{}
+					}
+					if contents(g)[which][token] != n {
+						t.Fatalf("field %s, %s: %d", name, which, token)
+					}
+					break // one of each table: contents are made anew
+				}
+			}
+		}
+		if clock == 0 {
+			t.Error("no field follows the clock: nothing to compare")
+		}
+	}
+}

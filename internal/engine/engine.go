@@ -150,12 +150,9 @@ func (w *workshop) fill(t *Task) error {
 		if err == nil {
 			to, err = filepath.EvalSymlinks(to)
 		}
-		switch {
-		case err != nil:
-		case strings.ContainsAny(to, ",#%? "): // engines take lists of URLs, and follow links
+		// No symbolic link: Spark would send along what it leads to, by that name.
+		if err == nil && os.Link(to, w.path(base)) != nil {
 			err = copyFile(to, w.path(base))
-		default:
-			err = os.Symlink(to, w.path(base))
 		}
 		if err != nil {
 			return fmt.Errorf("cannot send %q along: %w", base, err)

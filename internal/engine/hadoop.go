@@ -293,11 +293,7 @@ func (r *hadoopRun) splitArgs(inputs []int) ([]string, error) {
 func (r *hadoopRun) args(conf, input, mapper string) []string {
 	var files []string
 	for _, n := range r.w.names(r.t) {
-		real, err := filepath.EvalSymlinks(r.w.path(n))
-		if err != nil {
-			real = r.w.path(n)
-		}
-		files = append(files, "file://"+real+"#"+n)
+		files = append(files, "file://"+r.w.path(n)+"#"+n)
 	}
 	reduce := "./" + binaryName + " reduce --job " + r.t.Plan.Job
 	args := []string{"jar", r.jar, "-conf", conf, "-files", strings.Join(files, ","), "-input", input,

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -175,59 +176,65 @@ func (r *hadoopRun) kill(job string) {
 	_ = exec.CommandContext(ctx, mapred, "job", "-kill", job).Run() // nothing more can be done
 }
 
-// explain says why a job failed; of a task that failed, with what weir said there.
+// explain says why a job failed; of a task that failed, with what was said there.
 func (r *hadoopRun) explain(w *watcher) error {
-	app := strings.Replace(w.job, "job_", "application_", 1)
-	where := ""
-	if app != "" {
-		where = "yarn logs -applicationId " + app
+	if w.job == "" {
+		return w.found.failure("")
 	}
-	f := w.found.failure(where)
-	if !errors.Is(f, ErrTask) && !errors.Is(f, ErrFailed) || app == "" {
+	app := strings.Replace(w.job, "job_", "application_", 1)
+	f := w.found.failure("yarn logs -applicationId " + app)
+	if !errors.Is(f, ErrTask) && !errors.Is(f, ErrFailed) {
 		return f
 	}
 	r.h.Progress.tell("hadoop: the job failed; looking at the logs of its tasks")
-	f.Lines = append(f.Lines, r.said(app)...)
-	// Weir's own words tell more than that a process ended.
-	d := diagnosis{}
-	for _, l := range f.Lines[1:] {
-		d.see(l)
+	d, own := r.look(app)
+	// What the containers' logs say tells more than that a process ended.
+	if d.cause != nil && (f.Cause == ErrFailed || d.cause != ErrTask) {
+		f.Cause, f.Lines = d.cause, []string{d.line}
 	}
-	if d.cause != nil && !errors.Is(d.cause, ErrTask) {
-		f.Cause = d.cause
+	f.Lines = append(f.Lines, own...)
+	if len(own) > 0 && f.Cause == ErrFailed {
+		f.Cause = ErrTask
 	}
 	return f
 }
 
-// said returns what weir wrote in tasks that failed. YARN gathers logs a few seconds after the end, where it is set up to do so.
-func (r *hadoopRun) said(app string) []string {
+// look reads the logs of an application's containers, which YARN gathers a few seconds after its end, where it is set up to do
+// so: what went wrong, and what weir itself said.
+func (r *hadoopRun) look(app string) (d diagnosis, own []string) {
 	yarn, err := command("", "yarn", filepath.Dir(filepath.Dir(r.bin)))
 	if err != nil {
-		return nil
+		return d, nil
 	}
 	const most = 3
-	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for try := 0; try < 5 && ctx.Err() == nil; try++ {
-		out, _ := exec.CommandContext(ctx, yarn, "logs", "-applicationId", app, "-log_files", "stderr").CombinedOutput() // an error is that there are none yet
-		var lines []string
-		eachLine(strings.NewReader(string(out)), func(line string) {
-			seen := false
-			for _, l := range lines {
-				seen = seen || l == line
-			}
-			if !seen && (strings.HasPrefix(line, "weir: ") || strings.HasPrefix(line, "./weir: ") || strings.HasPrefix(line, "panic: ") ||
-				strings.HasPrefix(line, "fatal error: ")) && len(lines) < most {
-				lines = append(lines, line)
+	for try := 0; try < 6 && ctx.Err() == nil; try++ {
+		c := exec.CommandContext(ctx, yarn, "logs", "-applicationId", app, "-log_files", "stderr,syslog")
+		out, err := c.StdoutPipe()
+		if err != nil || c.Start() != nil {
+			return d, own
+		}
+		eachLine(out, func(line string) {
+			if !weirLine(line) {
+				d.see(line)
+			} else if len(own) < most && !slices.Contains(own, line) {
+				own = append(own, line)
 			}
 		})
-		if len(lines) > 0 {
-			return lines
+		_ = c.Wait() // an error is that there are none yet
+		if d.cause != nil || len(own) > 0 {
+			return d, own
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(2 * time.Second):
 		}
 	}
-	return nil
+	return d, own
+}
+
+// weirLine reports whether a line is what weir writes when it fails.
+func weirLine(line string) bool {
+	return strings.HasPrefix(line, "weir: ") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
 }

@@ -83,8 +83,15 @@ var symptoms = []struct {
 	{"Exec format error", ErrBinary},
 	{"Cannot run program", ErrBinary},
 	{"GLIBC_", ErrBinary},
+	{"cannot execute binary file", ErrBinary},      // bash, of a program for another processor
+	{"./weir: 1: ", ErrBinary},                     // dash, which takes it for a script
+	{"subprocess failed with code 126", ErrBinary}, // a shell could not start it
+	{"subprocess failed with code 127", ErrBinary},
+	{"weir exited with 126", ErrBinary},
+	{"weir exited with 127", ErrBinary},
 	{"subprocess failed with code 137", ErrMemory}, // 128 + SIGKILL
 	{"weir exited with 137", ErrMemory},
+	{"All masters are unresponsive", ErrUnreachable},
 	{"Call From ", ErrUnreachable},
 	{"ConnectException", ErrUnreachable},
 	{"Connection refused", ErrUnreachable},

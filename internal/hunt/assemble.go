@@ -2,10 +2,10 @@ package hunt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
-	"weir/internal/count"
 	"weir/internal/format"
 	"weir/internal/mapreduce"
 )
@@ -29,6 +29,7 @@ func NewAssembly(o Options, names []string) (*Assembly, error) {
 		return nil, err
 	}
 	h.rankFiles(names)
+	h.shelf = &shelf{spool: spool{open: o.Spool}, at: map[string][]piece{}}
 	q := *h.q
 	q.enrich = o.Enrich()
 	a := &Assembly{h: h, c: newCollector(&q, &spool{open: o.Spool}), at: map[place]int32{}, files: len(names)}
@@ -43,11 +44,7 @@ func (a *Assembly) Add(kind byte, key, _, value []byte) error {
 		if len(key) < 2 {
 			return fmt.Errorf("%w: the key of counts is cut off", ErrRecord)
 		}
-		table := count.Values
-		if kind == recordParts {
-			table = count.Parts
-		}
-		return a.c.counter.Counts.AddBundle(string(key[2:]), table, value)
+		return a.h.shelf.add(kind, key, value)
 	case recordField:
 		return a.c.counter.Counts.Group(string(key)).AddHead(value)
 	case recordBehaviour:
@@ -102,11 +99,19 @@ func (a *Assembly) rows(key, value []byte) error {
 // Result hunts in what was added. before says how many lines of an input, by its number, lie before a split that begins at a
 // byte; summary has the inputs in their order. The assembly is of no use afterwards.
 func (a *Assembly) Result(summary *format.Summary, before func(file int, start int64) (int64, error)) (*Result, error) {
+	if err := a.gather(summary, before); err != nil {
+		return nil, err
+	}
+	return a.h.result()
+}
+
+// gather merges the one collector.
+func (a *Assembly) gather(summary *format.Summary, before func(file int, start int64) (int64, error)) error {
 	c, h := a.c, a.h
 	h.summary = summary
 	if a.state != nil {
 		if err := a.takeState(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, f := range c.keep.fields { // in sound records the shares have them
@@ -116,7 +121,7 @@ func (a *Assembly) Result(summary *format.Summary, before func(file int, start i
 	for i, p := range a.splits {
 		n, err := before(int(p.file), p.start)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		lines[i] = n
 	}
@@ -136,10 +141,7 @@ func (a *Assembly) Result(summary *format.Summary, before func(file int, start i
 			place(r)
 		}
 	}
-	if err := h.merge([]*collector{c}); err != nil {
-		return nil, err
-	}
-	return h.result()
+	return h.merge([]*collector{c})
 }
 
 // takeState gives the collector what was not stored with events.
@@ -168,5 +170,5 @@ func (a *Assembly) takeState() error {
 	return nil
 }
 
-// Close lets go of the temporary file; it is for assemblies that come to no Result, which has a Close of its own.
-func (a *Assembly) Close() error { return a.c.raw.close() }
+// Close lets go of temporary files; it is for assemblies that come to no Result, which has a Close of its own.
+func (a *Assembly) Close() error { return errors.Join(a.c.raw.close(), a.h.shelf.close()) }

@@ -11,7 +11,7 @@ import (
 // JobHunt is the name of a hunt on a cluster.
 const JobHunt = "hunt"
 
-// maxShare bounds the bytes of memory that a task's share of a hunt takes before it is written down.
+// maxShare bounds the bytes of memory that a task's share of a hunt takes before it is written down, but for behaviour.
 const maxShare = 64 << 20
 
 // NewJob returns the job of a hunt, of which the plan knows the inputs. Hashes have the plan's seed, and the plan says how logs
@@ -46,7 +46,7 @@ func (m *mapper) Event(e *event.Event, pos format.Position, raw []byte) {
 	m.share.Split(pos.File, pos.Offset)
 	m.share.Event(e, pos, raw)
 	if m.n++; m.n&1023 == 0 && m.share.Memory() > m.most {
-		m.err = m.share.Emit(m.emit)
+		m.err = m.share.Spill(m.emit)
 	}
 }
 

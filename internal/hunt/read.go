@@ -35,6 +35,7 @@ type hunter struct {
 	unused   int64
 	usual    *behaviour   // nil where nobody asks
 	past     *profile.Sum // of usual
+	shelf    *shelf       // holds the counts of an Assembly; nil where counts has them
 }
 
 const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spool

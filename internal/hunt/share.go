@@ -97,7 +97,8 @@ func (s *Share) Event(e *event.Event, pos format.Position, raw []byte) {
 	s.c.Event(e, pos, raw)
 }
 
-// Memory is about how many bytes the share holds.
+// Memory is about how many bytes the share holds of what Spill writes. What is known of entities comes on top and is bounded by
+// itself.
 func (s *Share) Memory() int {
 	c := s.c
 	n := c.counter.Counts.Memory() + len(c.keep.arena) + 48*len(c.keep.list) + 16*len(c.keep.index.slots) + c.suspects.memory() + c.others.rows.memory()
@@ -106,15 +107,35 @@ func (s *Share) Memory() int {
 			n += r.memory()
 		}
 	}
-	if c.usual != nil {
-		n += c.usual.profile.Memory()
-	}
 	return n + c.raw.memory()
 }
 
-// Emit writes all that was collected, and empties the share: further events make further records, which add to these. The
-// caller calls it once at the end, even where there was no event.
+// Emit writes all that was collected. The caller calls it once, at the end, even where there was no event.
 func (s *Share) Emit(emit Emit) error {
+	if err := s.write(emit); err != nil {
+		return err
+	}
+	if s.c.usual == nil {
+		return nil
+	}
+	var key []byte
+	return s.c.usual.profile.EachBundle(s.bits, func(aspect, number int, value []byte) error {
+		key = binary.BigEndian.AppendUint16(append(key[:0], byte(aspect)), uint16(number))
+		return emit(recordBehaviour, key, nil, value)
+	})
+}
+
+// Spill writes what grows with the events, and lets go of it: further events make further records, which add to these. What is known
+// of entities stays, since only all of it together tells which of them there is room for.
+func (s *Share) Spill(emit Emit) error {
+	if err := s.write(emit); err != nil {
+		return err
+	}
+	return s.begin()
+}
+
+// write writes all but behaviour.
+func (s *Share) write(emit Emit) error {
 	c := s.c
 	if c.err != nil {
 		return c.err
@@ -137,21 +158,10 @@ func (s *Share) Emit(emit Emit) error {
 			return err
 		}
 	}
-	if c.usual != nil {
-		if err := c.usual.profile.EachBundle(s.bits, func(aspect, number int, value []byte) error {
-			key = binary.BigEndian.AppendUint16(append(key[:0], byte(aspect)), uint16(number))
-			return emit(recordBehaviour, key, nil, value)
-		}); err != nil {
-			return err
-		}
-	}
 	if err := emit(recordState, nil, nil, c.state().append(nil)); err != nil {
 		return err
 	}
-	if err := s.emitRows(emit); err != nil {
-		return err
-	}
-	return s.begin()
+	return s.emitRows(emit)
 }
 
 // Close lets go of the temporary file.
@@ -171,6 +181,9 @@ func (s *Share) begin() error {
 	}
 	s.c.ladders = s.c.ladders[:len(old.ladders)]
 	s.c.others.below = old.others.below
+	if old.usual != nil {
+		s.c.usual.profile = old.usual.profile // the rest knows the old codifier's fields
+	}
 	return nil
 }
 

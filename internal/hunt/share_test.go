@@ -112,7 +112,7 @@ type spilling struct {
 func (s *spilling) Event(e *event.Event, pos format.Position, raw []byte) {
 	s.splitter.Event(e, pos, raw)
 	if s.r.IntN(7000) == 0 {
-		if err := s.shares[s.r.IntN(len(s.shares))].Emit(s.emit); err != nil {
+		if err := s.shares[s.r.IntN(len(s.shares))].Spill(s.emit); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -181,7 +181,8 @@ func TestSharesGiveTheSameResult(t *testing.T) {
 				return []Mark{Unmarked, MarkedGood, MarkedBad, MarkedSuspicious, MarkedIgnored, Unmarked, MarkedSuspicious}[(len(raw)+int(e.Time/1e9%7))%7]
 			}
 		}},
-		"no room":            {room: 900},
+		"little room":        {room: 1500},
+		"no room":            {room: 300},
 		"no room for others": {room: 40, Hosts: hosts.Hosts},
 		"without behaviour":  {Method: Method{NoBehaviour: true}},
 	} {
@@ -195,7 +196,7 @@ func TestSharesGiveTheSameResult(t *testing.T) {
 			for seed := range uint64(4) {
 				r := rand.New(rand.NewPCG(seed, 3))
 				o.Seed = r.Uint64()
-				n := 1 + r.IntN(16)
+				n := 1 + r.IntN([]int{16, 3}[seed%2])
 				size := []int64{50, 700, 1 << 40}[r.IntN(3)]
 				got := shared(t, inputs, o, r, n, size, []float64{0, 1, .5}[seed%3])
 				if err := same(want, got); err != nil {
@@ -234,6 +235,93 @@ func inputsOf(logs map[string][]byte) (inputs []source.Input) {
 	}
 	slices.SortFunc(inputs, func(a, b source.Input) int { return strings.Compare(a.Name, b.Name) })
 	return inputs
+}
+
+// TestBoundsTravel gives few events room, so that shares give up what others still have, and compares what is kept with what one
+// collector of all events keeps.
+func TestBoundsTravel(t *testing.T) {
+	window := Span{100 * day, 100*day + 3600e9}
+	gaveUp, thinned, enough := 0, 0, 0
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		o := Options{Windows: []Span{window}, Hosts: []string{"10.0.0.1"}, room: 20 + r.IntN(1<<(4+r.IntN(6)))}
+		h, err := newHunter(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := event.NewKeys()
+		one := h.collector(0, keys)
+		shares := make([]*Share, 1+r.IntN(3))
+		for i := range shares {
+			if shares[i], err = NewShare(o, keys, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		days := 1 + r.Int64N(40)
+		var e event.Event
+		for i := range 400 {
+			e.Reset()
+			e.HasTime = true
+			host := 1 // that of the window, at other times
+			switch k := r.IntN(4); {
+			case i == 0:
+				e.Time = window.From
+			case k == 0:
+				e.Time, host = window.From+r.Int64N(3600e9), 2+r.IntN(40)
+			case k == 1:
+				e.Time = window.From + r.Int64N(3600e9) + day*(r.Int64N(2*days)-days)
+			default:
+				e.Time = window.From + day*(r.Int64N(2*days)-days) + r.Int64N(day)
+			}
+			e.Add(keys.Get("source.ip"), fmt.Append(nil, "10.0.0.", host))
+			pos := format.Position{Line: int64(i + 1)}
+			one.Event(&e, pos, []byte("x"))
+			shares[min(r.IntN(4), len(shares)-1)].Event(&e, pos, []byte("x"))
+		}
+		a, err := NewAssembly(o, []string{"log"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range shares {
+			if err := s.Emit(a.Add); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.rankFiles([]string{"log"})
+		if err := h.merge([]*collector{one}); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.gather(&format.Summary{}, func(int, int64) (int64, error) { return 0, nil }); err != nil {
+			t.Fatal(err)
+		}
+		if want, got := h.bounded(), a.h.bounded(); want != got {
+			t.Fatalf("seed %d, %d shares, room for %d: kept is\n%s\nwant\n%s", seed, len(shares), o.room, got, want)
+		}
+		if h.ladders[0].worst < 1<<30 {
+			gaveUp++
+		}
+		if h.others.below+1 != 0 {
+			thinned++
+		}
+		if len(h.ladders) == 1 {
+			enough++
+		}
+	}
+	if min(gaveUp, thinned, enough, 300-gaveUp, 300-enough) < 20 {
+		t.Errorf("bounds are hardly met: %d gave up spans, %d others, %d had enough", gaveUp, thinned, enough)
+	}
+}
+
+// bounded says what was kept of what is bounded.
+func (h *hunter) bounded() string {
+	s := fmt.Sprint(len(h.window.rows), " suspicious, ", h.others.rows.len(), " of others by ", h.others.below)
+	for _, l := range h.ladders {
+		s += fmt.Sprint("\nladder, worst ", l.worst, ", full ", l.full())
+		for _, k := range l.order() {
+			s += fmt.Sprintf(", %d: %d", k, l.spans[k].len())
+		}
+	}
+	return s
 }
 
 // TestSharesOfNothing: an assembly of no event ends as a hunt without one does.

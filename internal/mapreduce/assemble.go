@@ -24,6 +24,9 @@ type countedSplit struct {
 	before int64 // lines before the split
 }
 
+// ErrHeader is wrapped by the error of a log that has to be read by one task.
+var ErrHeader = errors.New("changes its columns on the way")
+
 // ErrIncomplete is wrapped by errors that say that a part of the logs was not read.
 var ErrIncomplete = errors.New("not all of the logs was read")
 
@@ -102,8 +105,7 @@ func (a *Assembly) add(p *Plan) error {
 			splits[k].before = f.Lines
 			f.Append(&splits[k].report.Summary)
 			if splits[k].report.Changed && len(splits) > 1 {
-				return fmt.Errorf("%q changes its columns on the way: it is several logs in one file, and tasks that begin later do not see that; "+
-					"have it read as a whole", in.Name)
+				return fmt.Errorf("%q %w: it is several logs in one file, and tasks that begin later do not see that", in.Name, ErrHeader)
 			}
 		}
 		if in.Compression == "" {

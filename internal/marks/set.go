@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -161,13 +162,17 @@ func stem(name string) string {
 		}
 	}
 	for {
-		short := strings.TrimRight(base, "0123456789")
-		if len(short) == len(base) || len(short) < 2 || !strings.ContainsRune(".-_", rune(short[len(short)-1])) {
+		short := rotated.ReplaceAllString(base, "")
+		if short == base || short == "" {
 			return dir + base
 		}
-		base = short[:len(short)-1]
+		base = short
 	}
 }
+
+// rotated is what rotation adds to a name: a number after a dot, a date or a time after anything. What is shorter, as in web-01, is
+// the log's own name.
+var rotated = regexp.MustCompile(`\.\d+$|[.\-_]\d{4}-\d\d-\d\d$|[\-_]\d{6,}$`)
 
 // A Labeller says what was said of events. It belongs to one goroutine, and to events of one event.Keys.
 type Labeller struct {

@@ -62,6 +62,7 @@ func setUp(m *testing.M) (code int, err error) {
 	}
 	script := filepath.Join(root, "test", "hadoop", "cluster")
 	cluster := filepath.Join(dir, "cluster")
+	os.Setenv("WEIR_CLUSTER_OWNER", strconv.Itoa(os.Getpid()))
 	out, err := exec.Command(script, "up", cluster).CombinedOutput()
 	if err != nil {
 		return 1, fmt.Errorf("cannot start the cluster: %w\n%s", err, out)

@@ -23,7 +23,13 @@ public class MiniCluster {
     Path dir = Paths.get(args[0]).toAbsolutePath();
     Path conf = dir.resolve("conf");
     Files.createDirectories(conf);
-    Configuration c = new Configuration();
+    String watched = "yarn.nodemanager.pmem-check-enabled";
+    Configuration c = new Configuration() {
+      @Override
+      public void setBoolean(String name, boolean value) { // the mini cluster would switch it off
+        super.setBoolean(name, value || name.equals(watched));
+      }
+    };
     c.set("hadoop.tmp.dir", dir.resolve("tmp").toString());
     c.set("fs.permissions.umask-mode", "022");
     c.setInt("dfs.replication", 2);
@@ -41,13 +47,14 @@ public class MiniCluster {
 
     FileSystem.setDefaultUri(c, dfs.getURI());
     // What a container is given, and what it is killed for: real memory, looked at often. Virtual memory means nothing.
-    c.setInt("yarn.nodemanager.resource.memory-mb", 2304);
+    c.setInt("yarn.minicluster.yarn.nodemanager.resource.memory-mb", 2304);
     c.setInt("yarn.nodemanager.resource.cpu-vcores", 8);
     c.setInt("yarn.scheduler.minimum-allocation-mb", 64);
     c.setInt("yarn.scheduler.maximum-allocation-mb", 2304);
     c.setBoolean("yarn.minicluster.control-resource-monitoring", true); // or else nothing is looked at
-    c.setBoolean("yarn.nodemanager.pmem-check-enabled", true);
+    c.setBoolean(watched, true);
     c.setBoolean("yarn.nodemanager.vmem-check-enabled", false);
+    c.setBoolean("yarn.nodemanager.resource.memory.enforced", false); // by cgroups, which are not there
     c.setInt("yarn.nodemanager.container-monitor.interval-ms", 250);
     c.setFloat("yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage", 99.5f);
     c.setInt("yarn.nodemanager.delete.debug-delay-sec", 0);
@@ -91,6 +98,10 @@ public class MiniCluster {
     if (!ready.createNewFile()) {
       throw new IllegalStateException(ready + " is there already");
     }
-    Thread.currentThread().join();
+    String owner = System.getenv("WEIR_CLUSTER_OWNER"); // a process without which nobody needs the cluster
+    while (owner == null || ProcessHandle.of(Long.parseLong(owner)).map(ProcessHandle::isAlive).orElse(false)) {
+      Thread.sleep(1000);
+    }
+    System.exit(0);
   }
 }
