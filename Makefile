@@ -9,7 +9,7 @@ BENCHFLAGS  ?=
 CRASHES     ?= 200
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-mongo bench-mongo check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
+.PHONY: build demo test test-mongo bench-mongo test-cluster compare-spark check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,17 @@ test-mongo: ## the MongoDB store against FerretDB, and the server in WEIR_TEST_M
 
 bench-mongo: ## ingest into MongoDB against plain inserts by the driver, on FerretDB and the server in WEIR_TEST_MONGODB
 	cd test/mongo && WEIR_MONGO_SPEED=$${WEIR_MONGO_SPEED:-20000} $(GO) test -count=1 -v -timeout 30m -run TestSpeed .
+
+# Hadoop comes from Maven Central and Spark from PyPI, into ~/.cache/weir (WEIR_CACHE).
+test-cluster: ## weir on a small Hadoop cluster and on Spark (needs a JDK 17, Maven, Python)
+	@echo "== Hadoop and Spark"
+	@missing=; for c in java javac mvn python3; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
+	  if [ -n "$$missing" ] && [ "$$CI" = true ]; then echo "Hadoop and Spark cannot be tested for want of$$missing"; exit 1; \
+	  elif [ -n "$$missing" ]; then echo "*** NOT TESTED: weir on Hadoop and on Spark, for want of$$missing"; \
+	  else set -ex; test/hadoop/cluster install; test/spark/install; WEIR_TEST_CLUSTER=1 $(GO) test -count=1 -timeout 20m ./test/cluster; fi
+
+compare-spark: ## weir on Spark against Spark's own naive Bayes, as a ratio
+	test/spark/compare
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"weir/internal/enrich"
+	"weir/internal/hdfs"
 	"weir/internal/lake"
 	"weir/internal/mongo"
 	"weir/internal/source"
@@ -125,6 +127,61 @@ func collections(args []string) (rest []string, inputs []source.Input, err error
 		inputs = append(inputs, in)
 	}
 	return rest, inputs, nil
+}
+
+// inHDFS takes the arguments that name files in HDFS out of args.
+func inHDFS(ctx context.Context, s *streams, args []string) (rest []string, inputs []source.Input, err error) {
+	var links []string
+	for _, a := range args {
+		if hdfs.IsURL(a) {
+			links = append(links, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	if len(links) == 0 {
+		return rest, nil, nil
+	}
+	inputs, notes, err := s.hdfs.Expand(ctx, links)
+	if err != nil {
+		return nil, nil, explainHDFS(err)
+	}
+	for _, n := range notes {
+		fmt.Fprintf(s.err, "weir: %s\n", clean(n))
+	}
+	return rest, inputs, nil
+}
+
+// oneLog is the input of a name that is no pattern and no directory.
+func oneLog(ctx context.Context, s *streams, name string) (source.Input, error) {
+	if !hdfs.IsURL(name) {
+		return source.File(name)
+	}
+	_, inputs, err := inHDFS(ctx, s, []string{name})
+	if err == nil && len(inputs) != 1 {
+		err = fmt.Errorf("%q is not one log", name)
+	}
+	if err != nil {
+		return source.Input{}, err
+	}
+	return inputs[0], nil
+}
+
+// explainHDFS adds to an error of HDFS what to do about it.
+func explainHDFS(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hdfs.ErrNoNameNode):
+		return hintf(err, "Write hdfs://namenode:8020/path, or set HADOOP_CONF_DIR to the directory with core-site.xml.")
+	case errors.Is(err, hdfs.ErrUnreachable):
+		return hintf(err, "Is it running, and is this its address? 'hdfs getconf -confKey fs.defaultFS' on a machine of the cluster shows it.")
+	case errors.Is(err, hdfs.ErrKerberos):
+		return hintf(err, "Run kinit first, or set KRB5_CLIENT_KTNAME to a keytab; KRB5_CONFIG names a krb5.conf that is not in /etc.")
+	case errors.Is(err, fs.ErrPermission):
+		return hintf(err, "Ask for the right to read it (hdfs dfs -ls shows the owner), or set HADOOP_USER_NAME to a user who has it.")
+	}
+	return err
 }
 
 // hasCollection reports whether one of the arguments is a collection of MongoDB.

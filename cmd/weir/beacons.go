@@ -18,7 +18,6 @@ import (
 	"weir/internal/beacon"
 	"weir/internal/enrich"
 	"weir/internal/format"
-	"weir/internal/source"
 )
 
 // beaconFlags are the command line of beacons as it was typed.
@@ -85,15 +84,20 @@ func runBeacons(ctx context.Context, s *streams, f *beaconFlags, args []string) 
 		o.Rows = 1 // those that are called are shown
 	}
 	if !f.together {
-		o.Networks, o.Names = networks(inputs)
+		o.Networks, o.Names = networks(namesOf(inputs))
 	}
 	// Almost all that beacons hold has no pointers: collecting often costs little, and keeps the peak near what is in use.
 	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	d := beacon.New(o)
 	bar := newProgress(s.err)
 	defer bar.done()
-	summary, err := format.Scan(ctx, inputs, format.ScanOptions{Workers: f.workers, FileTimes: true, Progress: bar.update,
-		Options: format.Options{Zone: zone, Format: f.format, Wanted: beacon.Wanted}}, d.Handler)
+	var summary *format.Summary
+	if s.job != nil {
+		summary, err = f.beaconsOnEngine(ctx, s, inputs, zone, d)
+	} else {
+		summary, err = format.Scan(ctx, inputs, format.ScanOptions{Workers: f.workers, FileTimes: true, Progress: bar.update,
+			Options: format.Options{Zone: zone, Format: f.format, Wanted: beacon.Wanted}}, d.Handler)
+	}
 	if err != nil {
 		return err
 	}
@@ -146,11 +150,11 @@ func (f *beaconFlags) check() (*time.Location, func(netip.Addr) string, error) {
 	return zone, country, nil
 }
 
-// networks numbers the directories of the inputs, those named by dates as the one above. Names are what tells them apart.
-func networks(inputs []source.Input) (of []uint32, names []string) {
-	dirs := make([]string, len(inputs))
-	for i := range inputs {
-		dir := path.Dir(filepath.ToSlash(inputs[i].Name))
+// networks numbers the directories of the logs, those named by dates as the one above. Names are what tells them apart.
+func networks(logs []string) (of []uint32, names []string) {
+	dirs := make([]string, len(logs))
+	for i := range logs {
+		dir := path.Dir(filepath.ToSlash(logs[i]))
 		for isDate(path.Base(dir)) {
 			dir = path.Dir(dir)
 		}

@@ -70,7 +70,7 @@ func runExplain(ctx context.Context, s *streams, f *explainFlags, args []string)
 var errFound = errors.New("found")
 
 func (f *explainFlags) explain(ctx context.Context, s *streams, fl *filter.Filter, enrichment func() *token.Enrichment, file string, line int64) error {
-	in, err := source.File(file)
+	in, err := oneLog(ctx, s, file)
 	if err != nil {
 		return err
 	}

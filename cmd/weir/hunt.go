@@ -155,6 +155,9 @@ func (f *huntFlags) answer(s *streams, r *hunt.Result, title string) error {
 
 // run hunts as the flags say. The caller closes the result.
 func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
+	if s.job != nil {
+		return f.runOn(ctx, s, args)
+	}
 	o, err := f.options(ctx, s, time.Now())
 	if err != nil {
 		return nil, err
@@ -170,6 +173,27 @@ func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.R
 		printNotes(s, b.Notes())
 	}
 	return r, err
+}
+
+// runOn is run on an engine.
+func (f *huntFlags) runOn(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
+	p, files, err := f.plan(ctx, s, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	inputs, err := expand(s, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := addInputs(s, p, inputs); err != nil {
+		return nil, err
+	}
+	records, err := runOn(ctx, s, p, files...)
+	if err != nil {
+		return nil, err
+	}
+	defer records.Close()
+	return f.assemble(s, p, records)
 }
 
 // inputs returns what is hunted in: logs, or what stands for them in a lake, which is open until release.
@@ -234,8 +258,15 @@ func expand(s *streams, args []string) ([]source.Input, error) {
 		return nil, usagef("no log: name files, globs or directories, or - for standard input")
 	}
 	args, collected, err := collections(args)
-	if err != nil || len(args) == 0 {
-		return collected, err
+	if err != nil {
+		return nil, err
+	}
+	args, remote, err := inHDFS(context.Background(), s, args) // a host that does not answer ends it
+	if err != nil {
+		return nil, err
+	}
+	if collected = append(collected, remote...); len(args) == 0 {
+		return collected, nil
 	}
 	inputs, notes, err := source.ExpandNotes(args)
 	if err != nil {

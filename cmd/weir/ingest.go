@@ -206,8 +206,12 @@ func followLogs(ctx context.Context, s *streams, l lake.Store, o lake.IngestOpti
 		return err
 	}
 	look := func() ([]source.Input, error) {
-		inputs, _, err := source.ExpandNotes(args)
-		return f.outside(inputs), err
+		local, remote, err := inHDFS(ctx, s, args)
+		if err != nil || len(local) == 0 {
+			return remote, err
+		}
+		inputs, _, err := source.ExpandNotes(local)
+		return append(f.outside(inputs), remote...), err
 	}
 	return l.Follow(ctx, look, o, f.every, func(r *lake.Report) error {
 		if r.Events+r.Malformed == 0 {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"weir/internal/hdfs"
 )
 
 func main() {
@@ -51,6 +53,7 @@ func hintf(err error, format string, args ...any) error {
 // run is the whole program.
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 	io := &streams{in: stdin, out: stdout, err: stderr}
+	defer io.hdfs.Close()
 	root := newRoot(io)
 	root.SetArgs(spreadLabels(args))
 	root.SetIn(stdin)
@@ -92,6 +95,8 @@ func noCommand(root *cobra.Command, name string) error {
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	hdfs     hdfs.Cluster // connections to what hdfs:// names
+	job      *job         // set below 'weir job': what runs on an engine
 }
 
 func newRoot(s *streams) *cobra.Command {
@@ -128,6 +133,6 @@ You have examples of good and bad and want to judge other logs:
 	root.AddCommand(newHunt(s), newCampaigns(s), newRelated(s), newFormats(s), newScenario(s), newDemo(s),
 		newTrain(s), newScore(s), newExplain(s), newLearn(s), newEvaluate(s), newPolicy(s), newCost(s), newReplay(s),
 		newBeacons(s), newCluster(s), newExport(s), newLabel(s), newMark(s), newUnmark(s), newMarks(s),
-		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s))
+		newIngest(s), newStatus(s), newQuery(s), newVerify(s), newForget(s), newJob(s), newMap(s), newReduce(s))
 	return root
 }

@@ -66,7 +66,7 @@ func (f *labelFlags) openMarks(s *streams, args []string) (*labelled, error) {
 	}
 	b := set.Bind(namesOf(inputs))
 	return &labelled{inputs: inputs, notes: []string{"Records that no mark covers, and those that are to be ignored, have no label."}, after: b.Notes,
-		label: labelBy(b)}, nil
+		label: labelBy(b), binding: b}, nil
 }
 
 // labelBy labels records by marks.
@@ -91,6 +91,7 @@ func labelBy(b *marks.Binding) func() filter.Labeller {
 func (f *huntFlags) readMarks(ctx context.Context, s *streams, o *hunt.Options) error {
 	from := f.marks
 	switch {
+	case f.set != nil: // a plan brought them
 	case f.marks != "":
 		set, err := readMarks(s, f.marks)
 		if err != nil {
@@ -159,7 +160,12 @@ func (f *huntFlags) bind(o *hunt.Options, inputs []source.Input) *marks.Binding 
 	if f.set == nil {
 		return nil
 	}
-	b := f.set.Bind(namesOf(inputs))
+	return f.bindNames(o, namesOf(inputs))
+}
+
+// bindNames is bind for files that are only known by name.
+func (f *huntFlags) bindNames(o *hunt.Options, names []string) *marks.Binding {
+	b := f.set.Bind(names)
 	o.Mark = func() func(*event.Event, format.Position, []byte) hunt.Mark {
 		l := b.Labeller()
 		return func(e *event.Event, pos format.Position, raw []byte) hunt.Mark {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -14,13 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/internal/calibrate"
-	"weir/internal/decide"
 	"weir/internal/event"
 	"weir/internal/filter"
 	"weir/internal/format"
 	"weir/internal/source"
-	"weir/internal/term"
 	"weir/internal/token"
 )
 
@@ -60,6 +56,7 @@ type scoreFlags struct {
 	applyFlags
 	json, evidence bool
 	least          float64
+	top            int
 }
 
 func newScore(s *streams) *cobra.Command {
@@ -68,12 +65,14 @@ func newScore(s *streams) *cobra.Command {
 		Use:   "score --filter F [flags] LOG...",
 		Short: "judge every record with a filter",
 		Long: `Judges every record of the logs with a filter that 'weir train' has made, and writes them in order: the probability that
-the record is bad, the verdict, and where it stands. Files are read as the filter's training files were.
+the record is bad, the verdict, and where it stands. Files are read as the filter's training files were. With --top the most probable
+ones come first, and of equals the first.
 
 Verdicts are good, bad, novel (hardly anything in the record was seen in training) and conflicting (strong evidence both
 ways). What the filter makes of all records together is said on standard error.`,
 		Example: `  weir score --filter web.weir access.log
   weir score --filter web.weir --at-least .9 /var/log/nginx
+  weir score --filter web.weir --top 20 access.log
   weir score --filter web.weir --json --evidence access.log > scored.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runScore(cmd.Context(), s, f, args) },
 	}
@@ -82,6 +81,7 @@ ways). What the filter makes of all records together is said on standard error.`
 	cmd.Flags().BoolVar(&f.json, "json", false, "write JSON Lines, one record each (docs/json.md)")
 	cmd.Flags().BoolVar(&f.evidence, "evidence", false, "add each record's clues, strongest first")
 	cmd.Flags().Float64Var(&f.least, "at-least", 0, "write only records with this `PROBABILITY` or more")
+	cmd.Flags().IntVar(&f.top, "top", 0, "write only the `N` records that are most probably bad, those first (default: all, in order)")
 	return cmd
 }
 
@@ -94,26 +94,13 @@ func runScore(ctx context.Context, s *streams, f *scoreFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(s.out, 1<<18)
-	all := &sequence{w: out}
-	names := make([][]byte, len(inputs))
-	for i := range inputs {
-		names[i] = jsonText(inputs[i].Name)
+	if f.top < 0 {
+		return usagef("--top cannot be negative")
 	}
-	var workers []*scorer
-	bar := newProgress(s.err)
-	summary, err := scanWith(ctx, inputs, fl, scanFlags{workers: f.workers, ordered: true, progress: bar.update},
-		func() format.Handler {
-			w := &scorer{f: f, inputs: inputs, names: names, judge: fl.NewJudge(enrichment()), all: all, width: width(s.out)}
-			workers = append(workers, w)
-			return w
-		})
-	bar.done()
+	out := bufio.NewWriterSize(s.out, 1<<18)
+	summary, total, err := f.score(ctx, s, inputs, fl, enrichment, out)
 	if summary != nil {
 		warnOfFiles(s, summary)
-	}
-	if all.err != nil {
-		return all.err
 	}
 	if err != nil {
 		return err
@@ -121,11 +108,40 @@ func runScore(ctx context.Context, s *streams, f *scoreFlags, args []string) err
 	if err := out.Flush(); err != nil {
 		return err
 	}
+	return total.print(s, fl)
+}
+
+// score judges all records, here or on an engine, and writes them.
+func (f *scoreFlags) score(ctx context.Context, s *streams, inputs []source.Input, fl *filter.Filter, enrichment func() *token.Enrichment,
+	out *bufio.Writer) (*format.Summary, *tallies, error) {
+	if s.job != nil {
+		return f.scoreOnEngine(ctx, s, inputs, fl, out)
+	}
+	all := &sequence{w: out}
+	style := f.style(s)
+	names := namesOf(inputs)
+	var workers []*scorer
+	bar := newProgress(s.err)
+	summary, err := scanWith(ctx, inputs, fl, scanFlags{workers: f.workers, ordered: true, progress: bar.update},
+		func() format.Handler {
+			w := &scorer{judging: newJudging(style, names, fl, enrichment), all: all}
+			workers = append(workers, w)
+			return w
+		})
+	bar.done()
+	if all.err != nil {
+		err = all.err
+	}
 	total := &tallies{}
+	best := suspects{most: f.top}
 	for _, w := range workers {
 		total.add(&w.tallies)
+		best.merge(&w.best)
 	}
-	return total.print(s, fl)
+	if err == nil {
+		err = best.write(out, nil)
+	}
+	return summary, total, err
 }
 
 type scanFlags struct {
@@ -183,82 +199,25 @@ func (q *sequence) put(number int64, b []byte) []byte {
 	return nil
 }
 
-// tallies are what a filter makes of all records together.
-type tallies struct {
-	records  int64
-	verdicts map[filter.Verdict]int64
-	known    float64
-	shares   calibrate.Shares
-}
-
-func (t *tallies) note(g *filter.Judgement) {
-	if t.verdicts == nil {
-		t.verdicts = map[filter.Verdict]int64{}
-	}
-	t.records++
-	t.verdicts[g.Verdict]++
-	t.known += g.Known
-	t.shares.Add(g.Probability)
-}
-
-func (t *tallies) add(o *tallies) {
-	if t.verdicts == nil {
-		t.verdicts = map[filter.Verdict]int64{}
-	}
-	t.records += o.records
-	t.known += o.known
-	for v, n := range o.verdicts {
-		t.verdicts[v] += n
-	}
-	t.shares.Merge(&o.shares)
-}
-
 // A scorer judges and writes one worker's records.
 type scorer struct {
-	tallies
-	f      *scoreFlags
-	inputs []source.Input
-	names  [][]byte
-	judge  *filter.Judge
-	all    *sequence
-	width  int
-	buf    []byte
+	*judging
+	all *sequence
+	buf []byte
 }
 
 // Event implements format.Handler.
 func (w *scorer) Event(e *event.Event, pos format.Position, raw []byte) {
-	var g filter.Judgement
-	var clues []filter.Clue
-	if w.f.evidence {
-		g, clues = w.judge.Clues(e)
-	} else {
-		g = w.judge.Judge(e)
-	}
-	w.note(&g)
-	if g.Probability < w.f.least {
+	if !w.judge(e, pos, raw) {
 		return
 	}
-	if w.f.json {
-		w.json(e, pos, &g, clues)
+	if w.style.Top > 0 {
+		w.best.add(w.suspect(pos))
 		return
 	}
-	w.buf = appendFixed(append(w.buf, ' '), g.Probability, 3)
-	w.buf = append(w.buf, "  "...)
-	w.buf = append(w.buf, (string(g.Verdict) + "           ")[:11]...)
-	w.buf = append(w.buf, "  "...)
-	w.buf = append(w.buf, term.Clean(w.inputs[pos.File].Name)...)
-	w.buf = append(w.buf, ':')
+	w.buf = append(w.buf, w.before...)
 	w.buf = strconv.AppendInt(w.buf, pos.Line, 10)
-	w.buf = append(w.buf, "  "...)
-	w.buf = append(w.buf, term.Clean(string(raw[:min(len(raw), 4*w.width)]))...)
-	w.buf = append(w.buf, '\n')
-	for i := range clues {
-		if i == maxClues {
-			break
-		}
-		c := &clues[i]
-		w.buf = append(w.buf, fmt.Sprintf("        %+8.2f  %s  (good %d, bad %d)\n", c.Vote, term.Cut(term.Clean(c.Token), w.width-40), c.Good, c.Bad)...)
-	}
+	w.buf = append(w.buf, w.after...)
 }
 
 // maxClues is how many clues of a record are shown where the record is one of many.
@@ -266,36 +225,6 @@ const maxClues = 10
 
 // EndBlock implements format.BlockHandler.
 func (w *scorer) EndBlock(number int64) { w.buf = w.all.put(number, w.buf) }
-
-// json appends the record as docs/json.md says. It is written by hand since it is most of the work of scoring.
-func (w *scorer) json(e *event.Event, pos format.Position, g *filter.Judgement, clues []filter.Clue) {
-	b := append(w.buf, `{"file":`...)
-	b = append(b, w.names[pos.File]...)
-	b = append(b, `,"line":`...)
-	b = strconv.AppendInt(b, pos.Line, 10)
-	b = append(b, `,"time":`...)
-	if e.HasTime {
-		b = append(b, '"')
-		b = time.Unix(0, e.Time).UTC().AppendFormat(b, time.RFC3339Nano)
-		b = append(b, '"')
-	} else {
-		b = append(b, "null"...)
-	}
-	b = append(b, `,"score":`...)
-	b = appendFixed(b, g.Score, 4)
-	b = append(b, `,"probability":`...)
-	b = strconv.AppendFloat(b, g.Probability, 'g', 6, 64)
-	b = append(b, `,"probability_basis":"calibrated","verdict":"`...)
-	b = append(b, g.Verdict...)
-	b = append(b, '"')
-	if w.f.evidence {
-		b = append(b, `,"evidence":`...)
-		var text bytes.Buffer
-		_ = json.NewEncoder(escaper{&text}).Encode(cluesJSON(clues)) // a buffer takes everything
-		b = append(b, bytes.TrimSpace(text.Bytes())...)
-	}
-	w.buf = append(b, "}\n"...)
-}
 
 func cluesJSON(clues []filter.Clue) []evidenceJSON {
 	out := make([]evidenceJSON, 0, len(clues))
@@ -320,30 +249,4 @@ func jsonText(s string) []byte {
 	var b bytes.Buffer
 	_ = json.NewEncoder(escaper{&b}).Encode(validUTF8(s)) // a buffer takes everything
 	return bytes.TrimSpace(b.Bytes())
-}
-
-// print says what the filter makes of all records together, and where that does not fit its training.
-func (t *tallies) print(s *streams, fl *filter.Filter) error {
-	p := newPage(s.err)
-	if t.records == 0 {
-		p.item(p.Yellow("!"), "There was no record to score.")
-		return p.w.Flush()
-	}
-	text := plural(int(t.records), "record") + " scored:"
-	for _, v := range []filter.Verdict{filter.VerdictBad, filter.VerdictGood, filter.VerdictNovel, filter.VerdictConflicting} {
-		if n := t.verdicts[v]; n > 0 {
-			text += fmt.Sprintf(" %s %s,", term.Count(n), v)
-		}
-	}
-	p.text(0, text[:len(text)-1]+".")
-	known := t.known / float64(t.records)
-	if t.records >= 100 && known < fl.Known-decide.LessKnown {
-		p.item(p.Yellow("!"), fmt.Sprintf("Only %.0f %% of what these records hold was seen in training, where it was %.0f %% of held-back "+
-			"records: they are of another kind, or things have changed. Train on examples from here.", 100*known, 100*fl.Known))
-	}
-	if prior, ok := t.shares.Estimate(fl.Prior); ok && t.records >= 1000 && (prior < fl.Prior/2 || prior > 2*fl.Prior && prior-fl.Prior > .05) {
-		p.item(p.Yellow("!"), fmt.Sprintf("Probabilities are for a share of bad of %.2g %%; of these records about %.2g %% seem to be. If you "+
-			"think so too, say --prior %.2g.", 100*fl.Prior, 100*prior, prior))
-	}
-	return p.w.Flush()
 }

@@ -16,6 +16,7 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/filter"
 	"weir/internal/format"
+	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
 )
@@ -92,6 +93,9 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 
 // spreadLabels lets several files follow --good and --bad, as a shell's globs give them: --good a b is --good a --good b.
 func spreadLabels(args []string) []string {
+	if i := slices.Index(args, "train"); len(args) > 0 && args[0] == "job" && i > 0 {
+		return append(slices.Clone(args[:i]), spreadLabels(args[i:])...)
+	}
 	if len(args) == 0 || !slices.Contains([]string{"train", "learn", "evaluate", "export", "cost"}, args[0]) {
 		return args
 	}
@@ -122,6 +126,9 @@ type labelled struct {
 	kind   func(file int, line int64) string // of attack; nil where nobody has said
 	notes  []string                          // on how labels are understood, one sentence each
 	after  func() []string                   // what there is to say once everything was read; nil for nothing
+
+	goods   int            // as many inputs are good, where neither a truth nor marks say it
+	binding *marks.Binding // of the marks; nil where there are none
 }
 
 // print tells how labels are understood.
@@ -172,13 +179,18 @@ func (f *labelFlags) open(s *streams, args []string) (*labelled, error) {
 		}
 		seen[l.inputs[i].Name] = i
 	}
-	l.label = filter.ByPlace(func(file int, _ int64) filter.Label {
+	l.label, l.goods = labelBySide(goods), goods
+	return &l, nil
+}
+
+// labelBySide labels the records of the first inputs good, those of the others bad.
+func labelBySide(goods int) func() filter.Labeller {
+	return filter.ByPlace(func(file int, _ int64) filter.Label {
 		if file < goods {
 			return filter.Good
 		}
 		return filter.Bad
 	})
-	return &l, nil
 }
 
 func (f *readFlags) parse() (*time.Location, func() *token.Enrichment, format.RecordUnit, error) {
@@ -273,10 +285,7 @@ func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) err
 
 // learn trains, and writes the filter.
 func (f *trainFlags) learn(ctx context.Context, s *streams, l *labelled, o *filter.TrainOptions) error {
-	bar := newProgress(s.err)
-	o.Progress = bar.update
-	trained, summary, err := filter.Train(ctx, l.inputs, *o)
-	bar.done()
+	trained, summary, err := f.train(ctx, s, l, o)
 	if summary != nil {
 		warnOfFiles(s, summary)
 		l.done(s)
@@ -292,6 +301,30 @@ func (f *trainFlags) learn(ctx context.Context, s *streams, l *labelled, o *filt
 		return writeManifest(s.out, trained)
 	}
 	return printTrained(s, trained, f.filter, size)
+}
+
+// train trains here, or on an engine.
+func (f *trainFlags) train(ctx context.Context, s *streams, l *labelled, o *filter.TrainOptions) (*filter.Filter, *format.Summary, error) {
+	if s.job == nil {
+		bar := newProgress(s.err)
+		o.Progress = bar.update
+		trained, summary, err := filter.Train(ctx, l.inputs, *o)
+		bar.done()
+		return trained, summary, err
+	}
+	p, err := planFor(s, l.inputs, filter.JobTrain, 0, o.Zone)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.planTrain(s, p, l, o.Choice); err != nil {
+		return nil, nil, err
+	}
+	records, err := runOn(ctx, s, p, sent(f.geoip)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer records.Close()
+	return gatherTrained(ctx, p, *o, l, records)
 }
 
 // warnOfFiles says on standard error what was wrong with files, and what else is to be doubted: JSON has no place for it.

@@ -25,7 +25,11 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 	return &labelled{inputs: inputs, notes: append(notes, truth.Rule()), kind: func(file int, line int64) string {
 		_, kind, _ := truth.Label(names[file], line)
 		return kind
-	}, label: filter.ByPlace(func(file int, line int64) filter.Label {
+	}, label: labelByTruth(truth, names)}, nil
+}
+
+func labelByTruth(truth *eval.Truth, names []string) func() filter.Labeller {
+	return filter.ByPlace(func(file int, line int64) filter.Label {
 		label, _, ok := truth.Label(names[file], line)
 		switch {
 		case !ok:
@@ -34,7 +38,7 @@ func (f *labelFlags) openTruth(s *streams, args []string) (*labelled, error) {
 			return filter.Bad
 		}
 		return filter.Good
-	})}, nil
+	})
 }
 
 func labelsIn(name string) (*eval.Truth, error) {

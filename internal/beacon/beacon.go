@@ -55,6 +55,7 @@ func orDefault(n, def int) int {
 type Detector struct {
 	o       Options
 	readers []*reader
+	taking  *store // of records that were taken, not merged yet
 }
 
 // New returns a Detector.

@@ -62,13 +62,20 @@ func feed(d *Detector, workers int, flows []flow) {
 			add("network.protocol", "ssl")
 		}
 		h := handlers[i%workers]
-		h.Event(e, format.Position{}, nil)
+		pos := format.Position{Line: 2 * int64(i)}
+		h.Event(e, pos, nil)
 		if f.name != "" {
 			e.Dataset = "zeek.ssl"
 			e.Fields = e.Fields[:2]
 			add("zeek.uid", fmt.Sprint("C", i))
 			add("tls.client.server_name", f.name)
-			handlers[(i+1)%workers].Event(e, format.Position{}, nil)
+			pos.Line++
+			handlers[(i+1)%workers].Event(e, pos, nil)
+		}
+		if workers > 1 { // blocks are of one record
+			for _, h := range handlers {
+				h.(format.BlockHandler).EndBlock(0)
+			}
 		}
 	}
 }

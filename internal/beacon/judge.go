@@ -45,9 +45,7 @@ func (j *judge) join() {
 		return
 	}
 	conns := j.conns.slice()
-	slices.SortFunc(conns, func(a, b conn) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent), cmp.Compare(a.both, b.both), cmp.Compare(a.nanos, b.nanos))
-	})
+	slices.SortFunc(conns, compareConns)
 	conns = slices.CompactFunc(conns, func(a, b conn) bool { return a.id == b.id })
 	j.joins = map[uint64][]conn{}
 	at := 0
@@ -62,6 +60,10 @@ func (j *judge) join() {
 	for _, c := range j.joins {
 		slices.SortFunc(c, func(a, b conn) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent)) })
 	}
+}
+
+func compareConns(a, b conn) int {
+	return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.ms, b.ms), cmp.Compare(a.sent, b.sent), cmp.Compare(a.both, b.both), cmp.Compare(a.nanos, b.nanos))
 }
 
 // twin is the key of the same source and destination of another kind.

@@ -37,7 +37,8 @@ func told(o Options, records []record) *Result {
 		for k := 0; k < len(r.fields); k += 2 {
 			e.Add(keys.Get(r.fields[k]), []byte(r.fields[k+1]))
 		}
-		handlers[i%2].Event(e, format.Position{}, nil)
+		handlers[i%2].Event(e, format.Position{Line: int64(i) + 1}, nil)
+		handlers[i%2].(format.BlockHandler).EndBlock(int64(i))
 	}
 	return d.Result()
 }

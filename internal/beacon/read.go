@@ -73,9 +73,6 @@ func roleOf(name string) role {
 type reader struct {
 	dataset string // of the event before
 	what    dataset
-	ordered bool  // there was an event before, in the same block
-	file    int   // of it
-	before  int64 // its time
 	*store
 	d       *Detector
 	roles   []role // by key ID
@@ -146,7 +143,7 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	if e.Dataset == "zeek.conn" { // its time is that of the start
 		written += seconds(r.v[roleDuration])
 	}
-	r.order(pos.File, network, written)
+	r.order(pos, network, written)
 	switch what {
 	case connections:
 		if s := r.v[roleStart]; len(s) > 0 {
@@ -169,22 +166,8 @@ func (r *reader) Event(e *event.Event, pos format.Position, _ []byte) {
 	}
 }
 
-// clockBack is by how much a log's times must go back, from one record to the next, for its clock to have been set back.
-// Some loggers write every hour.
-const clockBack = 2 * 3600e9
-
-// order looks for clocks that were set back. Blocks of a log are read by any worker, so it looks within them only.
-func (r *reader) order(file int, network uint32, ns int64) {
-	if r.ordered && r.file == file && ns < r.before && uint64(r.before)-uint64(ns) > clockBack {
-		x := r.backs[network]
-		x.times, x.most = x.times+1, max(x.most, float64(r.before)/1e9-float64(ns)/1e9)
-		r.backs[network] = x
-	}
-	r.ordered, r.file, r.before = true, file, ns
-}
-
 // EndBlock makes a reader a [format.BlockHandler].
-func (r *reader) EndBlock(int64) { r.ordered = false }
+func (r *reader) EndBlock(int64) { r.closeStretch() }
 
 func (r *reader) role(k *event.Key) role {
 	for k.ID >= len(r.roles) {

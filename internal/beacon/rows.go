@@ -13,6 +13,7 @@ import (
 // Result merges what the handlers hold and judges it. The Detector is of no use afterwards.
 func (d *Detector) Result() *Result {
 	s := newStore(&d.o)
+	d.taken()
 	d.forgetConnections()
 	if len(d.readers) > 0 {
 		s = d.readers[0].store
@@ -23,6 +24,7 @@ func (d *Detector) Result() *Result {
 		}
 	}
 	s.settle()
+	s.orderStretches()
 	j := newJudge(s)
 	r := &Result{Events: s.events, Series: s.pairs()}
 	j.judgeSeries()

@@ -89,15 +89,12 @@ type store struct {
 	untimed int64              // records that would have been of use, but for their time
 	endless int64              // those that lack a source or a destination
 	backs   map[uint32]setBack // by network
-	names   map[addrKey]*few   // names that resolved to an address
+	stretch []stretch
+	open    stretch // the one that goes on, where ordered is set
+	ordered bool
+	names   map[addrKey]*few // names that resolved to an address
 	queue   queue
 	named   uint // addresses are kept in names whose hashes start with so many zero bits
-}
-
-// A setBack is how often times went back in a network's logs, and by how many seconds at most.
-type setBack struct {
-	times int64
-	most  float64
 }
 
 type span struct{ first, last int64 }

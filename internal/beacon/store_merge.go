@@ -147,6 +147,8 @@ func (s *store) merge(o *store) {
 		y := s.backs[n]
 		s.backs[n] = setBack{x.times + y.times, max(x.most, y.most)}
 	}
+	o.closeStretch()
+	s.stretch = append(s.stretch, o.stretch...)
 	s.joined = max(s.joined, o.joined)
 	o.refs.drain(func(r *ref) { s.refs.add(*r) })
 	o.conns.drain(func(c *conn) { s.conns.add(*c) })

@@ -37,6 +37,24 @@ func (s *Shares) Merge(o *Shares) {
 	}
 }
 
+// Each calls f with the bins that hold records, in order, and how many each holds.
+func (s *Shares) Each(f func(bin int, n int64)) {
+	for i, n := range s.counts {
+		if n > 0 {
+			f(i, n)
+		}
+	}
+}
+
+// AddBin adds records to a bin, and reports whether there is such a bin.
+func (s *Shares) AddBin(bin int, n int64) bool {
+	if bin < 0 || bin >= len(s.counts) || n < 0 {
+		return false
+	}
+	s.counts[bin] += n
+	return true
+}
+
 // Estimate is EstimatePrior of the records that were counted.
 func (s *Shares) Estimate(trainPrior float64) (prior float64, converged bool) {
 	return EstimatePriorOf(middles, s.counts[:], trainPrior)

@@ -118,6 +118,14 @@ func Merge(all []*Counts) *Counts {
 	return sum
 }
 
+// Memory returns about how many bytes the counts hold.
+func (c *Counts) Memory() (n int) {
+	for _, g := range c.groups {
+		n += 16 * (len(g.values.entries) + len(g.parts.entries) + len(g.hours.entries))
+	}
+	return n
+}
+
 // Total returns how many records of a class were counted.
 func (c *Counts) Total(class Class) uint64 { return sum(&c.Events[class]) }
 
@@ -127,6 +135,13 @@ type Group struct {
 	Hourly               bool                   // whole values are counted by hour too; set before the first Add
 	Events               [2][HoursOfWeek]uint64 // records that carry the field, by class and hour of the week
 	values, parts, hours table
+	outline              *outline // nil where the tables hold everything
+}
+
+// An outline is what is asked of all values of a field, where the tables hold some only.
+type outline struct {
+	distinct, once uint64 // see Shape
+	records, bound uint64 // see clockSums
 }
 
 // Add counts n records of a class, at one hour of the week, that carry a value and its parts. parts holds each part
@@ -154,7 +169,7 @@ func (g *Group) add(value uint64, parts []uint64, class Class, hour int, n uint3
 
 // atHour is the key of a token at an hour of the week: a bijection of the token for each hour.
 func atHour(token uint64, hour int) uint64 {
-	return (token ^ uint64(hour+1)) * 0xD6E8FEB86659FD93
+	return (token ^ uint64(hour+1)) * hourKey
 }
 
 // Value returns the counts of a whole value.
@@ -193,6 +208,10 @@ type Shape struct {
 // Shape sums up the good values of the field in one pass over the table.
 func (g *Group) Shape() Shape {
 	s := Shape{Events: g.Total(Good)}
+	if g.outline != nil {
+		s.Distinct, s.Once = g.outline.distinct, g.outline.once
+		return s
+	}
 	for i := range g.values.entries {
 		switch e := &g.values.entries[i]; {
 		case e.key == 0 || e.good == 0:
@@ -223,13 +242,36 @@ func sum(hours *[HoursOfWeek]uint64) uint64 {
 // stretch of values belongs to its own hours, is far above. It is 0 if no value has min records, or the group is not
 // Hourly.
 func (g *Group) ClockBound(min uint32) float64 {
-	var records, bound uint64 // bound in thousandths, so that the order of the table makes no difference
-	var open []int
+	open := g.open()
+	records, bound := g.clockSums(min, open)
+	if g.outline != nil {
+		records, bound = g.outline.records, g.outline.bound
+	}
+	all, squares := 0.0, 0.0
+	for _, h := range open {
+		n := float64(g.Events[Good][h])
+		all += n
+		squares += float64(n * n)
+	}
+	if records == 0 || squares == 0 {
+		return 0
+	}
+	return float64(bound) / 1000 / float64(records) / (squares / all / all)
+}
+
+// open are the hours at which good records carry the field.
+func (g *Group) open() (open []int) {
 	for h := range HoursOfWeek {
 		if g.Events[Good][h] > 0 {
 			open = append(open, h)
 		}
 	}
+	return open
+}
+
+// clockSums adds up, over values with at least min records, the records, and how concentrated each value's are, in thousandths, so
+// that the order of the table makes no difference.
+func (g *Group) clockSums(min uint32, open []int) (records, bound uint64) {
 	for i := range g.values.entries {
 		e := &g.values.entries[i]
 		if e.key == 0 || e.good < min || !g.Hourly {
@@ -246,14 +288,29 @@ func (g *Group) ClockBound(min uint32) float64 {
 			bound += uint64(squares / n * 1000)
 		}
 	}
-	all, squares := 0.0, 0.0
-	for _, h := range open {
-		n := float64(g.Events[Good][h])
-		all += n
-		squares += float64(n * n)
+	return records, bound
+}
+
+// TakeSome adds the counts of those tokens of a bundle that are wanted, and of the others what [Group.Shape], and ClockBound with
+// this min, say of them: g is as if it held all. Of each token, b holds all the counts that there are, and all records with the field
+// are in Events already. Once it was called, values of hours are not kept, and no more may be added in other ways.
+func (g *Group) TakeSome(b *Bundle, min uint32, wanted func(token uint64) bool) {
+	if g.outline == nil {
+		g.outline = &outline{}
 	}
-	if records == 0 || squares == 0 {
-		return 0
+	from, to := &b.group.parts, &g.parts
+	if b.table == Values {
+		from, to = &b.group.values, &g.values
+		b.group.Hourly = g.Hourly
+		s := b.group.Shape()
+		records, bound := b.group.clockSums(min, g.open())
+		o := g.outline
+		o.distinct, o.once, o.records, o.bound = o.distinct+s.Distinct, o.once+s.Once, o.records+records, o.bound+bound
 	}
-	return float64(bound) / 1000 / float64(records) / (squares / all / all)
+	for _, e := range from.entries {
+		if e.key != 0 && wanted(e.key) {
+			to.add(e.key, e.good, e.bad)
+		}
+	}
+	b.group = Group{}
 }

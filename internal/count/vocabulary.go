@@ -133,6 +133,13 @@ func (v *Vocabulary) resize(n int) {
 	}
 }
 
+// Narrow makes the keys as short as bits, if they are longer.
+func (v *Vocabulary) Narrow(bits uint) {
+	if bits < v.bits {
+		v.narrow(max(bits, MinVocabularyBits))
+	}
+}
+
 // narrow makes the keys shorter.
 func (v *Vocabulary) narrow(bits uint) {
 	drop := v.bits - bits

@@ -42,7 +42,14 @@ func (c *columns) note(f *token.Feature, whole item) {
 		c.names[g] = strings.Clone(f.Field.Name)
 	}
 	if number && !c.full {
-		c.numbers[whole] = x
+		c.number(whole, x)
+	}
+}
+
+// number notes the number that an item stands for: the least, where two share it.
+func (c *columns) number(it item, x float64) {
+	if old, found := c.numbers[it]; !found || x < old {
+		c.numbers[it] = x
 		c.check()
 	}
 }
@@ -55,7 +62,9 @@ func (c *columns) merge(o *columns) {
 	}
 	c.full = c.full || o.full
 	for it, x := range o.numbers {
-		c.numbers[it] = x
+		if !c.full {
+			c.number(it, x)
+		}
 	}
 	c.check()
 }

@@ -92,16 +92,21 @@ func Train(ctx context.Context, inputs []source.Input, o TrainOptions) (*Filter,
 	if err != nil {
 		return nil, summary, err
 	}
-	switch {
-	case all.records[0] == 0 && all.records[1] == 0:
-		return nil, summary, fmt.Errorf("%w and no bad one either", ErrNoGood)
-	case all.records[0] == 0:
-		return nil, summary, ErrNoGood
-	case all.records[1] == 0:
-		return nil, summary, ErrNoBad
-	}
-	f, err := all.fit(ctx, &o)
+	f, err := all.train(ctx, &o)
 	return f, summary, err
+}
+
+// train makes a filter of what all workers have gathered.
+func (c *collector) train(ctx context.Context, o *TrainOptions) (*Filter, error) {
+	switch {
+	case c.records[0] == 0 && c.records[1] == 0:
+		return nil, fmt.Errorf("%w and no bad one either", ErrNoGood)
+	case c.records[0] == 0:
+		return nil, ErrNoGood
+	case c.records[1] == 0:
+		return nil, ErrNoBad
+	}
+	return c.fit(ctx, o)
 }
 
 // A collector is one worker's share of reading.

@@ -56,6 +56,9 @@ type ScanOptions struct {
 	// rest (headers). An input that is not wanted at all has skip.
 	Resume func(file int) (offset, line int64, skip bool)
 
+	// Part, if not nil, says of an input that it is a part of a log only, as a task of a cluster has it, or returns nil.
+	Part func(file int) *Part
+
 	// Gate, if not nil, is called with each block before workers get it, in the order of a file's lines, by the goroutine that
 	// reads the file. A last line without a line end comes as a block of its own, and is left out where Gate returns
 	// ErrLeaveOut. Any other error ends the scan after the blocks before.

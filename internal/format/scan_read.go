@@ -37,6 +37,9 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		_ = stream.Close() // it was only read
 	}()
 	r := fileReader{scan: s, index: index, tally: tally, keys: event.NewKeys()}
+	if s.o.Part != nil {
+		r.part = s.o.Part(index)
+	}
 	head, err := r.start(stream)
 	if err != nil {
 		tally.fail(err)
@@ -48,7 +51,7 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		}
 		return
 	}
-	blocks, err := r.resume(head, stream, offset, line)
+	blocks, err := r.blocks(head, stream, offset, line)
 	if err != nil {
 		tally.fail(err)
 		return
@@ -104,7 +107,7 @@ func (r *fileReader) resume(head []byte, stream *source.Stream, offset, line int
 		return source.NewBlocks(all, r.scan.o.Blocks), nil
 	}
 	end := offset
-	if _, columns := r.decoder.(*zeekTSVDecoder); !columns && int64(len(head)) < offset {
+	if _, anywhere := r.decoder.(stateTeller); !anywhere && int64(len(head)) < offset {
 		end = int64(len(head)) // no other format changes its mind beyond the sample
 		all = bytes.NewReader(head)
 	}
@@ -142,6 +145,7 @@ type fileReader struct {
 	tally   *fileTally
 	keys    *event.Keys
 	e       event.Event
+	part    *Part         // nil: it is the whole file
 	decoder Decoder       // the one whose state moves on; nil if the file is empty
 	state   *decoderState // what decoder knows now, nil where it has changed since the last fork
 	mark    byte
@@ -154,14 +158,20 @@ type stateMarker interface{ StateMark() byte }
 
 // start finds the format by the first bytes of the file, which it returns.
 func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
-	head = make([]byte, SampleBytes)
-	n, err := io.ReadFull(stream, head)
-	head = head[:n]
-	whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if err != nil && !whole {
-		return nil, fmt.Errorf("cannot read it: %w", err)
+	var sample [][]byte
+	if r.part != nil {
+		sample = Sample(r.part.Head, true)
+	} else {
+		head = make([]byte, SampleBytes)
+		n, err := io.ReadFull(stream, head)
+		head = head[:n]
+		whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !whole {
+			return nil, fmt.Errorf("cannot read it: %w", err)
+		}
+		sample = Sample(head, whole)
 	}
-	if n == 0 {
+	if len(sample) == 0 {
 		return nil, nil
 	}
 	o := r.scan.o.Options
@@ -169,7 +179,6 @@ func (r *fileReader) start(stream io.Reader) (head []byte, err error) {
 	if written := r.scan.inputs[r.index].ModTime; r.scan.o.FileTimes && o.Reference.IsZero() && !written.IsZero() {
 		o.Reference, o.Past = written, true
 	}
-	sample := Sample(head, whole)
 	found, decoder, err := r.open(sample, o)
 	if err != nil {
 		return nil, err
@@ -211,6 +220,9 @@ func (r *fileReader) plan(block *source.Block) job {
 		}
 		if r.state == nil {
 			r.state = &decoderState{r.decoder.Fork(r.keys)}
+			if r.part != nil {
+				r.part.compare(r.decoder, from)
+			}
 		}
 		j.parts = append(j.parts, jobPart{from, to, r.state})
 	}

@@ -191,11 +191,38 @@ func (s *FileSummary) addFault(f Fault) {
 func (s *scan) finish(ctx context.Context) (*Summary, error) {
 	sum := &Summary{Files: make([]FileSummary, len(s.files))}
 	for i := range s.files {
-		f := &s.files[i].summary
-		slices.SortFunc(f.Datasets, func(a, b DatasetCount) int { return cmp.Compare(a.Dataset, b.Dataset) })
-		slices.SortFunc(f.Faults, func(a, b Fault) int {
-			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
-		})
+		sum.Files[i] = s.files[i].summary
+	}
+	var err error
+	if s.o.Part == nil {
+		err = sum.Finish()
+	}
+	for i := 0; s.o.Part != nil && i < len(sum.Files); i++ {
+		sum.Files[i].sort()
+		for _, f := range sum.Files[i].Faults {
+			for k := range f.Examples {
+				f.Examples[k].Line = LineInPart(f.Examples[k].Line)
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return sum, fmt.Errorf("cannot finish reading: %w", ctx.Err())
+	}
+	return sum, err
+}
+
+func (s *FileSummary) sort() {
+	slices.SortFunc(s.Datasets, func(a, b DatasetCount) int { return cmp.Compare(a.Dataset, b.Dataset) })
+	slices.SortFunc(s.Faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+	})
+}
+
+// Finish says of files that were read to their ends what there is to say. The error says why there is no record in any.
+func (s *Summary) Finish() error {
+	for i := range s.Files {
+		f := &s.Files[i]
+		f.sort()
 		switch {
 		case f.Err != "":
 		case f.Records == 0 && f.Malformed > 0:
@@ -203,25 +230,50 @@ func (s *scan) finish(ctx context.Context) (*Summary, error) {
 		case f.Records == 0 && f.Lines > 0:
 			f.Warnings = append(f.Warnings, "it holds no records")
 		}
-		sum.Files[i] = *f
 	}
-	if err := ctx.Err(); err != nil {
-		return sum, fmt.Errorf("cannot finish reading: %w", err)
+	if s.Records() > 0 || len(s.Files) == 0 {
+		return nil
 	}
-	if sum.Records() > 0 || len(sum.Files) == 0 {
-		return sum, nil
-	}
-	first := &sum.Files[0] // the first that failed, if one did
-	for i := range sum.Files {
-		if sum.Files[i].Err != "" {
-			first = &sum.Files[i]
+	first := &s.Files[0] // the first that failed, if one did
+	for i := range s.Files {
+		if s.Files[i].Err != "" {
+			first = &s.Files[i]
 			break
 		}
 	}
-	if n := len(sum.Files); n > 1 {
-		return sum, fmt.Errorf("cannot read a record from any of %d files; for %q: %s", n, first.Name, first.trouble())
+	if n := len(s.Files); n > 1 {
+		return fmt.Errorf("cannot read a record from any of %d files; for %q: %s", n, first.Name, first.trouble())
 	}
-	return sum, fmt.Errorf("cannot read %q: %s", first.Name, first.trouble())
+	return fmt.Errorf("cannot read %q: %s", first.Name, first.trouble())
+}
+
+// Append adds what a scan found in the next part of the same log ([ScanOptions.Part]), whose line numbers are its own.
+func (s *FileSummary) Append(part *FileSummary) {
+	before := s.Lines
+	if s.Format == "" {
+		s.Format, s.Score = part.Format, part.Score
+	}
+	if before == 0 && len(s.Warnings) == 0 {
+		s.Warnings = append(s.Warnings, part.Warnings...) // those of how it is read, which all parts have; damage ends a log's only part
+	}
+	if s.Err == "" {
+		s.Err = part.Err
+	}
+	t := fileTally{summary: *s, timed: s.Records > s.Untimed, dataset: map[string]int{}}
+	for i, d := range s.Datasets {
+		t.dataset[d.Dataset] = i
+	}
+	c := jobCounts{lines: part.Lines, bytes: part.Bytes, records: part.Records, untimed: part.Untimed, skipped: part.Skipped,
+		first: part.First, last: part.Last, timed: part.Records > part.Untimed, datasets: part.Datasets}
+	for _, f := range part.Faults {
+		f.Examples = slices.Clone(f.Examples)
+		for i := range f.Examples {
+			f.Examples[i].Line += before
+		}
+		c.faults = append(c.faults, f)
+	}
+	t.merge(&c)
+	*s = t.summary
 }
 
 // trouble says why a file gave no record.

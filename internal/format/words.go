@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"slices"
 
 	"weir/internal/event"
 )
@@ -83,6 +84,15 @@ func (d *wordsDecoder) Stateful(line []byte, _ int64) bool {
 	}
 	_, ok := d.kind.header(line)
 	return ok
+}
+
+// SameState implements stateTeller. The date of a header matters where records have none.
+func (d *wordsDecoder) SameState(o Decoder) bool {
+	x, ok := o.(*wordsDecoder)
+	if !ok || !slices.Equal(d.names, x.names) {
+		return false
+	}
+	return d.date == x.date || slices.ContainsFunc(d.columns, func(c wordsColumn) bool { return c.role == wordsDate })
 }
 
 // Fork implements Decoder.

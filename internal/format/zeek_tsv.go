@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"weir/internal/event"
@@ -75,6 +76,17 @@ func (d *zeekTSVDecoder) Fork(keys *event.Keys) Decoder {
 	f := &zeekTSVDecoder{header: d.header, o: d.o, keys: keys}
 	f.apply()
 	return f
+}
+
+// SameState implements stateTeller.
+func (d *zeekTSVDecoder) SameState(o Decoder) bool {
+	x, ok := o.(*zeekTSVDecoder)
+	if !ok {
+		return false
+	}
+	a, b := &d.header, &x.header
+	return a.sep == b.sep && a.setSep == b.setSep && a.empty == b.empty && a.unset == b.unset && a.path == b.path && a.spaced == b.spaced &&
+		slices.Equal(a.fields, b.fields) && slices.Equal(a.types, b.types)
 }
 
 func (d *zeekTSVDecoder) Decode(line []byte, e *event.Event) error {

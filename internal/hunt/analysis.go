@@ -84,7 +84,7 @@ type desk struct {
 
 // layAll builds the analyses of windows: the real one first, then the placebos, whose rows are part of the good counts
 // and have to be taken out.
-func (h *hunter) layAll(lists []*list) []*analysis {
+func (h *hunter) layAll(lists []*list) ([]*analysis, error) {
 	all := make([]*analysis, len(lists))
 	desks := make(chan *desk, len(lists))
 	parallel(len(lists), func(i int) {
@@ -92,6 +92,11 @@ func (h *hunter) layAll(lists []*list) []*analysis {
 		all[i] = h.survey(lists[i], d)
 		desks <- d
 	})
+	if h.shelf != nil {
+		if err := h.fetchCounts(all); err != nil {
+			return nil, err
+		}
+	}
 	h.findMeaningless(all)
 	parallel(len(lists), func(i int) {
 		d := h.desk(desks)
@@ -103,7 +108,7 @@ func (h *hunter) layAll(lists []*list) []*analysis {
 		h.layDepartures(a, own)
 		desks <- d
 	})
-	return all
+	return all, nil
 }
 
 func (h *hunter) desk(free chan *desk) *desk {

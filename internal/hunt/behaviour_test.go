@@ -27,6 +27,15 @@ func readOnly(t *testing.T, inputs []source.Input, o Options) *hunter {
 	return h
 }
 
+func lay(t *testing.T, h *hunter, lists []*list) []*analysis {
+	t.Helper()
+	laid, err := h.layAll(lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return laid
+}
+
 // departuresOf returns the departures of an analysis by the hashes of their features.
 func departuresOf(h *hunter, a *analysis) map[uint64]float32 {
 	out := map[uint64]float32{}
@@ -55,12 +64,12 @@ func TestPlaceboIsHeldOut(t *testing.T) {
 	for _, p := range chosen {
 		lists = append(lists, p.rows.sorted(h.fileRank))
 	}
-	laid := h.layAll(lists)
+	laid := lay(t, h, lists)
 	found := 0
 	for i, p := range chosen {
 		got := departuresOf(h, laid[i+1])
 		alone := readOnly(t, inputs, Options{Windows: []Span{p.span}, Ignore: []Span{window}})
-		want := departuresOf(alone, alone.layAll([]*list{alone.window})[0])
+		want := departuresOf(alone, lay(t, alone, []*list{alone.window})[0])
 		if len(got) != len(want) {
 			t.Fatalf("%d departures, want %d", len(got), len(want))
 		}

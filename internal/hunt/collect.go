@@ -37,6 +37,7 @@ type collector struct {
 	judge    func(*event.Event) (probability, score float64, knows bool)
 	judged   *event.Key
 	opinion  float32 // of judge on the event, unjudged without one
+	split    int32   // what rows have for their file: the split of a Share, or −1 for the file itself
 	text     []byte
 	err      error
 	usual    *behaviour // nil where nobody asks
@@ -75,6 +76,7 @@ type question struct {
 	seed                  uint64
 	drop                  []readStep
 	behaviour             bool // learn how everybody acts
+	room                  int  // see Options
 }
 
 // A readStep is a narrowing step that needs the whole event and is therefore asked while reading.
@@ -85,8 +87,8 @@ type readStep struct {
 
 func newCollector(q *question, raw *spool) *collector {
 	c := &collector{q: q, codify: token.NewCodifier(q.seed, q.enrich), counter: count.NewCounter(), keep: newInterner(), raw: raw,
-		hosts: event.NewHosts(slices.Collect(maps.Keys(q.hosts))), first: 1<<63 - 1, last: -1 << 63}
-	c.ladders, c.others = newLadders(q), newOthers()
+		hosts: event.NewHosts(slices.Collect(maps.Keys(q.hosts))), first: 1<<63 - 1, last: -1 << 63, split: -1}
+	c.ladders, c.others = newLadders(q), newOthers(q)
 	if q.behaviour {
 		c.usual = newBehaviour(q.enrich)
 	}
@@ -173,6 +175,35 @@ func (c *collector) store(e *event.Event, pos format.Position, features []token.
 	}
 }
 
+// restore stores an event that another machine's collector had stored, with its features as ids of this one's.
+func (c *collector) restore(x row, ids []uint32, suspicious bool, raw []byte) {
+	for _, id := range ids {
+		switch f := c.keep.fields[c.keep.list[id].field]; {
+		case f.Left != "":
+		case f.Client() && x.client == 0:
+			x.client = id + 1
+		case f.Peer() && x.peer == 0:
+			x.peer = id + 1
+		}
+	}
+	switch {
+	case suspicious:
+		x.client = c.witness(&x)
+		c.keepSuspect(x, ids, raw)
+	case len(c.q.hosts) > 0 && inAny(c.q.windows, x.time):
+		if c.others.wants(c.keep, &x) {
+			c.others.add(c.keep, x, ids)
+		}
+	default:
+		x.client = c.witness(&x)
+		for _, l := range c.ladders {
+			if k, ok := l.wants(x.time); ok {
+				l.add(k, x, ids)
+			}
+		}
+	}
+}
+
 // witness returns the client of an event of the suspected hosts: its source, or, where the source is such a host itself,
 // who stands at the other end.
 func (c *collector) witness(x *row) uint32 {
@@ -202,15 +233,25 @@ func (c *collector) suspect(e *event.Event, pos format.Position, raw []byte, fea
 			break
 		}
 	}
-	x.raw, x.rawLen, c.err = c.raw.add(raw)
+	c.keepSuspect(x, c.ids, raw)
+}
+
+func (c *collector) keepSuspect(x row, ids []uint32, raw []byte) {
+	var err error
+	if x.raw, x.rawLen, err = c.raw.add(raw); err != nil && c.err == nil {
+		c.err = err
+	}
 	x.raw |= int64(c.raw.worker) << spoolShift
-	c.suspects.add(x, c.ids)
+	c.suspects.add(x, ids)
 }
 
 // row interns the features of an event into c.ids and returns its row.
 func (c *collector) row(e *event.Event, pos format.Position, features []token.Feature) row {
 	c.ids = c.ids[:0]
 	x := row{time: e.Time, file: int32(pos.File), line: pos.Line, raw: -1, judged: c.opinion}
+	if c.split >= 0 {
+		x.file = c.split
+	}
 	for i := range features {
 		f := &features[i]
 		id := c.keep.intern(f)

@@ -69,6 +69,8 @@ type Options struct {
 	Only        func() func(*event.Event) bool
 
 	Method Method // variants for ablations; the zero value is what weir does
+
+	room int // events stored for placebos, where tests want fewer than usual
 }
 
 // Narrowing is the user's part of the funnel. Every step only flags events.
@@ -130,6 +132,18 @@ var (
 
 // Run hunts in inputs.
 func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error) {
+	h, err := newHunter(&o)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.read(ctx, inputs); err != nil {
+		return nil, err
+	}
+	return h.result()
+}
+
+// newHunter resolves options, which it completes.
+func newHunter(o *Options) (*hunter, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -139,15 +153,15 @@ func Run(ctx context.Context, inputs []source.Input, o Options) (*Result, error)
 	if o.Enrich == nil {
 		o.Enrich = func() *token.Enrichment { return token.NewEnrichment(o.Zone, nil) }
 	}
-	h := &hunter{opt: &o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
-		behaviour: !o.Method.NoBehaviour, marksDecide: o.MarksDecide}}
+	h := &hunter{opt: o, q: &question{windows: o.Windows, ignore: o.Ignore, good: o.Good, hosts: map[string]bool{}, seed: o.Seed,
+		behaviour: !o.Method.NoBehaviour, marksDecide: o.MarksDecide, room: o.room}}
 	for _, host := range o.Hosts {
 		h.q.hosts[strings.ToLower(host)] = true
 	}
-	if err := h.read(ctx, inputs); err != nil {
-		return nil, err
+	for _, w := range o.Narrow.DropWhere {
+		h.q.drop = append(h.q.drop, readStep{name: w.Text})
 	}
-	return h.result()
+	return h, nil
 }
 
 func reference(windows []Span) time.Time {

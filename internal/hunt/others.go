@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/internal/event"
+	"weir/internal/profile"
 )
 
 // others are the events of other hosts inside the window, put aside where the hunt is for some hosts only: a host that
@@ -14,34 +15,40 @@ import (
 type others struct {
 	rows  rows
 	count int
+	room  int    // events that there may be
 	below uint64 // events are kept if the hash of their source is below; halved when there are too many
 }
 
 const maxOtherRows = 1_000_000
 
-func newOthers() *others { return &others{below: math.MaxUint64} }
+func newOthers(q *question) *others {
+	return &others{below: math.MaxUint64, room: cmp.Or(q.room, maxOtherRows)}
+}
 
-// wants reports whether an event is kept. Beyond the bound, hosts are sampled by the hash of their address, which does
-// not depend on the order of reading.
-func (o *others) wants(in *interner, x *row) bool { return o.hash(in, x) <= o.below }
+// wants reports whether an event is kept. Beyond the bound, hosts are sampled by a hash of their address, which depends neither on
+// the order of reading nor on the key of other hashes: the same logs have the same sample in every run.
+func (o *others) wants(in *interner, x *row) bool {
+	return o.below == math.MaxUint64 || o.hash(in, x) <= o.below
+}
 
 func (o *others) hash(in *interner, x *row) uint64 {
 	if x.client == 0 {
 		return 0
 	}
-	return in.list[x.client-1].hash
+	f := in.feature(x.client - 1)
+	return profile.Spread(f.Value)
 }
 
 func (o *others) add(in *interner, x row, feats []uint32) {
 	o.rows.add(x, feats)
-	if o.count++; o.count > maxOtherRows {
+	if o.count++; o.count > o.room {
 		o.thin(in)
 	}
 }
 
 // thin halves the sample until it fits.
 func (o *others) thin(in *interner) {
-	for o.count > maxOtherRows && o.below > 0 {
+	for o.count > o.room && o.below > 0 {
 		o.below /= 2
 		o.sift(in)
 	}

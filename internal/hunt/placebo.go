@@ -34,15 +34,15 @@ type ladder struct {
 	spans         map[int]*rows
 	seen          map[int]bool // spans with an event, up to enoughSpans
 	worst         int          // rank of the first span that was given up for want of room; MaxInt if none was
-	stored        int
-	last          int // the span asked for last, whether it can be a placebo as far as is known before reading, and its rank
+	stored, room  int          // rows, and how many there may be
+	last          int          // the span asked for last, whether it can be a placebo as far as is known before reading, and its rank
 	lastUsable    bool
 	lastRank      int
 }
 
 func newLadder(q *question, step int64) *ladder {
 	return &ladder{window: hull(q.windows), keepOff: slices.Concat(q.windows, q.ignore), good: q.good, step: step, spans: map[int]*rows{},
-		seen: map[int]bool{}, worst: math.MaxInt}
+		seen: map[int]bool{}, worst: math.MaxInt, room: cmp.Or(q.room, maxPlaceboRows)}
 }
 
 // enoughSpans is how many spans with events give MaxPlacebos placebo windows in any case: only the first and the last of them
@@ -149,7 +149,7 @@ func (l *ladder) add(k int, x row, feats []uint32) {
 	}
 	r.add(x, feats)
 	l.stored++
-	if l.stored > maxPlaceboRows || len(l.spans) > MaxPlacebos+spare {
+	if l.stored > l.room || len(l.spans) > MaxPlacebos+spare {
 		l.giveUp()
 	}
 }
@@ -157,7 +157,7 @@ func (l *ladder) add(k int, x row, feats []uint32) {
 // giveUp drops the worst spans until the bounds hold.
 func (l *ladder) giveUp() {
 	order := l.order()
-	for len(order) > 0 && (l.stored > maxPlaceboRows || len(order) > MaxPlacebos+spare) {
+	for len(order) > 0 && (l.stored > l.room || len(order) > MaxPlacebos+spare) {
 		k := order[len(order)-1]
 		order = order[:len(order)-1]
 		l.stored -= l.spans[k].len()
@@ -199,7 +199,7 @@ func (l *ladder) absorb(o *ladder, ids []uint32) {
 			delete(l.spans, k)
 		}
 	}
-	if l.stored > maxPlaceboRows || len(l.spans) > MaxPlacebos+spare {
+	if l.stored > l.room || len(l.spans) > MaxPlacebos+spare {
 		l.giveUp()
 	}
 }

@@ -35,6 +35,7 @@ type hunter struct {
 	unused   int64
 	usual    *behaviour   // nil where nobody asks
 	past     *profile.Sum // of usual
+	shelf    *shelf       // holds the counts of an Assembly; nil where counts has them
 }
 
 const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spool
@@ -42,9 +43,6 @@ const spoolShift = 48 // raw = worker<<spoolShift | position in the worker's spo
 // read reads all inputs, each worker with a collector of its own, and merges what they collected.
 func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 	var all []*collector
-	for _, w := range h.opt.Narrow.DropWhere {
-		h.q.drop = append(h.q.drop, readStep{name: w.Text})
-	}
 	read := h.opt.Scan
 	if read == nil {
 		read = func(ctx context.Context, o format.ScanOptions, newHandler func(worker int, keys *event.Keys) format.Handler) (*format.Summary, error) {
@@ -52,21 +50,7 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 		}
 	}
 	summary, err := read(ctx, h.scanOptions(), func(worker int, keys *event.Keys) format.Handler {
-		q := *h.q
-		q.drop, q.enrich = slices.Clone(q.drop), h.opt.Enrich()
-		for i, w := range h.opt.Narrow.DropWhere {
-			q.drop[i].flag = w.New()
-		}
-		c := newCollector(&q, &spool{open: h.opt.Spool, worker: worker})
-		if h.opt.Judge != nil {
-			c.judge, c.judged = h.opt.Judge(), keys.Get(FilterField)
-		}
-		if h.opt.Mark != nil {
-			c.mark = h.opt.Mark()
-		}
-		if h.opt.Only != nil {
-			c.only = h.opt.Only()
-		}
+		c := h.collector(worker, keys)
 		all = append(all, c)
 		return c
 	})
@@ -74,22 +58,51 @@ func (h *hunter) read(ctx context.Context, inputs []source.Input) error {
 	if err != nil {
 		return err
 	}
-	h.fileRank = make([]int, len(inputs))
-	order := make([]int, len(inputs))
+	names := make([]string, len(inputs))
+	for i := range inputs {
+		names[i] = inputs[i].Name
+	}
+	h.rankFiles(names)
+	return h.merge(all)
+}
+
+// rankFiles finds the place of each input in the order of names.
+func (h *hunter) rankFiles(names []string) {
+	h.fileRank = make([]int, len(names))
+	order := make([]int, len(names))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(inputs[a].Name, inputs[b].Name) })
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(names[a], names[b]) })
 	for rank, i := range order {
 		h.fileRank[i] = rank
 	}
-	return h.merge(all)
+}
+
+// collector makes a worker's. keys are those of the events that it will get.
+func (h *hunter) collector(worker int, keys *event.Keys) *collector {
+	q := *h.q
+	q.drop, q.enrich = slices.Clone(q.drop), h.opt.Enrich()
+	for i, w := range h.opt.Narrow.DropWhere {
+		q.drop[i].flag = w.New()
+	}
+	c := newCollector(&q, &spool{open: h.opt.Spool, worker: worker})
+	if h.opt.Judge != nil {
+		c.judge, c.judged = h.opt.Judge(), keys.Get(FilterField)
+	}
+	if h.opt.Mark != nil {
+		c.mark = h.opt.Mark()
+	}
+	if h.opt.Only != nil {
+		c.only = h.opt.Only()
+	}
+	return c
 }
 
 func (h *hunter) merge(all []*collector) error {
 	h.codify = token.NewCodifier(h.q.seed, h.opt.Enrich())
 	h.keep = newInterner()
-	h.ladders, h.others = newLadders(h.q), newOthers()
+	h.ladders, h.others = newLadders(h.q), newOthers(h.q)
 	h.covered = Span{1<<63 - 1, -1 << 63}
 	var suspects rows
 	for _, c := range all {

@@ -95,7 +95,10 @@ func (h *hunter) result() (*Result, error) {
 	lists := make([]*list, len(chosen)+1)
 	lists[0] = h.window
 	parallel(len(chosen), func(i int) { lists[i+1] = chosen[i].rows.sorted(h.fileRank) })
-	laid := h.layAll(lists)
+	laid, err := h.layAll(lists)
+	if err != nil {
+		return nil, err
+	}
 	r.a = laid[0]
 	r.Clients = r.a.clients
 	r.distinctOf, r.Contents = r.a.distinct()

@@ -66,6 +66,11 @@ func hunted(t *testing.T, inputs []source.Input, o Options) told {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	return tellAll(t, r)
+}
+
+func tellAll(t *testing.T, r *Result) told {
+	t.Helper()
 	x := told{Folds: r.Folds(), Funnel: r.Funnel, Placebos: r.Placebos, Scores: r.Scores, Times: r.Times,
 		Share: r.Share, LeftOut: r.LeftOut, Suspicious: r.Suspicious,
 		Clients: r.Clients, Content: r.Contents, Good: r.Good, Warnings: r.Warnings}

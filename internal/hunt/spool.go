@@ -83,6 +83,15 @@ func (s *spool) read(at int64, n uint32) ([]byte, error) {
 	return line, nil
 }
 
+// memory is about how many bytes of memory it holds.
+func (s *spool) memory() int {
+	n := cap(s.buffer)
+	for _, b := range s.blocks {
+		n += cap(b)
+	}
+	return n
+}
+
 func (s *spool) close() error {
 	if s.file == nil {
 		return nil

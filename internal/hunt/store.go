@@ -64,6 +64,19 @@ func (r *rows) len() int {
 	return n
 }
 
+// memory is about how many bytes they hold.
+func (r *rows) memory() int {
+	n := 0
+	for _, c := range r.full {
+		n += cap(c)
+	}
+	n = (n + cap(r.last)) * 64
+	for _, c := range r.chunks {
+		n += 4 * cap(c)
+	}
+	return n
+}
+
 // absorb moves the rows of o, whose feature ids are renumbered by ids (nil: they stay), to r. o must not be used afterwards.
 func (r *rows) absorb(o *rows, ids []uint32) {
 	shift := uint32(len(r.chunks))

@@ -69,7 +69,9 @@ func firstLine(head []byte) []byte {
 func (l *Lake) identify(ctx context.Context, in source.Input) (*identity, error) {
 	id := &identity{storedSize: -1}
 	if in.Size >= 0 && !in.ModTime.IsZero() {
-		if abs, err := filepath.Abs(in.Name); err == nil {
+		if strings.Contains(in.Name, "://") {
+			id.path = in.Name
+		} else if abs, err := filepath.Abs(in.Name); err == nil {
 			id.path = abs
 		}
 		id.storedSize, id.storedTime = in.Size, in.ModTime.UnixNano()

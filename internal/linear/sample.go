@@ -72,6 +72,25 @@ func (s *Sample) class(bad bool) *class {
 // Share is the share of a class's contents that the sample keeps: 1, ½, ¼ …
 func (s *Sample) Share(bad bool) float64 { return 1 / float64(uint64(1)<<s.class(bad).level) }
 
+// Level is how often the sample of a class was halved.
+func (s *Sample) Level(bad bool) uint { return s.class(bad).level }
+
+// Narrow halves the sample of a class until it was halved as often as level says.
+func (s *Sample) Narrow(bad bool, level uint) {
+	if c := s.class(bad); level > c.level {
+		s.halve(c, min(level, maxLevel))
+	}
+}
+
+// Each calls f with every example, which it must not change.
+func (s *Sample) Each(f func(x *Example)) {
+	for i := range s.classes {
+		for k := range s.classes[i].examples {
+			f(&s.classes[i].examples[k])
+		}
+	}
+}
+
 // Len is the number of examples.
 func (s *Sample) Len() int { return len(s.classes[0].examples) + len(s.classes[1].examples) }
 
@@ -86,7 +105,7 @@ func (s *Sample) Add(x Example, items func() []uint64) {
 		return
 	}
 	if i, ok := c.at[x.Key]; ok {
-		c.examples[i].join(&x)
+		c.examples[i].Join(&x)
 		return
 	}
 	x.Items = s.store(items())
@@ -102,8 +121,8 @@ func (c *class) put(x Example) {
 	c.items += len(x.Items) + perExample
 }
 
-// join adds the records of o, which has the same content.
-func (x *Example) join(o *Example) {
+// Join adds the records of o, which has the same content and class.
+func (x *Example) Join(o *Example) {
 	x.Count = uint32(min(uint64(x.Count)+uint64(o.Count), 1<<32-1))
 	x.Client, x.Near = min(x.Client, o.Client), min(x.Near, o.Near)
 	x.HasTime = x.HasTime && o.HasTime

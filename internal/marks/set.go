@@ -254,6 +254,30 @@ func (s *Set) Alike(what What) func() func(*event.Event) bool {
 	}
 }
 
+// Len returns how many records are marked, in all files. They are numbered from 0, by the marks and the files' names alone.
+func (b *Binding) Len() (n int) {
+	for _, f := range b.all {
+		n += len(f.entries)
+	}
+	return n
+}
+
+func (b *Binding) entry(i int) *entry {
+	for _, f := range b.all {
+		if i < len(f.entries) {
+			return &f.entries[i]
+		}
+		i -= len(f.entries)
+	}
+	panic("BUG: there is no such marked record")
+}
+
+// Found reports whether a Labeller has come across marked record i.
+func (b *Binding) Found(i int) bool { return b.entry(i).seen.Load() }
+
+// Find notes that somebody else has come across it.
+func (b *Binding) Find(i int) { b.entry(i).seen.Store(true) }
+
 // Notes say, after everything was read, which marked records were not there, and where files were found under other names.
 func (b *Binding) Notes() []string {
 	var notes []string

@@ -162,7 +162,7 @@ func (p *Profile) count(m, c int32, n uint64) {
 
 // place finds or makes the member and the cell of an act.
 func (p *Profile) place(a *Act) (m, c int32) {
-	m = p.memberOf(a.Aspect, a.Entity, a.Peers, func() uint64 { return spread(a.Name) })
+	m = p.memberOf(a.Aspect, a.Entity, a.Peers, func() uint64 { return Spread(a.Name) })
 	if m == none || p.members[m].varied {
 		return m, none
 	}
@@ -419,6 +419,11 @@ func (p *Profile) Narrowed(aspect int) float64 {
 	return (float64(p.aspects[aspect].limit) + 1) / (1 << 64)
 }
 
+// Memory returns about how many bytes the profile holds.
+func (p *Profile) Memory() int {
+	return 56*cap(p.members) + 40*cap(p.cells) + 32*(len(p.at)+len(p.cellAt)) + 100*len(p.texts) + 24*len(p.cache)
+}
+
 // Members returns how many entities show an aspect.
 func (p *Profile) Members(aspect int) (n int) {
 	p.flush()
@@ -439,8 +444,8 @@ func cellKey(aspect int, entity, value uint64) uint64 {
 	return mix(memberKey(aspect, entity)*3 ^ value)
 }
 
-// spread decides which entities are left out. It has no key.
-func spread(name []byte) uint64 {
+// Spread decides which entities are left out. It has no key.
+func Spread(name []byte) uint64 {
 	h := uint64(0xcbf29ce484222325) // FNV-1a, then mixed, since its upper bits are poor
 	for _, c := range name[:min(len(name), maxName)] {
 		h = (h ^ uint64(c)) * 0x100000001b3

@@ -182,11 +182,16 @@ var notLogs = map[string]string{
 	".md": "a document", ".html": "a document",
 }
 
-// found takes a file that a directory or a glob led to, unless its name says that it is no log.
-func (x *expansion) found(path string) error {
+// NoLog says why a file of a name is no log, if the name tells; else it is empty.
+func NoLog(path string) string {
 	name := strings.ToLower(filepath.Base(path))
 	name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"), ".bz2")
-	if why, ok := notLogs[filepath.Ext(name)]; ok && !x.anyKind {
+	return notLogs[filepath.Ext(name)]
+}
+
+// found takes a file that a directory or a glob led to, unless its name says that it is no log.
+func (x *expansion) found(path string) error {
+	if why := NoLog(path); why != "" && !x.anyKind {
 		x.note(path, why)
 		return nil
 	}

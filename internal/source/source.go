@@ -29,6 +29,8 @@ type Input struct {
 
 	open func() (io.ReadCloser, error)
 	once bool // what was read of it is gone
+
+	plain, inside bool // see Plain
 }
 
 // File returns the input that is the file at path.
@@ -53,6 +55,12 @@ func Reader(name string, r io.Reader) Input {
 // Opener returns an input that is no file, whose bytes open gives, each time anew.
 func Opener(name string, open func() (io.ReadCloser, error)) Input {
 	return Input{Name: name, Size: -1, open: open}
+}
+
+// Plain returns an input whose bytes are those of a log as they are, compressed or not: nobody looks at what they begin with.
+// Of one that is inside, which does not begin where the log does, no byte order mark is taken off either. It is opened once.
+func Plain(name string, inside bool, open func() (io.ReadCloser, error)) Input {
+	return Input{Name: name, Size: -1, open: open, once: true, plain: true, inside: inside}
 }
 
 // Bytes returns an input that holds data, which must not change.
@@ -110,7 +118,15 @@ func (in Input) Once() bool { return in.once }
 
 // Open starts reading the input. The caller closes the stream, and adds the input's name to an error. Archives and
 // UTF-16 are refused, since they hold no lines.
-func (in Input) Open() (*Stream, error) { return in.stream(newStream) }
+func (in Input) Open() (*Stream, error) {
+	switch {
+	case in.plain && in.inside:
+		return in.stream(newInsideStream)
+	case in.plain:
+		return in.stream(newPlainStream)
+	}
+	return in.stream(newStream)
+}
 
 // OpenAny is Open for a file that is looked at as a whole, whatever it holds: nothing is refused, and no byte order mark
 // is taken off.

@@ -76,6 +76,22 @@ func newStream(f io.ReadCloser) (*Stream, error) {
 	return s, nil
 }
 
+// newPlainStream takes bytes as they are but for a byte order mark.
+func newPlainStream(f io.ReadCloser) (*Stream, error) {
+	s, err := newInsideStream(f)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.skipMark()
+}
+
+// newInsideStream takes bytes as they are.
+func newInsideStream(f io.ReadCloser) (*Stream, error) {
+	s := &Stream{stored: storedReader{r: f}}
+	s.reader = bufio.NewReaderSize(&s.stored, 64<<10)
+	return s, nil
+}
+
 // newAnyStream takes archives and UTF-16 as they are.
 func newAnyStream(f io.ReadCloser) (*Stream, error) {
 	s := &Stream{stored: storedReader{r: f}}
@@ -214,6 +230,9 @@ func (s *Stream) Warning() string { return s.warning }
 
 // StoredBytes returns how many bytes were read so far as stored, before decompression.
 func (s *Stream) StoredBytes() int64 { return s.stored.n.Load() }
+
+// Shaped reports whether lines are made of the elements of JSON that does not stand in lines: they cannot be found from the middle on.
+func (s *Stream) Shaped() bool { return s.shaped }
 
 // Compression returns gzip, zstd, bzip2 or nothing.
 func (s *Stream) Compression() string { return s.kind }

@@ -320,10 +320,13 @@ func (c *Codifier) fill(r role, h uint64, v []byte) {
 		return
 	}
 	if h == 0 {
-		h = xxh3.HashSeed(v, c.seed)
+		h = c.SideHash(v)
 	}
 	*s = slot{true, h, v}
 }
+
+// SideHash returns the hash of a side of a pair that no field holds by itself.
+func (c *Codifier) SideHash(text []byte) uint64 { return xxh3.HashSeed(text, c.seed) }
 
 func (c *Codifier) derive(h uint64, v []byte, look func([]byte) string) derivedValue {
 	if d, ok := c.derived[h]; ok {

@@ -77,6 +77,9 @@ type Field struct {
 // Hash returns the hash of a whole value of the field.
 func (f *Field) Hash(value []byte) uint64 { return xxh3.HashSeed(value, f.seed) }
 
+// PairHash returns the hash of a pair, of which f is the field, by those of its sides.
+func (f *Field) PairHash(left, right uint64) uint64 { return mix(f.seed, left, right) }
+
 // A Feature is one field of one event, or a pair of two. Its bytes live as long as the event it was made from.
 type Feature struct {
 	Field *Field

@@ -140,7 +140,7 @@ func TestCommands(t *testing.T) {
 			if b.label == "python" {
 				t.Run(fmt.Sprintf("%s:%d", filepath.ToSlash(rel), b.line), func(t *testing.T) { python(t, dir, b.text) })
 			}
-			if b.label != "sh" {
+			if b.label != "sh" || rel == filepath.Join("docs", "scale.md") { // test/cluster runs those, on its engines
 				continue
 			}
 			ran++

@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/mapreduce"
+)
+
+// TestWatcher reads what Hadoop 3.4.2's client said of a job of which one task failed once, shortened.
+func TestWatcher(t *testing.T) {
+	var shown []string
+	r := &hadoopRun{h: &Hadoop{Progress: func(line string) { shown = append(shown, line) }}, counters: map[string]int64{}}
+	w := &watcher{r: r, name: "lines", counters: r.counters}
+	for _, line := range strings.Split(`packageJobJar: [/tmp/hadoop-unjar1/] [] /tmp/streamjob2.jar tmpDir=null
+26/11/21 11:23:20 INFO mapreduce.Job: Running job: job_1795260100271_0002
+26/11/21 11:23:24 INFO mapreduce.Job:  map 40% reduce 0%
+26/11/21 11:23:25 INFO mapreduce.Job: Task Id : attempt_1795260100271_0002_m_000003_0, Status : FAILED
+Error: java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 2
+	at org.apache.hadoop.streaming.PipeMapRed.waitOutputThreads(PipeMapRed.java:326)
+26/11/21 11:23:29 INFO mapreduce.Job: Counters: 55
+	Job Counters 
+		Launched map tasks=6
+		Failed map tasks=1
+	Map-Reduce Framework
+		Reduce shuffle bytes=1600030
+		records=7
+	weir
+		records=25
+		malformed too few columns=3`, "\n") {
+		w.line(line)
+	}
+	want := map[string]int64{"map tasks": 6, "map tasks that failed": 1, "shuffled bytes": 1600030, "records": 25, "malformed too few columns": 3}
+	for name, n := range want {
+		if w.counters[name] != n {
+			t.Errorf("%s is %d, want %d", name, w.counters[name], n)
+		}
+	}
+	if len(w.counters) != len(want) {
+		t.Errorf("counters %v", w.counters)
+	}
+	if all := strings.Join(shown, "\n"); !strings.Contains(all, "map 40 %, reduce 0 %") || !strings.Contains(all, "_m_000003_0 failed") {
+		t.Errorf("shown: %s", all)
+	}
+	f := w.found.failure("")
+	if !errors.Is(f, ErrTask) || !strings.Contains(f.Error(), "| Error: java.lang.RuntimeException: PipeMapRed") {
+		t.Errorf("diagnosis: %v", f)
+	}
+	if first := inOrder(w.counters)[0]; first.Name != "records" {
+		t.Errorf("the first counter is %s", first.Name)
+	}
+}
+
+// TestDiagnosis: the line that matters, of logs in which it stands among others.
+func TestDiagnosis(t *testing.T) {
+	for _, x := range []struct {
+		log   string
+		cause error
+		line  string
+	}{
+		{"26/11/21 INFO x: starting\n26/11/21 ERROR SparkContext: All masters are unresponsive! Giving up.\nbye", ErrUnreachable, "All masters"},
+		{"Error: java.lang.RuntimeException: subprocess failed with code 1\nContainer is running 12B beyond the 'PHYSICAL' memory limit. Killing", ErrMemory, "PHYSICAL"},
+		{"java.io.IOException: Cannot run program \"./weir\": error=8, Exec format error", ErrBinary, "Exec format"},
+		{"org.apache.hadoop.hdfs.protocol.DSQuotaExceededException: The DiskSpace quota of /tight is exceeded", ErrSpace, "DiskSpace"},
+		{"one\ntwo\nthree\nfour", ErrFailed, "four"},
+		{"java.lang.IllegalStateException: odd\n\tat a.b(C.java:1)\nShutdown hook called", ErrFailed, "IllegalStateException"},
+		{"", ErrFailed, "failed"},
+	} {
+		d := &diagnosis{}
+		eachLine(strings.NewReader(x.log), d.see)
+		if f := d.failure(""); !errors.Is(f, x.cause) || !strings.Contains(f.Error(), x.line) {
+			t.Errorf("%q: %v", x.log, f)
+		}
+	}
+}
+
+func TestDivide(t *testing.T) {
+	p := mapreduce.NewPlan("test", "count", 1, time.UTC)
+	p.Inputs = []mapreduce.Input{{Name: "hdfs://n/a.log", Size: 1}, {Name: "b.gz", Size: 1, Compression: "gzip"}, {Name: "c.bz2", Size: 1, Compression: "bzip2"},
+		{Name: "d.gz", Size: 1}, {Name: "e", Size: 1, Compression: "gzip"}, {Name: "f", Size: 0}, {Name: "g", Size: 1, Err: "gone"}, {Name: "h", Size: 1, Whole: true},
+		{Name: "i", Size: 1, Compression: "bzip2"}}
+	texts, own := divide(p)
+	if !slices.Equal(texts, []int{0, 2}) || !slices.Equal(own, []int{1, 3, 4, 7, 8}) {
+		t.Errorf("lines %v, logs %v", texts, own)
+	}
+}
+
+func TestJar(t *testing.T) {
+	home := t.TempDir()
+	lib := filepath.Join(home, "share", "hadoop", "tools", "lib")
+	for _, d := range []string{lib, filepath.Join(home, "bin")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := filepath.Join(home, "bin", "hadoop")
+	for _, f := range []string{bin, filepath.Join(lib, "hadoop-streaming-3.4.2.jar"), filepath.Join(lib, "hadoop-streaming-3.4.2-sources.jar")} {
+		if err := os.WriteFile(f, []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("HADOOP_HOME", home)
+	t.Setenv("HADOOP_MAPRED_HOME", "")
+	found, err := command("", "hadoop", home)
+	if err != nil || found != bin {
+		t.Errorf("the command is %q %v", found, err)
+	}
+	jar, err := (&Hadoop{}).jar(bin)
+	if err != nil || filepath.Base(jar) != "hadoop-streaming-3.4.2.jar" {
+		t.Errorf("the jar is %q %v", jar, err)
+	}
+	t.Setenv("HADOOP_HOME", t.TempDir())
+	if jar, err = (&Hadoop{}).jar(bin); err != nil || filepath.Base(jar) != "hadoop-streaming-3.4.2.jar" {
+		t.Errorf("beside the command the jar is %q %v", jar, err)
+	}
+	if _, err = (&Hadoop{Jar: filepath.Join(home, "none.jar")}).jar(bin); !errors.Is(err, ErrNotThere) {
+		t.Errorf("a jar that is not there: %v", err)
+	}
+}
+
+func TestReads(t *testing.T) {
+	h := &Hadoop{}
+	for name, ok := range map[string]bool{"hdfs://n/a.log": true, "a.log": false, "hdfs://n/_a": false, "hdfs://n/.a": false, "hdfs://n/a,b": false, "hdfs://n/a[1].log": true} {
+		if why := h.Reads(name); (why == "") != ok {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Spark runs jobs by RDD.pipe, with a driver that spark-submit runs on this machine (client mode). Logs are where all machines
+// can read them: HDFS, or a file system that they share.
+type Spark struct {
+	Submit    string // the program spark-submit; empty: of SPARK_HOME, or on the path
+	Master    string // the cluster; empty: what Spark's configuration says
+	Output    string // a directory of this machine that is made, for the records; empty: none
+	Settings  []string
+	SplitSize int64 // bytes that a task reads
+	Progress  Progress
+
+	stage int
+}
+
+//go:embed spark_driver.py
+var sparkDriver []byte
+
+// Where returns where tasks find a log of this machine: they have another working directory.
+func (*Spark) Where(name string) string {
+	if strings.Contains(name, "://") {
+		return name
+	}
+	full, err := filepath.Abs(name)
+	if err != nil {
+		return name
+	}
+	return full
+}
+
+// Reads implements Engine.
+func (*Spark) Reads(name string) string {
+	if strings.ContainsAny(name, "\n\t") {
+		return "its name has a tab or a line end; rename it"
+	}
+	return ""
+}
+
+// Run implements Engine.
+func (s *Spark) Run(ctx context.Context, t *Task) (_ *Records, err error) {
+	bin, err := command(s.Submit, "spark-submit", os.Getenv("SPARK_HOME"))
+	if err != nil {
+		return nil, err
+	}
+	s.stage++
+	if s.Output != "" && s.stage == 1 {
+		if _, err := os.Lstat(s.Output); err == nil {
+			return nil, fmt.Errorf("%q: %w", s.Output, ErrExists)
+		}
+	}
+	w, err := newWorkshop(t)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	args, err := s.args(w, t)
+	if err != nil {
+		return nil, err
+	}
+	counters := map[string]int64{}
+	if err := s.submit(ctx, bin, args, counters); err != nil {
+		return nil, err
+	}
+	if s.Output != "" {
+		if err := s.keep(w, t); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.Open(w.path(resultName))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the result: %w", err)
+	}
+	return &Records{Reader: f, Counters: inOrder(counters), close: func() error { return errors.Join(f.Close(), w.close()) }}, nil
+}
+
+// Files of the workshop.
+const (
+	driverName = "spark_driver.py"
+	splitsName = "splits.txt"
+	resultName = "records"
+)
+
+func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
+	var splits strings.Builder
+	for _, x := range t.Plan.Splits(s.splitSize(t)) {
+		fmt.Fprintf(&splits, "%d\t%d\t%d\n", x.Input, x.Start, x.Length)
+	}
+	if splits.Len() == 0 {
+		return nil, errors.New("there is nothing in the logs: every one is empty or cannot be read")
+	}
+	if err := errors.Join(os.WriteFile(w.path(splitsName), []byte(splits.String()), 0o644), os.WriteFile(w.path(driverName), sparkDriver, 0o644)); err != nil {
+		return nil, fmt.Errorf("cannot write what Spark is given: %w", err)
+	}
+	var args, files []string
+	if s.Master != "" {
+		args = append(args, "--master", s.Master)
+	}
+	for _, set := range s.Settings {
+		if !strings.Contains(set, "=") {
+			return nil, fmt.Errorf("the setting %q is not NAME=VALUE", set)
+		}
+		args = append(args, "--conf", set)
+	}
+	for _, n := range w.names(t) {
+		files = append(files, w.path(n))
+	}
+	return append(args, "--deploy-mode", "client", "--conf", "spark.ui.showConsoleProgress=false", "--files", strings.Join(files, ","),
+		w.path(driverName), w.path(splitsName), t.Plan.Job, strconv.Itoa(max(1, t.Reducers)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
+}
+
+// splitSize cuts finer where more tasks are wanted than the size gives.
+func (s *Spark) splitSize(t *Task) int64 {
+	if t.Maps < 1 {
+		return s.SplitSize
+	}
+	total := int64(0)
+	for i := range t.Plan.Inputs {
+		total += t.Plan.Inputs[i].Size
+	}
+	return max(1, (total+int64(t.Maps)-1)/int64(t.Maps))
+}
+
+// submit runs the driver.
+func (s *Spark) submit(ctx context.Context, bin string, args []string, counters map[string]int64) error {
+	c := exec.CommandContext(ctx, bin, args...)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // the driver's JVM stops its tasks
+	c.WaitDelay = 20 * time.Second
+	said, write := io.Pipe()
+	c.Stdout, c.Stderr = write, write
+	var found diagnosis
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		show := between{every: 2 * time.Second}
+		eachLine(said, func(line string) {
+			switch {
+			case strings.HasPrefix(line, "weir:progress "):
+				if text := "spark: " + strings.TrimPrefix(line, "weir:progress "); show.due(text) {
+					s.Progress.tell("%s", text)
+				}
+			case strings.HasPrefix(line, "weir:counter "):
+				addCounter(counters, "reporter:counter:weir,"+strings.TrimPrefix(line, "weir:counter "))
+			default:
+				found.see(line)
+			}
+		})
+	}()
+	s.Progress.tell("spark: submitting the job")
+	err := c.Run()
+	write.Close()
+	<-read
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &exit):
+		return fmt.Errorf("cannot run %q: %w", bin, err)
+	}
+	return found.failure("")
+}
+
+// keep copies the records to where the user wants them.
+func (s *Spark) keep(w *workshop, t *Task) error {
+	b, err := os.Open(w.path(resultName))
+	if err != nil {
+		return fmt.Errorf("cannot read the result: %w", err)
+	}
+	defer b.Close()
+	if err := os.MkdirAll(s.Output, 0o755); err != nil {
+		return fmt.Errorf("cannot make the output: %w", err)
+	}
+	to, err := os.Create(fmt.Sprintf("%s/%d-%s", s.Output, s.stage, t.Plan.Job))
+	if err != nil {
+		return fmt.Errorf("cannot write the output: %w", err)
+	}
+	_, err = io.Copy(to, b)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return fmt.Errorf("cannot write the output: %w", err)
+	}
+	return nil
+}

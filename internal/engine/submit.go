@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/mapreduce"
+)
+
+// ownSplit is how much a task reads of a log that it opens itself.
+const ownSplit = 128 << 20
+
+// codecs are the endings of names that Hadoop takes for compressed, whatever is in the file.
+var codecs = []string{".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".lzo", ".lzo_deflate", ".xz"}
+
+// divide tells logs that Hadoop cuts into lines as weir does from those that tasks had better open themselves: those that are
+// compressed (a damaged one is read up to the damage), or only look so by their names, and those that must be read whole.
+func divide(p *mapreduce.Plan) (texts, own []int) {
+	for i := range p.Inputs {
+		in := &p.Inputs[i]
+		if in.Err != "" || in.Size == 0 {
+			continue
+		}
+		codec := ""
+		for _, c := range codecs {
+			if strings.HasSuffix(in.Where(), c) {
+				codec = c
+			}
+		}
+		if !in.Whole && (in.Compression == "" && codec == "" || in.Compression == "bzip2" && codec == ".bz2") {
+			texts = append(texts, i)
+		} else {
+			own = append(own, i)
+		}
+	}
+	return texts, own
+}
+
+// What Hadoop's client says.
+var (
+	jobID      = regexp.MustCompile(`\bjob_\d+_\d+\b`)
+	mapPercent = regexp.MustCompile(`map (\d+)% reduce (\d+)%`)
+	failedTask = regexp.MustCompile(`Task Id : (attempt_\S+), Status : (FAILED|KILLED)`)
+	counter    = regexp.MustCompile(`^\t\t(.+)=(-?\d+)$`)
+	clientLine = regexp.MustCompile(`^\S+ \S+ (INFO|WARN) `)
+)
+
+// engineCounters are those of Hadoop's counters that are shown beside weir's, and what they are called.
+var engineCounters = map[string]string{"Launched map tasks": "map tasks", "Failed map tasks": "map tasks that failed", "Failed reduce tasks": "reduce tasks that failed",
+	"Reduce shuffle bytes": "shuffled bytes"}
+
+// A watcher reads what Hadoop's client says.
+type watcher struct {
+	r        *hadoopRun
+	name     string // of the part
+	job      string
+	failed   int // attempts
+	group    string
+	counters map[string]int64
+	found    diagnosis
+	show     between
+}
+
+func (w *watcher) line(line string) {
+	p := w.r.h.Progress
+	if id := jobID.FindString(line); id != "" && w.job == "" {
+		w.job = id
+		p.tell("hadoop: %s of %s", id, w.name)
+	}
+	switch {
+	case mapPercent.MatchString(line):
+		m := mapPercent.FindStringSubmatch(line)
+		if text := fmt.Sprintf("hadoop: map %s %%, reduce %s %%", m[1], m[2]); w.show.due(text) {
+			p.tell("%s", text)
+		}
+		return
+	case failedTask.MatchString(line):
+		m := failedTask.FindStringSubmatch(line)
+		w.failed++
+		p.tell("hadoop: %s %s", m[1], strings.ToLower(m[2]))
+	case counter.MatchString(line):
+		m := counter.FindStringSubmatch(line)
+		n, _ := strconv.ParseInt(m[2], 10, 64) // it is digits
+		if name := engineCounters[m[1]]; name != "" && w.group != "weir" {
+			w.counters[name] += n
+		} else if w.group == "weir" {
+			w.counters[m[1]] += n
+		}
+		return
+	case strings.HasPrefix(line, "\t"):
+		w.group = strings.TrimSpace(line)
+		return
+	case strings.Contains(line, "Retrying connect to server"):
+		if w.show.due("retry") {
+			p.tell("hadoop: %s", line)
+		}
+	}
+	if clientLine.MatchString(line) && w.job == "" && strings.Contains(line, "Retrying") || !clientLine.MatchString(line) || strings.Contains(line, "failed with state") {
+		w.found.see(line)
+	}
+}
+
+// submit runs one job of Hadoop and waits for it.
+func (r *hadoopRun) submit(ctx context.Context, name string, args []string, out string) error {
+	c := exec.Command(r.bin, append(args, "-output", r.system.URL(out))...)
+	c.Cancel = nil
+	said, write := io.Pipe()
+	c.Stdout, c.Stderr = write, write
+	w := &watcher{r: r, name: name, counters: r.counters, show: between{every: 2 * time.Second}}
+	r.h.Progress.tell("hadoop: submitting the job (%s)", name)
+	if err := c.Start(); err != nil {
+		return &Failure{Cause: ErrNotThere, Lines: []string{err.Error()}}
+	}
+	read := make(chan struct{})
+	lines := make(chan string)
+	go func() {
+		defer close(read)
+		eachLine(said, func(line string) { lines <- line })
+	}()
+	ended := make(chan error, 1)
+	go func() {
+		err := c.Wait()
+		write.Close()
+		ended <- err
+	}()
+	var err error
+	for done := false; !done; {
+		select {
+		case line := <-lines:
+			w.line(line)
+		case <-read:
+			err = <-ended
+			done = true
+		case <-ctx.Done():
+			r.kill(w.job)
+			_ = c.Process.Kill() // it may have ended
+			go func() {
+				for range lines { // so that the reader ends
+				}
+			}()
+			<-ended
+			return ctx.Err()
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("cannot run %q: %w", r.bin, err)
+	}
+	return r.explain(w)
+}
+
+// kill stops a job on the cluster.
+func (r *hadoopRun) kill(job string) {
+	if job == "" {
+		return
+	}
+	mapred, err := command("", "mapred", filepath.Dir(filepath.Dir(r.bin)))
+	if err != nil {
+		mapred = r.bin // hadoop job -kill is the old way
+	}
+	r.h.Progress.tell("hadoop: stopping %s", job)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = exec.CommandContext(ctx, mapred, "job", "-kill", job).Run() // nothing more can be done
+}
+
+// explain says why a job failed; of a task that failed, with what was said there.
+func (r *hadoopRun) explain(w *watcher) error {
+	if w.job == "" {
+		return w.found.failure("")
+	}
+	app := strings.Replace(w.job, "job_", "application_", 1)
+	f := w.found.failure("yarn logs -applicationId " + app)
+	if !errors.Is(f, ErrTask) && !errors.Is(f, ErrFailed) {
+		return f
+	}
+	r.h.Progress.tell("hadoop: the job failed; looking at the logs of its tasks")
+	d, own := r.look(app)
+	// What the containers' logs say tells more than that a process ended.
+	if d.cause != nil && (f.Cause == ErrFailed || d.cause != ErrTask) {
+		f.Cause, f.Lines = d.cause, []string{d.line}
+	}
+	f.Lines = append(f.Lines, own...)
+	if len(own) > 0 && f.Cause == ErrFailed {
+		f.Cause = ErrTask
+	}
+	return f
+}
+
+// look reads the logs of an application's containers, which YARN gathers a few seconds after its end, where it is set up to do
+// so: what went wrong, and what weir itself said.
+func (r *hadoopRun) look(app string) (d diagnosis, own []string) {
+	yarn, err := command("", "yarn", filepath.Dir(filepath.Dir(r.bin)))
+	if err != nil {
+		return d, nil
+	}
+	const most = 3
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for try := 0; try < 6 && ctx.Err() == nil; try++ {
+		c := exec.CommandContext(ctx, yarn, "logs", "-applicationId", app, "-log_files", "stderr,syslog")
+		out, err := c.StdoutPipe()
+		if err != nil || c.Start() != nil {
+			return d, own
+		}
+		eachLine(out, func(line string) {
+			if !weirLine(line) {
+				d.see(line)
+			} else if len(own) < most && !slices.Contains(own, line) {
+				own = append(own, line)
+			}
+		})
+		_ = c.Wait() // an error is that there are none yet
+		if d.cause != nil || len(own) > 0 {
+			return d, own
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
+		}
+	}
+	return d, own
+}
+
+// weirLine reports whether a line is what weir writes when it fails.
+func weirLine(line string) bool {
+	return strings.HasPrefix(line, "weir: ") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
+}

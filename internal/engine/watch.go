@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"bufio"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func lookPath(name string) (string, error) { return exec.LookPath(name) }
+
+// addCounter reads a line that a task writes for Hadoop Streaming: reporter:counter:weir,NAME,N.
+func addCounter(to map[string]int64, line string) bool {
+	rest, ok := strings.CutPrefix(line, "reporter:counter:weir,")
+	if !ok {
+		return false
+	}
+	name, text, ok := strings.Cut(rest, ",")
+	n, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil {
+		return false
+	}
+	to[name] += n
+	return true
+}
+
+// inOrder lists counters by name, that of the records first.
+func inOrder(counters map[string]int64) []Counter {
+	var out []Counter
+	if n, ok := counters["records"]; ok {
+		out = append(out, Counter{"records", n})
+	}
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if name != "records" {
+			out = append(out, Counter{name, counters[name]})
+		}
+	}
+	return out
+}
+
+// maxLine bounds a line of an engine's log; longer ones are cut into several.
+const maxLine = 64 << 10
+
+// eachLine calls f with the lines of r until it ends.
+func eachLine(r io.Reader, f func(line string)) {
+	b := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, _, err := b.ReadLine()
+		if err != nil {
+			return
+		}
+		f(string(line))
+	}
+}
+
+// symptoms are parts of lines of Hadoop's and Spark's logs, and what they mean. The first that a log has is what went wrong:
+// what stands before is the cause of what stands after.
+var symptoms = []struct {
+	part  string
+	cause error
+}{
+	{"Not a valid JAR", ErrWrongJar},
+	{"JAR does not exist", ErrWrongJar},
+	{"java.lang.ClassNotFoundException: -", ErrWrongJar},
+	{"Error opening job jar", ErrWrongJar},
+	{"FileAlreadyExistsException", ErrExists},
+	{"already exists", ErrExists},
+	{"AccessControlException", ErrPermission},
+	{"Permission denied", ErrPermission},
+	{"QuotaExceededException", ErrSpace},
+	{"quota exceeded", ErrSpace},
+	{"No space left on device", ErrSpace},
+	{"could only be written to 0 of", ErrSpace},
+	{"could only be replicated to 0 nodes", ErrSpace},
+	{"beyond the 'PHYSICAL' memory limit", ErrMemory},
+	{"beyond physical memory limits", ErrMemory},
+	{"running beyond the 'VIRTUAL' memory limit", ErrMemory},
+	{"OutOfMemoryError", ErrMemory},
+	{"Container killed by YARN for exceeding", ErrMemory},
+	{"Exec format error", ErrBinary},
+	{"Cannot run program", ErrBinary},
+	{"GLIBC_", ErrBinary},
+	{"cannot execute binary file", ErrBinary},      // bash, of a program for another processor
+	{"./weir: 1: ", ErrBinary},                     // dash, which takes it for a script
+	{"subprocess failed with code 126", ErrBinary}, // a shell could not start it
+	{"subprocess failed with code 127", ErrBinary},
+	{"weir exited with 126", ErrBinary},
+	{"weir exited with 127", ErrBinary},
+	{"subprocess failed with code 137", ErrMemory}, // 128 + SIGKILL
+	{"weir exited with 137", ErrMemory},
+	{"All masters are unresponsive", ErrUnreachable},
+	{"Call From ", ErrUnreachable},
+	{"ConnectException", ErrUnreachable},
+	{"Connection refused", ErrUnreachable},
+	{"UnknownHostException", ErrUnreachable},
+	{"NoRouteToHostException", ErrUnreachable},
+	{"subprocess failed with code", ErrTask},
+	{"RuntimeError: weir exited with", ErrTask},
+}
+
+// diagnosis looks through the lines of a log.
+type diagnosis struct {
+	cause error
+	rank  int
+	line  string
+	last  tail // lines
+	worst tail // those that speak of errors
+}
+
+// see takes a line.
+func (d *diagnosis) see(line string) {
+	line = strings.TrimSpace(line)
+	if line == "" {
+		return
+	}
+	d.last.most, d.worst.most = 3, 3
+	switch {
+	case strings.HasPrefix(line, "at ") || strings.HasPrefix(line, "Traceback"):
+	case strings.Contains(line, "Exception") || strings.Contains(line, "rror: ") || strings.Contains(line, " ERROR "):
+		d.worst.add(line)
+	default:
+		d.last.add(line)
+	}
+	for i, s := range symptoms {
+		if strings.Contains(line, s.part) {
+			if d.cause == nil || i < d.rank {
+				d.cause, d.rank, d.line = s.cause, i, line
+			}
+			return
+		}
+	}
+}
+
+// failure is what was found.
+func (d *diagnosis) failure(log string) *Failure {
+	if d.cause == nil {
+		lines := d.worst.lines
+		if len(lines) == 0 {
+			lines = d.last.lines
+		}
+		return &Failure{Cause: ErrFailed, Lines: lines, Log: log}
+	}
+	return &Failure{Cause: d.cause, Lines: []string{d.line}, Log: log}
+}

@@ -1,0 +1,314 @@
+package filter
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"weir/internal/event"
+	"weir/internal/format"
+	"weir/internal/linear"
+	"weir/internal/mapreduce"
+)
+
+// JobTrain is training on a cluster: tasks gather as the workers of [Train] do, and write it down.
+const JobTrain = "train"
+
+// Kinds of records of training.
+const (
+	kindExample = 'x' // KEY: bucket; VALUE: a bundle of examples (tasks_examples.go)
+	kindWords   = 'w' // KEY: bucket; VALUE: a bundle of the vocabulary, by the rest of the 32-bit key, by group and class
+	kindSeen    = 's' // KEY: bucket; VALUE: a bundle of records, by the rest of their 48 bits, by class
+	kindColumn  = 'g' // KEY: group; VALUE: the field's name
+	kindNumbers = 'n' // KEY: bucket; VALUE: a bundle, by the rest of the 48-bit item, by the number
+	kindRecords = 'r' // VALUE: a bundle of records: 0 good, 1 bad, 2 untimed
+	kindLevels  = 'l' // VALUE: how far what is bounded has narrowed (levels)
+)
+
+// TrainKinds are the kinds of records of training.
+func TrainKinds() []mapreduce.Kind {
+	return []mapreduce.Kind{
+		{Byte: kindExample, Name: "examples", Merge: func() mapreduce.Merger { return &joiner{} }},
+		{Byte: kindWords, Name: "words", Merge: mapreduce.NewBundle},
+		{Byte: kindSeen, Name: "records seen", Merge: mapreduce.NewBundle},
+		{Byte: kindColumn, Name: "columns", Merge: func() mapreduce.Merger { return &best{} }},
+		{Byte: kindNumbers, Name: "numbers", Merge: mapreduce.NewBundle},
+		{Byte: kindRecords, Name: "records", Merge: mapreduce.NewBundle},
+		{Byte: kindLevels, Name: "levels", Merge: func() mapreduce.Merger { return &best{better: higher} }},
+	}
+}
+
+// TrainJob returns the job whose tasks gather what a filter is trained from. Of o, Label, Before, Enrich and Limits matter; the
+// labels must not depend on what a task does not know: the lines of a log that is read in parts.
+func TrainJob(p *mapreduce.Plan, o TrainOptions) *mapreduce.Job {
+	o.defaults()
+	return &mapreduce.Job{Name: JobTrain, Kinds: TrainKinds(), Mapper: func(_ *event.Keys, w *mapreduce.Writer) (mapreduce.Mapper, error) {
+		c := newCollector(&o)
+		c.label = o.Label()
+		return &writingCollector{c, w, exampleBits(p)}, nil
+	}}
+}
+
+// A writingCollector is a collector that is written down at the end. It is bounded as it is.
+type writingCollector struct {
+	*collector
+	w    *mapreduce.Writer
+	bits uint // of bundles of examples
+}
+
+// Finish implements mapreduce.Mapper.
+func (c *writingCollector) Finish() error {
+	e := &recordWriter{w: c.w}
+	e.put(kindLevels, nil, c.levels().bytes())
+	e.cells = append(e.cells, mapreduce.Cell{Key: 0, N: uint64(c.records[0])}, mapreduce.Cell{Key: 1, N: uint64(c.records[1])},
+		mapreduce.Cell{Key: 2, N: uint64(c.untimed)})
+	e.put(kindRecords, nil, mapreduce.AppendBundle(nil, e.cells))
+	e.examples(c.sample, c.bits)
+	e.cells = e.cells[:0]
+	for _, v := range c.words.Sorted() {
+		key, tag := uint64(v.Key)<<(32-c.words.Bits()), uint64(v.Group)<<1
+		e.cells = append(e.cells, mapreduce.Cell{Key: key, Tag: tag, N: uint64(v.Good)}, mapreduce.Cell{Key: key, Tag: tag | 1, N: uint64(v.Bad)})
+	}
+	e.buckets(kindWords, 32)
+	for _, s := range c.seen.sorted() {
+		e.cells = append(e.cells, mapreduce.Cell{Key: s.key, N: uint64(s.good)}, mapreduce.Cell{Key: s.key, Tag: 1, N: uint64(s.bad)})
+	}
+	e.buckets(kindSeen, seenBits)
+	for g, name := range c.columns.names {
+		e.put(kindColumn, binary.BigEndian.AppendUint16(nil, g), []byte(name))
+	}
+	for it, x := range c.columns.numbers {
+		e.cells = append(e.cells, mapreduce.Cell{Key: it, Tag: numberTag(x), N: 1})
+	}
+	e.buckets(kindNumbers, 48)
+	return e.err
+}
+
+// numberTag writes a number so that small whole ones are short.
+func numberTag(x float64) uint64 { return bits.Reverse64(math.Float64bits(x)) }
+
+func numberOf(tag uint64) float64 { return math.Float64frombits(bits.Reverse64(tag)) }
+
+// trainBuckets is into how many bits' worth of bundles words, records and numbers are divided. The sets are bounded, so more
+// would only cost.
+const trainBuckets = 4
+
+type recordWriter struct {
+	w     *mapreduce.Writer
+	cells []mapreduce.Cell
+	buf   []byte
+	err   error
+}
+
+func (e *recordWriter) put(kind byte, key, value []byte) {
+	if e.err == nil {
+		e.err = e.w.Put(kind, key, nil, value)
+	}
+}
+
+func (e *recordWriter) buckets(kind byte, width uint) {
+	cells := slices.DeleteFunc(e.cells, func(c mapreduce.Cell) bool { return c.N == 0 })
+	err := mapreduce.EachBucket(cells, width, trainBuckets, func(bucket []byte, cells []mapreduce.Cell) error {
+		e.buf = mapreduce.AppendBundle(e.buf[:0], cells)
+		return e.w.Put(kind, bucket, nil, e.buf)
+	})
+	if e.err == nil {
+		e.err = err
+	}
+	e.cells = e.cells[:0]
+}
+
+// examples writes the sample.
+func (e *recordWriter) examples(s *linear.Sample, bits uint) {
+	var list []*linear.Example
+	s.Each(func(x *linear.Example) { list = append(list, x) })
+	slices.SortFunc(list, compareExamples)
+	var w exampleWriter
+	for i := 0; i < len(list) && e.err == nil; {
+		bucket, from := list[i].Key>>(64-bits), i
+		for ; i < len(list) && list[i].Key>>(64-bits) == bucket; i++ {
+		}
+		if e.buf, e.err = w.append(e.buf[:0], list[from:i]); e.err == nil {
+			e.put(kindExample, binary.BigEndian.AppendUint32(nil, uint32(bucket)), e.buf)
+		}
+	}
+}
+
+// best merges values into one of them, or what better makes of two: the least, where that is nil.
+type best struct {
+	have   bool
+	value  []byte
+	better func(a, b []byte) ([]byte, error)
+}
+
+func (m *best) Add(value []byte) (err error) {
+	switch {
+	case !m.have:
+		m.have, m.value = true, append(m.value[:0], value...)
+	case m.better != nil:
+		m.value, err = m.better(m.value, value)
+	case bytes.Compare(value, m.value) < 0:
+		m.value = append(m.value[:0], value...)
+	}
+	return err
+}
+
+func (m *best) Append(dst []byte) ([]byte, error) {
+	m.have = false
+	return append(dst, m.value...), nil
+}
+
+// levels say how far a collector has narrowed what it keeps.
+type levels struct {
+	seen, words byte
+	good, bad   byte // of the sample
+	columnsFull byte
+}
+
+func (c *collector) levels() levels {
+	l := levels{seen: byte(c.seen.level), words: byte(32 - c.words.Bits()), good: byte(c.sample.Level(false)), bad: byte(c.sample.Level(true))}
+	if c.columns.full {
+		l.columnsFull = 1
+	}
+	return l
+}
+
+func (l levels) bytes() []byte { return []byte{l.seen, l.words, l.good, l.bad, l.columnsFull} }
+
+var errLevels = errors.New("levels are damaged")
+
+func levelsOf(b []byte) (l levels, err error) {
+	if len(b) != 5 {
+		return l, errLevels
+	}
+	l = levels{b[0], b[1], b[2], b[3], b[4]}
+	if l.seen > seenBits || l.words > 20 || l.good > 63 || l.bad > 63 || l.columnsFull > 1 {
+		return l, errLevels
+	}
+	return l, nil
+}
+
+// higher takes the higher of each level.
+func higher(a, b []byte) ([]byte, error) {
+	if len(a) != len(b) {
+		return a, errLevels
+	}
+	for i := range a {
+		a[i] = max(a[i], b[i])
+	}
+	return a, nil
+}
+
+// A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged.
+type Gathering struct {
+	o   TrainOptions
+	all *collector
+	err error
+}
+
+// NewGathering returns a gathering for a filter that is trained with o, of which Label does not matter.
+func NewGathering(o TrainOptions) *Gathering {
+	o.defaults()
+	return &Gathering{o: o, all: newCollector(&o)}
+}
+
+// Take takes a record, as [mapreduce.Assemble] gives it.
+func (g *Gathering) Take(r *mapreduce.Record) error {
+	c := g.all
+	switch r.Kind {
+	case kindExample:
+		return readExamples(r.Value, func(x *linear.Example) {
+			c.sample.Add(*x, func() []item { return x.Items })
+		})
+	case kindColumn:
+		if len(r.Key) != 2 {
+			return errors.New("its key is damaged")
+		}
+		c.columns.merge(&columns{names: map[uint16]string{binary.BigEndian.Uint16(r.Key): string(r.Value)}})
+	case kindLevels:
+		l, err := levelsOf(r.Value)
+		if err != nil {
+			return err
+		}
+		g.narrow(l)
+	case kindRecords:
+		return g.cells(r, 0, func(x mapreduce.Cell) {
+			switch x.Key {
+			case 0, 1:
+				c.records[x.Key] += int64(x.N)
+			case 2:
+				c.untimed += int64(x.N)
+			default:
+				g.err = errors.New("there is no such class")
+			}
+		})
+	case kindWords:
+		return g.cells(r, 32, func(x mapreduce.Cell) {
+			n := uint32(min(x.N, math.MaxUint32))
+			if x.Tag&1 == 0 {
+				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), n, 0)
+			} else {
+				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), 0, n)
+			}
+		})
+	case kindSeen:
+		return g.cells(r, seenBits, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
+	case kindNumbers:
+		return g.cells(r, 48, func(x mapreduce.Cell) {
+			if !c.columns.full {
+				c.columns.number(x.Key, numberOf(x.Tag))
+			}
+		})
+	default:
+		return fmt.Errorf("training has no kind %q", r.Kind)
+	}
+	return nil
+}
+
+// cells calls f with the cells of a bundle, whose keys are hashes of width bits; 0 is for those that stand in no bucket.
+func (g *Gathering) cells(r *mapreduce.Record, width uint, f func(mapreduce.Cell)) error {
+	high, err := uint64(0), error(nil)
+	if width > 0 {
+		if high, err = mapreduce.BucketKey(r.Key, width, trainBuckets); err != nil {
+			return err
+		}
+	}
+	g.err = nil
+	err = mapreduce.EachCell(r.Value, func(x mapreduce.Cell) {
+		if width > 0 && x.Key>>(width-trainBuckets) != 0 {
+			g.err = errors.New("a hash is too long")
+			return
+		}
+		x.Key |= high
+		f(x)
+	})
+	if err == nil {
+		err = g.err
+	}
+	return err
+}
+
+func (g *Gathering) narrow(l levels) {
+	c := g.all
+	for c.seen.level < uint(l.seen) {
+		c.seen.halve()
+	}
+	c.words.Narrow(32 - uint(l.words))
+	c.sample.Narrow(false, uint(l.good))
+	c.sample.Narrow(true, uint(l.bad))
+	if l.columnsFull == 1 {
+		c.columns.full = true
+		c.columns.check()
+	}
+}
+
+// Train goes on where [Train] does when everything was read. o.Choice says how that was done.
+func (g *Gathering) Train(ctx context.Context, choice *format.Choice) (*Filter, error) {
+	g.o.Choice = choice
+	return g.all.train(ctx, &g.o)
+}

@@ -1,0 +1,308 @@
+// Package hdfs reads logs out of the Hadoop Distributed File System, and writes what a job needs there, by the protocols of
+// its own clients: no Java, no gateway.
+//
+// A file is named by a URL: hdfs://namenode:8020/logs/web.log, hdfs://cluster/logs (a name that the configuration in
+// HADOOP_CONF_DIR explains) or hdfs:///logs (the configuration's fs.defaultFS).
+package hdfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+	"github.com/colinmarc/hdfs/v2/hadoopconf"
+)
+
+const (
+	scheme      = "hdfs://"
+	defaultPort = "8020"           // of a NameNode whose URL says none, as in Hadoop
+	dialTimeout = 10 * time.Second // a host that does not answer within this is down
+	attempts    = 3                // a read that fails, of whatever replica
+)
+
+// Errors that callers tell apart.
+var (
+	ErrUnreachable = errors.New("no NameNode answers")
+	ErrNoNameNode  = errors.New("the URL names no NameNode, and no configuration does")
+	ErrKerberos    = errors.New("cannot log in with Kerberos")
+)
+
+// IsURL reports whether an argument names something in HDFS.
+func IsURL(arg string) bool { return strings.HasPrefix(arg, scheme) }
+
+// A System is one file system, connected. It may be used by several goroutines at once.
+type System struct {
+	client    *hdfs.Client
+	authority string // as the user wrote it, perhaps empty
+}
+
+// A Cluster keeps connections, one for each file system that was asked for. The zero value has none. It may be used by
+// several goroutines at once.
+type Cluster struct {
+	mu      sync.Mutex
+	systems map[string]*System
+}
+
+// Close ends all connections. What was opened cannot be read any more.
+func (c *Cluster) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for _, s := range c.systems {
+		errs = append(errs, s.client.Close())
+	}
+	c.systems = nil
+	return errors.Join(errs...)
+}
+
+// System connects to the file system of a URL and returns the URL's path in it.
+//
+// Who asks is HADOOP_USER_NAME, else the user of this process; where the configuration says so, whom Kerberos knows: by the
+// credential cache (KRB5CCNAME), else by a keytab (KRB5_CLIENT_KTNAME, KRB5_KTNAME).
+func (c *Cluster) System(link string) (s *System, name string, err error) {
+	authority, name, err := split(link)
+	if err != nil {
+		return nil, "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.systems[authority]; s != nil {
+		return s, name, nil
+	}
+	s, err = connect(authority)
+	if err != nil {
+		return nil, "", err
+	}
+	if c.systems == nil {
+		c.systems = map[string]*System{}
+	}
+	c.systems[authority] = s
+	return s, name, nil
+}
+
+// Full returns a URL that means the same on machines with another configuration: with the NameNode in it, where there is one only.
+func (c *Cluster) Full(link string) (string, error) {
+	authority, name, err := split(link)
+	if err != nil {
+		return "", err
+	}
+	if authority == "" {
+		conf, err := configuration()
+		if err != nil {
+			return "", err
+		}
+		if authority, err = defaultAuthority(conf); err != nil {
+			return "", err
+		}
+	}
+	return scheme + authority + name, nil
+}
+
+// defaultAuthority is that of the configuration's own file system.
+func defaultAuthority(conf hadoopconf.HadoopConf) (string, error) {
+	def := conf["fs.defaultFS"]
+	if def == "" {
+		def = conf["fs.default.name"]
+	}
+	u, err := url.Parse(def)
+	if def == "" || err != nil || u.Scheme != "hdfs" || u.Host == "" {
+		return "", ErrNoNameNode
+	}
+	return u.Host, nil
+}
+
+// split takes a URL apart. A name may hold what other URLs would escape: %, ? and #.
+func split(link string) (authority, name string, err error) {
+	rest, ok := strings.CutPrefix(link, scheme)
+	if !ok {
+		return "", "", fmt.Errorf("%q does not start with %s", link, scheme)
+	}
+	authority, name, _ = strings.Cut(rest, "/")
+	if strings.ContainsAny(authority, "@?#% ") {
+		return "", "", fmt.Errorf("cannot read %q: write hdfs://namenode:port/path, or hdfs:///path; the user comes from HADOOP_USER_NAME", link)
+	}
+	return authority, path.Clean("/" + name), nil
+}
+
+// nameNodes returns the addresses that an authority stands for.
+func nameNodes(authority string, conf hadoopconf.HadoopConf) ([]string, error) {
+	if authority == "" {
+		var err error
+		if authority, err = defaultAuthority(conf); err != nil {
+			return nil, err
+		}
+	}
+	var out []string
+	for _, id := range strings.Split(conf["dfs.ha.namenodes."+authority], ",") {
+		if a := conf["dfs.namenode.rpc-address."+authority+"."+strings.TrimSpace(id)]; a != "" {
+			out = append(out, a)
+		}
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	if _, _, err := net.SplitHostPort(authority); err != nil {
+		authority = net.JoinHostPort(strings.Trim(authority, "[]"), defaultPort)
+	}
+	return []string{authority}, nil
+}
+
+// configuration is that of HADOOP_CONF_DIR, or of HADOOP_HOME; nil without either.
+func configuration() (hadoopconf.HadoopConf, error) {
+	var dirs []string
+	if d := os.Getenv("HADOOP_CONF_DIR"); d != "" {
+		dirs = append(dirs, d)
+	}
+	if home := os.Getenv("HADOOP_HOME"); home != "" {
+		dirs = append(dirs, filepath.Join(home, "etc", "hadoop"), filepath.Join(home, "conf"))
+	}
+	for _, d := range dirs {
+		conf, err := hadoopconf.Load(d)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read Hadoop's configuration in %q: %w", d, err)
+		}
+		if conf != nil {
+			return conf, nil
+		}
+	}
+	return nil, nil
+}
+
+func connect(authority string) (*System, error) {
+	conf, err := configuration()
+	if err != nil {
+		return nil, err
+	}
+	o := hdfs.ClientOptionsFromConf(conf)
+	if o.Addresses, err = nameNodes(authority, conf); err != nil {
+		return nil, err
+	}
+	dial := (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
+	o.NamenodeDialFunc, o.DatanodeDialFunc = dial, dial
+	if o.User = os.Getenv("HADOOP_USER_NAME"); o.User == "" {
+		u, err := user.Current()
+		if err != nil {
+			return nil, fmt.Errorf("cannot find out who you are; set HADOOP_USER_NAME: %w", err)
+		}
+		o.User = u.Username
+	}
+	if o.KerberosClient != nil {
+		if o.KerberosClient, err = kerberos(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
+		}
+	}
+	client, err := hdfs.NewClient(o)
+	if err != nil {
+		if strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "kerberos") {
+			return nil, fmt.Errorf("%w at %s: %w", ErrKerberos, strings.Join(o.Addresses, ", "), err)
+		}
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, strings.Join(o.Addresses, ", "), err)
+	}
+	// Asked for before others do: the client keeps the answer, without a lock. It also tells a port at which something
+	// else listens.
+	if _, err := client.ServerDefaults(); err != nil {
+		client.Close()
+		var net net.Error
+		if errors.As(err, &net) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "no available namenodes") {
+			return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, strings.Join(o.Addresses, ", "), plain(err))
+		}
+		return nil, plain(err)
+	}
+	return &System{client: client, authority: authority}, nil
+}
+
+// URL is how the user would write a path of the system.
+func (s *System) URL(name string) string { return scheme + s.authority + name }
+
+// Stat says what a path is.
+func (s *System) Stat(name string) (fs.FileInfo, error) {
+	info, err := s.client.Stat(name)
+	return info, plain(err)
+}
+
+// ReadDir lists a directory in the order of names.
+func (s *System) ReadDir(name string) ([]fs.FileInfo, error) {
+	list, err := s.client.ReadDir(name)
+	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
+	return list, plain(err)
+}
+
+// MkdirAll makes a directory and those above it.
+func (s *System) MkdirAll(name string) error { return plain(s.client.MkdirAll(name, 0o755)) }
+
+// RemoveAll removes a path and what is below it.
+func (s *System) RemoveAll(name string) error { return plain(s.client.RemoveAll(name)) }
+
+// Write makes a file that was not there.
+func (s *System) Write(name string, from io.Reader) error {
+	w, err := s.client.Create(name)
+	if err != nil {
+		return plain(err)
+	}
+	if _, err := io.Copy(w, from); err != nil {
+		w.Close()
+		return plain(err)
+	}
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		err := w.Close()
+		if err == nil || !hdfs.IsErrReplicating(err) || wait > 10*time.Second {
+			return plain(err)
+		}
+		time.Sleep(wait)
+	}
+}
+
+// Open reads a file. What is returned is an [io.Seeker] too.
+func (s *System) Open(name string) (io.ReadSeekCloser, error) {
+	f, err := s.client.Open(name)
+	if err != nil {
+		return nil, plain(err)
+	}
+	return &reader{f}, nil
+}
+
+// reader tries again what failed: the client goes on to another replica.
+type reader struct{ *hdfs.FileReader }
+
+func (r *reader) Read(p []byte) (n int, err error) {
+	for try := 1; ; try++ {
+		n, err = r.FileReader.Read(p)
+		if n > 0 && err != nil && err != io.EOF {
+			return n, nil // the rest fails again or not
+		}
+		if n > 0 || err == nil || err == io.EOF || try == attempts {
+			return n, plain(err)
+		}
+	}
+}
+
+// plain makes a Java exception one line: its first, without the trace. The name of a path error is left to the caller.
+func plain(err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	var remote hdfs.Error
+	if errors.As(err, &remote) {
+		message, _, _ := strings.Cut(remote.Message(), "\n")
+		exception := remote.Exception()
+		exception = exception[strings.LastIndexByte(exception, '.')+1:]
+		return fmt.Errorf("%s: %s", exception, strings.TrimPrefix(message, remote.Exception()+": "))
+	}
+	return err
+}

@@ -1,0 +1,289 @@
+package mapreduce
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/zeebo/xxh3"
+
+	"weir/internal/format"
+	"weir/internal/source"
+	"weir/internal/token"
+)
+
+// PlanVersion is the version of plans and of records.
+const PlanVersion = 1
+
+// A Plan is all that a task is told: it is made once, before the job is given to an engine, and sent along.
+type Plan struct {
+	Version int     `json:"version"`
+	Weir    string  `json:"weir"`   // the version that made it
+	Scheme  int     `json:"scheme"` // token.Version
+	Job     string  `json:"job"`
+	Seed    uint64  `json:"seed,string"` // of hashes, where the job does not have its own
+	Zone    string  `json:"zone"`
+	Buckets uint    `json:"buckets"` // counts of one field are divided into 2^Buckets bundles
+	Inputs  []Input `json:"inputs"`  // in the order of the command line
+
+	Format string         `json:"format,omitempty"` // all logs are read as this
+	Choice *format.Choice `json:"choice,omitempty"` // or as the examples of a filter
+	GeoIP  string         `json:"geoip,omitempty"`  // where tasks find a database of countries and networks
+
+	Options json.RawMessage `json:"options,omitempty"` // the job's own
+}
+
+// An Input is a log.
+type Input struct {
+	Name        string `json:"name"`                  // as people know it
+	Path        string `json:"path,omitempty"`        // where tasks find it, where that is not Name
+	Size        int64  `json:"size"`                  // bytes, as stored
+	Modified    int64  `json:"modified,omitempty"`    // nanoseconds since 1970
+	Compression string `json:"compression,omitempty"` // gzip, zstd, bzip2
+	Head        []byte `json:"head,omitempty"`        // its first lines (format.HeadOf), gzipped
+	Shaped      bool   `json:"shaped,omitempty"`      // its records do not stand in lines (source.Stream.Shaped)
+	Whole       bool   `json:"whole,omitempty"`       // it must be read by one task, from its beginning
+	Err         string `json:"err,omitempty"`         // why it cannot be read at all; no task reads it
+
+	head []byte
+}
+
+// Bounds of plans.
+const (
+	maxInputs  = 1 << 20
+	maxBuckets = 16
+	// DefaultBuckets makes 64 bundles of a field: 50 million tokens of one are 800,000 in each.
+	DefaultBuckets = 6
+)
+
+// ErrPlan is wrapped by errors of reading what is no plan, or one of another weir.
+var ErrPlan = errors.New("not a plan of this weir")
+
+// NewPlan returns a plan without inputs.
+func NewPlan(weir, job string, seed uint64, zone *time.Location) *Plan {
+	return &Plan{Version: PlanVersion, Weir: weir, Scheme: token.Version, Job: job, Seed: seed, Zone: zone.String(), Buckets: DefaultBuckets}
+}
+
+// Add adds a log to the plan, which is called path by tasks, where that is not its name. A log that cannot be read is added with
+// the reason, as a scan would note it. The error is that nobody knows how long it is, as of a pipe.
+func (p *Plan) Add(in source.Input, path string) error {
+	if in.Size < 0 || in.Once() {
+		return fmt.Errorf("%q is no file: tasks on other machines cannot read it; put it into a file first", in.Name)
+	}
+	x := Input{Name: in.Name, Size: in.Size}
+	if path != in.Name {
+		x.Path = path
+	}
+	if !in.ModTime.IsZero() {
+		x.Modified = in.ModTime.UnixNano()
+	}
+	head, whole, err := x.look(in)
+	if err != nil {
+		x.Err = err.Error()
+	}
+	return p.add(x, head, whole)
+}
+
+// look reads the beginning of a log.
+func (x *Input) look(in source.Input) (head []byte, whole bool, err error) {
+	s, err := in.Open()
+	if err != nil {
+		return nil, false, err
+	}
+	defer s.Close()
+	x.Compression, x.Shaped = s.Compression(), s.Shaped()
+	head = make([]byte, format.SampleBytes)
+	n, err := io.ReadFull(s, head)
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return head[:n], true, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("cannot read it: %w", err)
+	}
+	return head, false, nil
+}
+
+func (p *Plan) add(in Input, head []byte, whole bool) error {
+	in.head = format.HeadOf(head, whole)
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err = z.Write(in.head); err == nil {
+		err = z.Close()
+	}
+	in.Head = b.Bytes()
+	p.Inputs = append(p.Inputs, in)
+	return err
+}
+
+// Write writes the plan.
+func (p *Plan) Write(w io.Writer) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("cannot write the plan: %w", err)
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// ReadPlan reads a plan and checks it.
+func ReadPlan(r io.Reader) (*Plan, error) {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the plan: %w", err)
+	}
+	p := &Plan{}
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPlan, err)
+	}
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPlan, err)
+	}
+	return p, nil
+}
+
+func (p *Plan) check() error {
+	switch {
+	case p.Version != PlanVersion:
+		return fmt.Errorf("it has version %d, this weir reads %d; the tasks must run the weir that made the plan (%s)", p.Version, PlanVersion, p.Weir)
+	case p.Scheme != token.Version:
+		return fmt.Errorf("its tokens are of version %d, those of this weir of %d; the tasks must run the weir that made the plan (%s)", p.Scheme, token.Version, p.Weir)
+	case p.Job == "":
+		return errors.New("it names no job")
+	case p.Buckets > maxBuckets:
+		return fmt.Errorf("%d buckets bits are more than %d", p.Buckets, maxBuckets)
+	case len(p.Inputs) == 0 || len(p.Inputs) > maxInputs:
+		return fmt.Errorf("it has %d inputs", len(p.Inputs))
+	}
+	if _, err := time.LoadLocation(p.Zone); err != nil {
+		return fmt.Errorf("there is no time zone %q here", p.Zone)
+	}
+	seen := map[string]bool{}
+	for i := range p.Inputs {
+		in := &p.Inputs[i]
+		switch {
+		case in.Name == "":
+			return fmt.Errorf("input %d has no name", i)
+		case in.Size < 0:
+			return fmt.Errorf("input %d has a size of %d bytes", i, in.Size)
+		case seen[in.path()]:
+			return fmt.Errorf("input %q is there twice", in.path())
+		}
+		seen[in.path()] = true
+	}
+	return nil
+}
+
+func (in *Input) path() string {
+	if in.Path != "" {
+		return in.Path
+	}
+	return in.Name
+}
+
+// Where returns where tasks find the log.
+func (in *Input) Where() string { return in.path() }
+
+// Beginning returns the log's first lines.
+func (in *Input) Beginning() ([]byte, error) {
+	if in.head == nil && len(in.Head) > 0 {
+		z, err := gzip.NewReader(bytes.NewReader(in.Head))
+		if err != nil {
+			return nil, fmt.Errorf("%w: the beginning of %q is damaged: %w", ErrPlan, in.Name, err)
+		}
+		head, err := io.ReadAll(io.LimitReader(z, format.SampleBytes+1))
+		if err == nil && len(head) > format.SampleBytes {
+			err = errors.New("it is too long")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: the beginning of %q is damaged: %w", ErrPlan, in.Name, err)
+		}
+		in.head = head
+	}
+	return in.head, nil
+}
+
+// Splittable reports whether several tasks may read parts of the log.
+func (in *Input) Splittable() bool {
+	return !in.Whole && !in.Shaped && (in.Compression == "" || in.Compression == "bzip2")
+}
+
+// Find returns the index of the input that an engine calls name: by its path, or by the path without scheme and host, which engines
+// write in several ways.
+func (p *Plan) Find(name string) (int, error) {
+	for i := range p.Inputs {
+		if p.Inputs[i].path() == name {
+			return i, nil
+		}
+	}
+	found, bare := -1, barePath(name)
+	for i := range p.Inputs {
+		if barePath(p.Inputs[i].path()) == bare {
+			if found >= 0 {
+				return 0, fmt.Errorf("the plan has several inputs %q", name)
+			}
+			found = i
+		}
+	}
+	if found < 0 {
+		return 0, fmt.Errorf("the plan has no input %q", name)
+	}
+	return found, nil
+}
+
+// barePath is the path of a file without scheme and host.
+func barePath(name string) string {
+	if i := strings.Index(name, ":/"); i > 0 && !strings.ContainsAny(name[:i], "/\\") {
+		rest := name[i+1:]
+		if strings.HasPrefix(rest, "//") {
+			_, rest, _ = strings.Cut(rest[2:], "/")
+			rest = "/" + rest
+		}
+		name = rest
+		if u, err := url.PathUnescape(name); err == nil && strings.Contains(name, "%") {
+			name = u
+		}
+	}
+	return path.Clean(name)
+}
+
+// Location returns the plan's time zone.
+func (p *Plan) Location() *time.Location {
+	z, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return time.UTC // check has seen it
+	}
+	return z
+}
+
+// fingerprint tells plans apart.
+func (p *Plan) fingerprint() []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		b = nil // it was read from JSON
+	}
+	return binary.BigEndian.AppendUint64(nil, xxh3.Hash(b))
+}
+
+// DecodeOptions reads the job's own options into x. Options that this weir does not know are an error.
+func (p *Plan) DecodeOptions(x any) error {
+	if len(p.Options) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(p.Options))
+	d.DisallowUnknownFields()
+	if err := d.Decode(x); err != nil {
+		return fmt.Errorf("%w: its options: %w", ErrPlan, err)
+	}
+	return nil
+}

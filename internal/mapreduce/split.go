@@ -1,0 +1,224 @@
+package mapreduce
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"weir/internal/format"
+	"weir/internal/source"
+)
+
+// A Split is a stretch of a log that a task reads.
+type Split struct {
+	Input  int   // index in the plan
+	Start  int64 // first byte as stored
+	Length int64 // −1 where nobody says
+
+	// Lines gives the lines of the split, uncompressed, as an engine has cut them. Where it is nil the log is opened.
+	Lines io.Reader
+}
+
+// ReadSplits reads lines of INPUT TAB START TAB LENGTH, where INPUT is the path of a log or its index in the plan.
+func (p *Plan) ReadSplits(r io.Reader) ([]Split, error) {
+	var out []Split
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, 1<<16)
+	for n := 1; s.Scan(); n++ {
+		if strings.TrimSpace(s.Text()) == "" {
+			continue
+		}
+		x, err := p.split(s.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d of the splits: %w", n, err)
+		}
+		out = append(out, x)
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("cannot read the splits: %w", err)
+	}
+	return out, nil
+}
+
+func (p *Plan) split(text string) (x Split, err error) {
+	parts := strings.Split(text, "\t")
+	if len(parts) > 3 { // NLineInputFormat puts its own key before
+		parts = parts[len(parts)-3:]
+	}
+	if len(parts) != 3 {
+		return x, fmt.Errorf("%q is not INPUT TAB START TAB LENGTH", text)
+	}
+	if i, err := strconv.Atoi(parts[0]); err == nil && i >= 0 && i < len(p.Inputs) {
+		x.Input = i
+	} else if x.Input, err = p.Find(parts[0]); err != nil {
+		return x, err
+	}
+	var errs [2]error
+	x.Start, errs[0] = strconv.ParseInt(parts[1], 10, 64)
+	x.Length, errs[1] = strconv.ParseInt(strings.TrimSpace(parts[2]), 10, 64)
+	if errors.Join(errs[:]...) != nil || x.Start < 0 || x.Length < 0 {
+		return x, fmt.Errorf("%q is not INPUT TAB START TAB LENGTH", text)
+	}
+	return x, p.checkSplit(&x)
+}
+
+func (p *Plan) checkSplit(x *Split) error {
+	in := &p.Inputs[x.Input]
+	switch {
+	case x.Start > 0 && !in.Splittable():
+		return fmt.Errorf("%q must be read by one task, but a split begins at %d; tell the engine not to split it", in.Name, x.Start)
+	case x.Start > in.Size:
+		return fmt.Errorf("%q has %d bytes, but a split begins at %d: it has changed since the plan was made; plan again", in.Name, in.Size, x.Start)
+	}
+	return nil
+}
+
+// Splits cuts the plan's inputs into splits of at most size bytes. Those that are compressed, or must be read whole, are one each.
+func (p *Plan) Splits(size int64) []Split {
+	var out []Split
+	for i := range p.Inputs {
+		in := &p.Inputs[i]
+		if in.Err != "" || in.Size == 0 {
+			continue
+		}
+		step := size
+		if in.Whole || in.Shaped || in.Compression != "" || size <= 0 {
+			step = in.Size
+		}
+		for at := int64(0); at < in.Size; at += step {
+			out = append(out, Split{Input: i, Start: at, Length: min(step, in.Size-at)})
+		}
+	}
+	return out
+}
+
+// An Opener opens a log to be read from any byte on.
+type Opener func(path string) (io.ReadSeekCloser, error)
+
+// source returns the split as an input of a scan. fault takes the first error of reading, other than a damaged compressed stream.
+func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error) {
+	in := &p.Inputs[x.Input]
+	if err := p.checkSplit(x); err != nil {
+		return source.Input{}, err
+	}
+	if x.Lines != nil {
+		open := func() (io.ReadCloser, error) { return io.NopCloser(&faulty{x.Lines, fault}), nil }
+		if in.Shaped {
+			return source.Opener(in.Name, open), nil
+		}
+		return source.Plain(in.Name, x.Start > 0, open), nil
+	}
+	start := func() (io.ReadSeekCloser, error) {
+		f, err := open(in.path())
+		if err != nil {
+			*fault = err
+			return nil, err
+		}
+		if _, err := f.Seek(x.Start, io.SeekStart); err != nil {
+			*fault = err
+			f.Close()
+			return nil, err
+		}
+		return f, nil
+	}
+	if in.Compression != "" || in.Shaped {
+		if x.Start > 0 || x.Length < in.Size {
+			return source.Input{}, fmt.Errorf("%q cannot be read in parts: its records do not stand in lines, or it is compressed (%s)", in.Name, in.Compression)
+		}
+		return source.Opener(in.Name, func() (io.ReadCloser, error) {
+			f, err := start()
+			if err != nil {
+				return nil, err
+			}
+			return closing{&faulty{f, fault}, f}, nil
+		}), nil
+	}
+	return source.Plain(in.Name, x.Start > 0, func() (io.ReadCloser, error) {
+		f, err := start()
+		if err != nil {
+			return nil, err
+		}
+		return closing{source.NewSplit(&faulty{f, fault}, x.Start, x.Start+x.Length), f}, nil
+	}), nil
+}
+
+type closing struct {
+	io.Reader
+	io.Closer
+}
+
+// faulty keeps the error of a reader.
+type faulty struct {
+	r     io.Reader
+	fault *error
+}
+
+func (f *faulty) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF && *f.fault == nil {
+		*f.fault = err
+	}
+	return n, err
+}
+
+// A splitReport is what a task says of a split.
+type splitReport struct {
+	Length  int64              `json:"length"`
+	Changed bool               `json:"changed,omitempty"` // a header came that parts after this one do not know
+	Summary format.FileSummary `json:"summary"`
+	// Excerpts are those of the summary's faults, in order: JSON would not keep their bytes.
+	Excerpts [][]byte `json:"excerpts,omitempty"`
+}
+
+// put writes the report of a split.
+func (s *splitReport) put(w *Writer, x *Split) error {
+	s.Length = x.Length
+	for i := range s.Summary.Faults {
+		e := s.Summary.Faults[i].Examples
+		for k := range e {
+			s.Excerpts = append(s.Excerpts, []byte(e[k].Excerpt), []byte(e[k].Detail))
+			e[k].Excerpt, e[k].Detail = "", ""
+		}
+	}
+	value, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("cannot write what was read: %w", err)
+	}
+	key := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(x.Input)), uint64(x.Start))
+	return w.Put(kindSplit, key, nil, value)
+}
+
+// readSplitReport reads what put wrote.
+func (p *Plan) readSplitReport(r *Record) (x Split, s splitReport, err error) {
+	if len(r.Key) != 12 {
+		return x, s, errors.New("its key is damaged")
+	}
+	x.Input, x.Start = int(binary.BigEndian.Uint32(r.Key)), int64(binary.BigEndian.Uint64(r.Key[4:]))
+	if x.Input >= len(p.Inputs) || x.Start < 0 {
+		return x, s, errors.New("the plan has no such input")
+	}
+	if err := json.Unmarshal(r.Value, &s); err != nil {
+		return x, s, err
+	}
+	x.Length = s.Length
+	n := 0
+	for i := range s.Summary.Faults {
+		e := s.Summary.Faults[i].Examples
+		for k := range e {
+			if n+1 >= len(s.Excerpts) {
+				return x, s, errors.New("an excerpt is missing")
+			}
+			e[k].Excerpt, e[k].Detail = string(s.Excerpts[n]), string(s.Excerpts[n+1])
+			n += 2
+		}
+	}
+	if f := &s.Summary; f.Lines < 0 || f.Bytes < 0 || f.Records < 0 || f.Untimed < 0 || f.Skipped < 0 || f.Malformed < 0 || s.Length < -1 {
+		return x, s, errors.New("a number is negative")
+	}
+	return x, s, nil
+}

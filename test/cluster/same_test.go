@@ -1,0 +1,182 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTrain: the filter has the same bytes wherever its examples were counted.
+func TestTrain(t *testing.T) {
+	needs(t)
+	must(t, "train", "--good", "good.log", "--bad", "bad.log", "--filter", "here.weir")
+	want, err := os.ReadFile(filepath.Join(home, "here.weir"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		name, engine string
+		flags        func(t *testing.T) []string
+		killed       bool
+	}{
+		{"hadoop, a task killed mid-way", "hadoop", func(t *testing.T) []string {
+			return []string{"--maps", "8", "--reducers", "2", "--binary", dying(t, "map*_m_000003_0")}
+		}, true},
+		{"hadoop without a combiner", "hadoop", func(*testing.T) []string { return []string{"--maps", "8", "--no-combiner"} }, false},
+		{"spark, a task killed mid-way", "spark", func(t *testing.T) []string {
+			return []string{"--maps", "8", "--reducers", "2", "--binary", dying(t, "map*")}
+		}, true},
+		{"spark without a combiner", "spark", func(*testing.T) []string { return []string{"--maps", "8", "--no-combiner"} }, false},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			_, said := must(t, on(x.engine, x.flags(t), "train", "--good", "hdfs:///examples/good.log", "--bad", "hdfs:///examples/bad.log", "--filter", "there.weir")...)
+			t.Log(said)
+			got, err := os.ReadFile(filepath.Join(home, "there.weir"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("the filter differs from that of this machine: %d and %d bytes", len(got), len(want))
+			}
+			if n := counted(t, said, "map tasks"); n < 8 {
+				t.Errorf("%d map tasks", n)
+			}
+			if n := counted(t, said, "map tasks that failed"); x.engine == "hadoop" && (n > 0) != x.killed {
+				t.Errorf("%d map tasks failed", n)
+			}
+		})
+	}
+	nothingLeft(t)
+}
+
+// TestHunt: the ranking is the same.
+func TestHunt(t *testing.T) {
+	needs(t)
+	hunt := []string{"hunt", "--json", "--all", "--window", window, "hdfs:///logs/zeek", "hdfs:///logs/nginx/access.log"}
+	want, _ := must(t, hunt...)
+	if strings.Count(want, "\n") < 100 {
+		t.Fatalf("the hunt finds %d events", strings.Count(want, "\n"))
+	}
+	// Files of this machine are the same files.
+	here, _ := must(t, "hunt", "--json", "--all", "--window", window, "company/zeek", "company/nginx/access.log")
+	if here = strings.ReplaceAll(here, `"company/`, `"hdfs:///logs/`); here != want {
+		t.Errorf("the hunt in HDFS differs from that in files: %d and %d bytes", len(want), len(here))
+	}
+	for _, engine := range []string{"hadoop", "spark"} {
+		t.Run(engine, func(t *testing.T) {
+			got, said := must(t, on(engine, []string{"--maps", "8", "--reducers", "2"}, hunt...)...)
+			t.Log(said)
+			if got != want {
+				t.Errorf("the hunt differs from that of this machine: %d and %d bytes", len(got), len(want))
+			}
+		})
+	}
+	nothingLeft(t)
+}
+
+// TestOddLogs: what is compressed, has no line end at its end, carriage returns, lines that are no records, nothing at all, or
+// a name that says something else, is read as on this machine.
+func TestOddLogs(t *testing.T) {
+	needs(t)
+	log, err := os.ReadFile(filepath.Join(home, "company", "nginx", "access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(home, "odd")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	n := len(log) / 2
+	n += bytes.IndexByte(log[n:], '\n') + 1
+	poison := slicesConcat(log[:n], []byte("\x00\xff\xfe poison \x1b[2J\r\rmore\n"), bytes.Repeat([]byte("x"), 3<<20), []byte("\n\"\n"), log[n:n+5000], []byte("no end"))
+	for name, b := range map[string][]byte{
+		"crlf.log":     bytes.ReplaceAll(log[n:], []byte{'\n'}, []byte("\r\n")),
+		"poison.log":   poison,
+		"empty.log":    nil,
+		"not.log.gz":   log[:n],                                       // is plain text
+		"mark.log":     slicesConcat([]byte("\xef\xbb\xbf"), log[:n]), // begins with a byte order mark
+		"plain[1].log": log[n:],
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range []string{
+		"gzip -c company/nginx/access.log > odd/a.log.gz", "bzip2 -1 -c company/nginx/access.log > odd/b.log.bz2",
+		"gzip -c company/zeek/conn.log > odd/conn.txt", // its name does not say so
+	} {
+		if out, err := run("sh", "-c", command); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if out, err := run("hadoop", "fs", "-D", "dfs.blocksize=262144", "-put", "odd", "/"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	hunt := []string{"hunt", "--json", "--all", "--window", window, "hdfs:///odd/"}
+	want, warned := must(t, hunt...)
+	for _, engine := range []string{"hadoop", "spark"} {
+		t.Run(engine, func(t *testing.T) {
+			got, said := must(t, on(engine, []string{"--maps", "12"}, hunt...)...)
+			if got != want {
+				t.Errorf("the hunt differs from that of this machine: %d and %d bytes\n%s", len(got), len(want), said)
+			}
+			for _, l := range strings.Split(warned, "\n") {
+				if !strings.Contains(said, l) {
+					t.Errorf("what is wrong with the logs is not told: %q\nbut\n%s", l, said)
+				}
+			}
+		})
+	}
+}
+
+func slicesConcat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+// slow returns a weir that takes its time.
+func slow(t *testing.T) string {
+	name := filepath.Join(t.TempDir(), "slow")
+	script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = reduce ] || sleep 20\nexec %q \"$@\"\n", binary)
+	if err := os.WriteFile(name, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestStopped: a job that its user stops is stopped on the cluster, leaves nothing behind, and gives the same when it is run again
+// (TestTrain has the bytes).
+func TestStopped(t *testing.T) {
+	needs(t)
+	c := exec.Command(binary, on("hadoop", []string{"--binary", slow(t)}, "train", "--good", "hdfs:///examples/good.log", "--bad", "hdfs:///examples/bad.log", "--filter", "stopped.weir")...)
+	c.Dir = home
+	var said lockedBuffer
+	c.Stderr = &said
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 600 {
+		if strings.Contains(said.String(), "map 0 %") {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err := c.Wait()
+	if err == nil || !strings.Contains(said.String(), "stopping job_") {
+		t.Fatalf("%v\n%s", err, said.String())
+	}
+	_, id, _ := strings.Cut(said.String(), "hadoop: job_")
+	id, _, _ = strings.Cut(id, " ")
+	if out, err := run("yarn", "application", "-status", "application_"+id); err != nil || !strings.Contains(out, "KILLED") {
+		t.Errorf("the application runs on: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(home, "stopped.weir")); err == nil {
+		t.Error("there is a filter")
+	}
+	nothingLeft(t)
+}
