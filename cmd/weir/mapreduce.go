@@ -207,6 +207,7 @@ func taskJobs() []taskJob {
 		{jobScore, scoreKinds, scoreJob},
 		{beacon.JobBeacon, beacon.Kinds, beaconJob},
 		{hunt.JobHunt, huntKinds, huntJob},
+		{hunt.JobProfile, hunt.ProfileKinds, profileJob},
 	}
 }
 
@@ -242,6 +243,14 @@ func countJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 		return nil, err
 	}
 	return mapreduce.CountJob(p, enrichment), nil
+}
+
+func profileJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
+	enrichment, err := enrichmentOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return hunt.ProfileJob(p.Seed, enrichment), nil
 }
 
 // enrichmentOf says what tasks know of addresses. The database is where the plan says, or, where the engine has put it, in the

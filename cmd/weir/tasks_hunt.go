@@ -41,7 +41,7 @@ type huntPlan struct {
 // working directory.
 func (f *huntFlags) plan(ctx context.Context, s *streams, now time.Time) (p *mapreduce.Plan, files []string, err error) {
 	if f.archive.given() {
-		return nil, nil, usagef("an archive is read by weir itself: leave --on away, or name logs")
+		return nil, nil, usagef("tasks read logs, not an archive: leave out 'job --on', or name logs")
 	}
 	// Somebody else's clock and the names of this machine's files are no part of what is asked.
 	x := &huntPlan{Now: now.UTC(), Window: f.windows, Host: f.hosts, Ignore: f.ignore, Good: f.good, KnownClients: f.knownClients,

@@ -2,6 +2,7 @@ package beacon
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -145,7 +146,7 @@ func FuzzTake(f *testing.F) {
 				continue
 			}
 			m := k.Merge()
-			if m.Add(value) == nil && m.Add(value) == nil {
+			if errors.Join(m.Add(value), m.Add(value)) == nil {
 				if b, err := m.Append(nil); err == nil {
 					_ = d.Take(&mapreduce.Record{Kind: kind, Key: key, Sub: sub, Value: b})
 				}

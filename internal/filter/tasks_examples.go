@@ -47,7 +47,6 @@ func compareExamples(a, b *linear.Example) int {
 type exampleWriter struct {
 	items, clients numbering
 	rows, out      []byte
-	packed         []byte
 }
 
 // append appends a packed bundle of examples, which are sorted.

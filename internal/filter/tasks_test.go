@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -192,7 +193,7 @@ func FuzzGathering(f *testing.F) {
 				continue
 			}
 			m := k.Merge()
-			if m.Add(value) == nil && m.Add(value) == nil {
+			if errors.Join(m.Add(value), m.Add(value)) == nil {
 				if b, err := m.Append(nil); err == nil {
 					_ = g.Take(&mapreduce.Record{Kind: kind, Key: key, Value: b})
 				}

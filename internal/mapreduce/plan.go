@@ -275,7 +275,7 @@ func (p *Plan) fingerprint() []byte {
 	return binary.BigEndian.AppendUint64(nil, xxh3.Hash(b))
 }
 
-// options reads the job's own options into x.
+// DecodeOptions reads the job's own options into x. Options that this weir does not know are an error.
 func (p *Plan) DecodeOptions(x any) error {
 	if len(p.Options) == 0 {
 		return nil
