@@ -105,7 +105,7 @@ func (a *Assembly) add(p *Plan) error {
 			splits[k].before = f.Lines
 			f.Append(&splits[k].report.Summary)
 			if splits[k].report.Changed && len(splits) > 1 {
-				return fmt.Errorf("%q %w: it is several logs in one file, and tasks that begin later do not see that", in.Name, ErrHeader)
+				return fmt.Errorf("%q %w: it is several logs in one file, and tasks that begin later do not see that; have it read as a whole", in.Name, ErrHeader)
 			}
 		}
 		if in.Compression == "" {
