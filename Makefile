@@ -6,9 +6,10 @@ FUZZTIME    ?= 60s
 # Packages that run goroutines of their own: these are tested again under the race detector.
 RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/lake ./internal/mongo ./cmd/weir
 BENCHFLAGS  ?=
+CRASHES     ?= 200
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-mongo test-cluster compare-spark check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
+.PHONY: build demo test test-mongo test-cluster compare-spark bench-mongo check bench fuzz fmt vet lint imports docs race fuzz-short crash clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,14 +29,14 @@ test: ## every test
 	  echo "*** NOT TESTED: reports in a browser, for want of Chromium"
 	@/usr/bin/python3 -c 'import sklearn, mlpy' 2>/dev/null || \
 	  echo "*** NOT TESTED: whether the oracles are what scikit-learn and mlpy say, for want of python3-sklearn and python3-mlpy"
-	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow' 2>/dev/null || \
-	  echo "*** NOT TESTED: all scripts of docs/python.md, for want of scikit-learn, pandas or pyarrow"
+	@"$${WEIR_PYTHON:-/usr/bin/python3}" -c 'import sklearn, pandas, pyarrow, duckdb' 2>/dev/null || \
+	  echo "*** NOT TESTED: all scripts of docs/python.md and docs/lake.md, for want of scikit-learn, pandas, pyarrow or duckdb"
 	$(GO) test ./...
 
 test-mongo: ## the MongoDB store against FerretDB, and the server in WEIR_TEST_MONGODB
 	@echo "== the MongoDB store"
 	@[ -n "$$WEIR_TEST_MONGODB" ] || echo "*** NOT TESTED: the store on a real mongod, for want of WEIR_TEST_MONGODB"
-	@if (cd test/mongo && $(GO) mod download); then cd test/mongo && $(GO) vet . && $(GO) test -count=1 -timeout 10m .; \
+	@if (cd test/mongo && $(GO) mod download); then cd test/mongo && $(GO) vet . && $(GO) test -count=1 -timeout 20m .; \
 	  elif [ "$$CI" = true ]; then echo "the modules of test/mongo cannot be had"; exit 1; \
 	  else echo "*** NOT TESTED: the MongoDB store, for want of the modules of test/mongo"; fi
 
@@ -49,6 +50,9 @@ test-cluster: ## weir on a small Hadoop cluster and on Spark (needs a JDK 17, Ma
 
 compare-spark: ## weir on Spark against Spark's own naive Bayes, as a ratio
 	test/spark/compare
+
+bench-mongo: ## ingest into MongoDB against plain inserts by the driver, on FerretDB and the server in WEIR_TEST_MONGODB
+	cd test/mongo && WEIR_MONGO_SPEED=$${WEIR_MONGO_SPEED:-20000} $(GO) test -count=1 -v -timeout 30m -run TestSpeed .
 
 check: fmt vet lint imports docs race fuzz-short ## every gate that a change has to pass besides make test
 
@@ -86,8 +90,8 @@ fuzz-short:
 fuzz: ## every fuzzer for FUZZTIME (default 60s)
 	@GO=$(GO) .ci/fuzz $(FUZZTIME)
 
-crash: ## ingest killed 200 times at random moments: nothing lost, nothing doubled
-	WEIR_CRASHES=200 $(GO) test -count=1 -v -timeout 30m -run TestKilledAtRandomMoments ./internal/lake
+crash: ## ingest and training killed CRASHES times (default 200) at random moments: nothing lost, nothing doubled
+	WEIR_CRASHES=$(CRASHES) $(GO) test -count=1 -v -timeout 30m -run TestKilledAtRandomMoments ./internal/lake
 
 bench: ## the table of quality and speed, as Markdown
 	$(GO) run ./bench $(BENCHFLAGS)

@@ -1,6 +1,6 @@
 // Command bench prints how good and how fast weir is on this machine, as a Markdown table.
 //
-//	make bench                      everything; takes some minutes and 5 GB of temporary disk
+//	make bench                      everything; takes some minutes and 15 GB of temporary disk
 //	make bench BENCHFLAGS=-quick    a sanity check of every part on less data
 //	make bench BENCHFLAGS='-part labels'    one part
 //
@@ -41,7 +41,7 @@ type row struct{ what, need, aim, got string }
 
 func main() {
 	quick := flag.Bool("quick", false, "less data: a check that every part runs, with rough figures")
-	only := flag.String("part", "", "run only this `PART`: quality, speed, scale, demo, labels, costs, replay, campaigns, beacons, labelling or mapreduce")
+	only := flag.String("part", "", "run only this `PART`: quality, speed, scale, demo, labels, costs, replay, campaigns, beacons, labelling, lake or mapreduce")
 	keep := flag.String("dir", "", "`directory` for temporary files (default: a new one, removed at the end)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -75,7 +75,7 @@ func run(ctx context.Context, quick bool, only, dir string) error {
 		name string
 		run  func(context.Context) error
 	}
-	parts := []part{{"quality", b.quality}, {"speed", b.speed}, {"scale", b.scale}, {"demo", b.demo}, {"labels", b.labels}, {"costs", b.costs}, {"replay", b.replay}, {"campaigns", b.campaigns}, {"beacons", b.beacons}, {"labelling", b.labelling}, {"mapreduce", b.mapreduce}}
+	parts := []part{{"quality", b.quality}, {"speed", b.speed}, {"scale", b.scale}, {"demo", b.demo}, {"labels", b.labels}, {"costs", b.costs}, {"replay", b.replay}, {"campaigns", b.campaigns}, {"beacons", b.beacons}, {"labelling", b.labelling}, {"lake", b.lake}, {"mapreduce", b.mapreduce}}
 	if only != "" {
 		parts = slices.DeleteFunc(parts, func(p part) bool { return p.name != only })
 		if len(parts) == 0 {

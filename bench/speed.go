@@ -26,6 +26,7 @@ type corpus struct {
 	files  []string
 	events int64
 	bytes  int64
+	packed int64 // as they are stored, with gzip
 	from   int64 // the hour in the middle, in epoch seconds
 }
 
@@ -124,6 +125,11 @@ func (b *bench) unpack() (*corpus, error) {
 	c := &corpus{dir: filepath.Join(b.dir, "maccdc2012")}
 	hours := map[int64]int64{}
 	for _, name := range packed {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		c.packed += info.Size()
 		out := filepath.Join(c.dir, filepath.Base(filepath.Dir(name)), strings.TrimSuffix(filepath.Base(name), ".gz"))
 		if err := c.unpackFile(name, out, hours); err != nil {
 			return nil, fmt.Errorf("cannot unpack %q: %w", name, err)

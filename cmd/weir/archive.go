@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/enrich"
 	"weir/internal/hdfs"
 	"weir/internal/lake"
 	"weir/internal/mongo"
@@ -38,19 +39,33 @@ func (f *archiveFlags) fault(missing string) error {
 	return nil
 }
 
+// openWith opens the archive that is there, with the addresses that it was counted with.
+func (f *archiveFlags) openWith(ctx context.Context, geo *enrich.GeoDB) (lake.Store, error) {
+	var s lake.Store
+	var err error
+	if f.store != "" {
+		s, err = mongo.Open(ctx, f.store, lake.Settings{Geo: geo}, false)
+	} else {
+		s, err = lake.Open(ctx, f.lake, geo)
+	}
+	if err != nil {
+		return nil, explainArchive(err)
+	}
+	return s, nil
+}
+
 // open opens the archive, and makes it where there is none if settings are given.
 func (f *archiveFlags) open(ctx context.Context, settings *lake.Settings) (lake.Store, error) {
+	if settings == nil {
+		return f.openWith(ctx, nil)
+	}
 	var s lake.Store
 	var err error
 	switch {
-	case f.store != "" && settings != nil:
-		s, err = mongo.Open(ctx, f.store, *settings, true)
 	case f.store != "":
-		s, err = mongo.Open(ctx, f.store, lake.Settings{}, false)
-	case settings != nil:
-		s, err = lake.Create(ctx, f.lake, *settings)
+		s, err = mongo.Open(ctx, f.store, *settings, true)
 	default:
-		s, err = lake.Open(ctx, f.lake, nil)
+		s, err = lake.Create(ctx, f.lake, *settings)
 	}
 	if err != nil {
 		return nil, explainArchive(err)
@@ -90,6 +105,8 @@ func explainArchive(err error) error {
 		return hintf(err, "'weir ingest --lake DIR LOG...' makes one, 'weir ingest --store URI LOG...' one in MongoDB.")
 	case errors.Is(err, lake.ErrReadOnly):
 		return hintf(err, "It can be hunted in and asked still. To add to it, run weir as a user who may write there.")
+	case errors.Is(err, lake.ErrCatalog):
+		return hintf(err, "Put lake.db back from a backup, or remove the lake and ingest the logs again.")
 	case errors.Is(err, lake.ErrSegment):
 		return hintf(err, "'weir verify' names what is damaged.")
 	}
@@ -175,6 +192,22 @@ func hasCollection(args []string) bool {
 		}
 	}
 	return false
+}
+
+// flag is the one that names the archive.
+func (f *archiveFlags) flag() string {
+	if f.store != "" {
+		return "--store"
+	}
+	return "--lake"
+}
+
+// trainWith is how the user trains the archive that was named, without what may be secret.
+func (f *archiveFlags) trainWith() string {
+	if f.store != "" {
+		return "weir train --store URI"
+	}
+	return "weir train --lake " + strings.TrimSpace(f.lake)
 }
 
 // makeWith is how the user makes the archive that was named, without what may be secret.

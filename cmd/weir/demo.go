@@ -34,8 +34,9 @@ func newDemo(s *streams) *cobra.Command {
 		Use:   "demo [flags]",
 		Short: "hunt in invented logs of a break-in, and lay what is found beside the truth",
 		Long: `Invents four weeks of a small company's logs with a break-in in one night, hunts in them knowing the window alone, and
-shows for every part of the break-in in which campaign and step the hunt tells it. The page of the hunt follows, and what
-blocking would have cost, by a filter that has learned from another company's break-in.`,
+shows for every part of the break-in in which campaign and step the hunt tells it. The page of the hunt follows, what
+blocking would have cost, by a filter that has learned from another company's break-in, and the same hunt in a lake: the logs
+read once, the break-in marked, hunted for, and the mark taken back. It fails where the lake does not keep what it promises.`,
 		Example: `  weir demo
   weir demo --seed 7 --keep /tmp/company`,
 		Args: noArguments,
@@ -93,16 +94,20 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 		return err
 	}
 	defer r.Close()
+	list, err := cluster.Campaigns(r, cluster.Options{})
+	if err != nil {
+		return err
+	}
+	archive, err := runDemoLake(ctx, s, logsOf(truth, sf.out), r, list, nil)
+	if err != nil {
+		return err
+	}
 	costs, err := demoCost(ctx, s, f, sf, truth)
 	if err != nil {
 		return err
 	}
 	if f.keep == "" { // a reader that has seen enough ends this process at the next write
 		_ = os.RemoveAll(sf.out)
-	}
-	list, err := cluster.Campaigns(r, cluster.Options{})
-	if err != nil {
-		return err
 	}
 	if err := reportDemo(s, f.report, r, list, costs); err != nil {
 		return err
@@ -117,7 +122,10 @@ func runDemo(ctx context.Context, s *streams, f *demoFlags) (err error) {
 	if err := printHunt(s, r, list, hf); err != nil {
 		return err
 	}
-	return printDemoCost(s, f, costs)
+	if err := printDemoCost(s, f, costs); err != nil {
+		return err
+	}
+	return archive.print(s)
 }
 
 // A place is a line of a log.

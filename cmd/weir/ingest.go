@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,12 +59,12 @@ LOG is what it is for 'weir hunt'.`,
 	p.StringArrayVar(&f.from, "from", nil, "read the events in this collection of MongoDB too, `URI` mongodb://host/database.collection")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none; of the lake's hours too when it is made")
 	p.StringVar(&f.format, "format", "", "read the logs as this `FORMAT`, or as the server's own log_format or LogFormat string")
-	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb; use the same every time")
+	p.StringVar(&f.geoip, "geoip", "", "take countries and networks from this MaxMind or DB-IP `FILE`.mmdb; the lake keeps a copy and needs it no more")
 	p.BoolVar(&f.noRaw, "no-raw", false, "do not keep the lines themselves, only their fields")
 	p.BoolVar(&f.follow, "follow", false, "go on reading what is written to the logs, through rotation, until interrupted")
 	p.DurationVar(&f.every, "every", time.Second, "with --follow, how often to look")
-	p.StringVar(&f.keepAge, "keep-age", "", "afterwards, remove days older than this, as `90d`")
-	p.StringVar(&f.keepSize, "keep-size", "", "afterwards, remove the oldest days until the lake has this size, as `50GB`")
+	p.StringVar(&f.keepAge, "keep-age", "", "before and afterwards, remove days older than this, as `90d`")
+	p.StringVar(&f.keepSize, "keep-size", "", "before and afterwards, remove the oldest days until the lake has this size, as `50GB`")
 	p.IntVar(&f.workers, "workers", 0, "goroutines that read (default: one for each processor)")
 	return cmd
 }
@@ -143,16 +145,21 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	if zoned {
 		o.Zone = zone
 	}
+	archive, isLake := l.(*lake.Lake)
 	tidy := func() error {
-		l, ok := l.(*lake.Lake)
-		if !ok {
+		if !isLake {
 			return nil // documents need no tidying
 		}
-		if err := l.Retain(context.WithoutCancel(ctx), age, size); err != nil {
+		if err := archive.Retain(context.WithoutCancel(ctx), age, size); err != nil {
 			return err
 		}
-		_, err := l.Compact(ctx)
+		_, err := archive.Compact(ctx)
 		return err
+	}
+	if isLake { // before, too: on a full disk this makes the room
+		if err := archive.Retain(ctx, age, size); err != nil {
+			return explainArchive(err)
+		}
 	}
 	if f.follow {
 		return explainArchive(followLogs(ctx, s, l, o, f, args, tidy))
@@ -161,6 +168,7 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	if err != nil {
 		return err
 	}
+	inputs = f.outside(inputs)
 	bar := newProgress(s.err)
 	o.Progress = bar.update
 	r, err := l.Ingest(ctx, inputs, o)
@@ -174,6 +182,24 @@ func runIngest(ctx context.Context, s *streams, f *ingestFlags, args []string, z
 	return reportIngest(s, r)
 }
 
+// outside leaves out the files of the lake itself, which may lie in a directory that is read.
+func (f *ingestFlags) outside(inputs []source.Input) []source.Input {
+	if f.archive.lake == "" {
+		return inputs
+	}
+	dir, err := filepath.Abs(f.archive.lake)
+	if err != nil {
+		return inputs
+	}
+	return slices.DeleteFunc(inputs, func(in source.Input) bool {
+		if in.Once() || mongo.IsURI(in.Name) {
+			return false
+		}
+		abs, err := filepath.Abs(in.Name)
+		return err == nil && strings.HasPrefix(abs, dir+string(filepath.Separator))
+	})
+}
+
 // followLogs ingests what is written until ctx ends.
 func followLogs(ctx context.Context, s *streams, l lake.Store, o lake.IngestOptions, f *ingestFlags, args []string, tidy func() error) error {
 	if _, err := expand(s, args); err != nil {
@@ -185,7 +211,7 @@ func followLogs(ctx context.Context, s *streams, l lake.Store, o lake.IngestOpti
 			return remote, err
 		}
 		inputs, _, err := source.ExpandNotes(local)
-		return append(inputs, remote...), err
+		return append(f.outside(inputs), remote...), err
 	}
 	return l.Follow(ctx, look, o, f.every, func(r *lake.Report) error {
 		if r.Events+r.Malformed == 0 {

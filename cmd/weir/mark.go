@@ -24,7 +24,7 @@ type markFlags struct {
 func newMark(s *streams) *cobra.Command {
 	f := &markFlags{}
 	cmd := &cobra.Command{
-		Use:   "mark good|bad|ignore {--marks FILE | --lake DIR} [--window FROM/TO] [--host HOST] [--where EXPR]",
+		Use:   "mark good|bad|ignore {--marks FILE | --lake DIR | --store URI} [--window FROM/TO] [--host HOST] [--where EXPR]",
 		Short: "say of a span of time, of hosts or of a condition that it is good, bad, or to be left out",
 		Long: `Adds a mark to FILE, or to a lake: all events in the window that name one of the hosts and meet the condition, as far as these are given.
 'weir hunt --marks FILE' takes spans that are bad for its windows, events in good ones as known good, and leaves out what is
@@ -60,8 +60,8 @@ func (f *markFlags) base() (marks.Mark, error) {
 
 // add adds the flags.
 func (f *lakeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.lake, "lake", "", "the lake, in `DIR`, that the marks are in")
-	cmd.Flags().StringVar(&f.geoip, "geoip", "", "with --lake, the `FILE`.mmdb that the lake was ingested with, if it was")
+	f.archiveFlags.add(cmd, "the lake, in `DIR`, that the marks are in")
+	cmd.Flags().StringVar(&f.geoip, "geoip", "", "the `FILE`.mmdb that it was ingested with, if it was: for --store, and for a lake whose own copy is lost")
 }
 
 func runMark(ctx context.Context, s *streams, f *markFlags, args []string) error {
@@ -94,7 +94,7 @@ func runMark(ctx context.Context, s *streams, f *markFlags, args []string) error
 	if err := m.Validate(); err != nil {
 		return usageError{err}
 	}
-	if f.lake != "" {
+	if f.given() {
 		return markInLake(ctx, s, &f.lakeFlags, m)
 	}
 	if err := appendMark(s, f.marks, m); err != nil {
@@ -117,7 +117,7 @@ func appendMark(s *streams, name string, m marks.Mark) error {
 func newUnmark(s *streams) *cobra.Command {
 	f := &markFlags{}
 	cmd := &cobra.Command{
-		Use:   "unmark ID {--marks FILE | --lake DIR}",
+		Use:   "unmark ID {--marks FILE | --lake DIR | --store URI}",
 		Short: "take a mark back",
 		Long: `Takes a mark back, by a further line of FILE, or in a lake: who had said what, and who took it back, stays there. A lake is
 trained again at once, and is then as if the mark had never been made.`,
@@ -130,7 +130,7 @@ trained again at once, and is then as if the mark had never been made.`,
 			if len(args) != 1 {
 				return usagef("name one mark by its id; 'weir marks' lists them")
 			}
-			if m.Unmark = args[0]; f.lake != "" {
+			if m.Unmark = args[0]; f.given() {
 				if err := m.Validate(); err != nil {
 					return hintf(fmt.Errorf("there is no mark %q", args[0]), "'weir marks' lists them.")
 				}
@@ -167,7 +167,7 @@ func newMarks(s *streams) *cobra.Command {
 	f := &markFlags{}
 	file, all := "", false
 	cmd := &cobra.Command{
-		Use:   "marks {--marks FILE | --lake DIR}",
+		Use:   "marks {--marks FILE | --lake DIR | --store URI}",
 		Short: "list the marks that stand",
 		Long:  `Lists the marks that were not taken back, in order: id, when, what, who, of what, and why.`,
 		Example: `  weir marks --marks marks.jsonl
@@ -177,12 +177,12 @@ func newMarks(s *streams) *cobra.Command {
 			case err != nil:
 				return err
 			case len(args) > 0:
-				return usagef("there is no argument: name marks by --marks or --lake")
-			case file != "" && f.lake == "":
+				return usagef("there is no argument: name marks by --marks, --lake or --store")
+			case file != "" && !f.given():
 				return usagef("--import is into a lake: say which with --lake DIR")
 			case file != "":
 				return importMarks(cmd.Context(), s, &f.lakeFlags, file)
-			case f.lake != "":
+			case f.given():
 				return listLakeMarks(cmd.Context(), s, &f.lakeFlags, all)
 			}
 			set, err := readMarks(s, f.marks)
@@ -195,8 +195,8 @@ func newMarks(s *streams) *cobra.Command {
 	p := cmd.Flags()
 	p.SortFlags = false
 	p.StringVar(&f.marks, "marks", "", "the `FILE` of marks")
-	p.StringVar(&f.lake, "lake", "", "the lake, in `DIR`, that the marks are in")
-	p.StringVar(&file, "import", "", "with --lake, add the marks of this `FILE` to the lake's; 'weir train --lake' then takes them in")
+	f.archiveFlags.add(cmd, "the lake, in `DIR`, that the marks are in")
+	p.StringVar(&file, "import", "", "with --lake or --store, add the marks of this `FILE` to those there; 'weir train' then takes them in")
 	p.BoolVar(&all, "all", false, "list those that were taken back, too, and who took them back")
 	return cmd
 }

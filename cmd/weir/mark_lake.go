@@ -10,14 +10,21 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/lake"
 	"weir/internal/marks"
+	"weir/internal/mongo"
 	"weir/internal/term"
 )
 
-// lakeFlags name a lake that marks are in, and how its events were counted.
-type lakeFlags struct{ lake, geoip string }
+// lakeFlags name an archive that marks are in, and how its events were counted.
+type lakeFlags struct {
+	archiveFlags
+	geoip string
+}
 
-// open opens the lake and runs f.
-func (f *lakeFlags) open(ctx context.Context, do func(*lake.Lake) error) error {
+// use opens the archive and runs do.
+func (f *lakeFlags) use(ctx context.Context, do func(lake.Store) error) error {
+	if err := f.fault("no lake: say where it is with --lake DIR"); err != nil {
+		return usageError{err}
+	}
 	var geo *enrich.GeoDB
 	if f.geoip != "" {
 		var err error
@@ -25,9 +32,9 @@ func (f *lakeFlags) open(ctx context.Context, do func(*lake.Lake) error) error {
 			return usageError{err}
 		}
 	}
-	l, err := lake.Open(ctx, f.lake, geo)
+	l, err := f.openWith(ctx, geo)
 	if err != nil {
-		return explainArchive(err)
+		return err
 	}
 	defer l.Close()
 	return explainMarks(explainArchive(do(l)))
@@ -37,9 +44,9 @@ func (f *lakeFlags) open(ctx context.Context, do func(*lake.Lake) error) error {
 func explainMarks(err error) error {
 	switch {
 	case errors.Is(err, lake.ErrNoMark):
-		return hintf(err, "'weir marks --lake DIR' lists them.")
+		return hintf(err, "'weir marks' lists them.")
 	case errors.Is(err, lake.ErrOvertaken):
-		return hintf(err, "Somebody else works in the lake; run it again.")
+		return hintf(err, "Somebody else works in it; run it again.")
 	}
 	return err
 }
@@ -47,42 +54,57 @@ func explainMarks(err error) error {
 // one makes sure that marks are in one place.
 func (f *lakeFlags) one(file string) error {
 	switch {
-	case f.lake != "" && file != "":
-		return usagef("--marks and --lake at once: a mark is in a file or in a lake")
-	case f.lake == "" && file == "":
+	case f.given() && file != "":
+		return usagef("--marks and %s at once: a mark is in a file or in an archive", f.flag())
+	case !f.given() && file == "":
 		return usagef("no marks: say in which file, as --marks marks.jsonl, or in which lake, as --lake DIR")
+	case f.given():
+		if err := f.fault(""); err != nil {
+			return usageError{err}
+		}
 	}
 	return nil
 }
 
 // markInLake adds a mark to a lake, or takes one back, and trains again.
 func markInLake(ctx context.Context, s *streams, f *lakeFlags, m marks.Mark) error {
-	return f.open(ctx, func(l *lake.Lake) error {
+	return f.use(ctx, func(l lake.Store) error {
 		if m.Unmark != "" {
 			old, err := l.TakeBack(ctx, m)
 			if err != nil {
-				return err
+				return unsure(err)
 			}
 			fmt.Fprintf(s.out, "Taken back: %s, %s\n", old.What, term.Clean(old.Text()))
 		} else {
 			if err := l.AddMark(ctx, m); err != nil {
-				return err
+				return unsure(err)
 			}
 			fmt.Fprintf(s.out, "%s is marked %s: %s\n", m.ID, m.What, term.Clean(m.Text()))
 		}
 		r, err := trainAs(ctx, l, sameHalfLife)
 		if err != nil {
-			return hintf(fmt.Errorf("the mark is saved, but the lake is not trained: %w", err), "'weir train --lake %s' goes on.", f.lake)
+			return hintf(fmt.Errorf("the mark is saved, but the lake is not trained: %w", err), "'%s' goes on.", f.trainWith())
 		}
 		printTraining(s.out, r)
+		if m.Unmark == "" && r.Fresh && r.Moved == 0 {
+			fmt.Fprintln(s.err, "weir: no event changes its class by this mark: are its window, --zone and hosts right? 'weir status' says when the events are")
+		}
 		return nil
 	})
+}
+
+// unsure says of a mark whose server went away that it may have been saved.
+func unsure(err error) error {
+	if errors.Is(err, mongo.ErrServer) {
+		return hintf(err, "When the server answers again, see with 'weir marks' whether the mark is there; if so, 'weir train' goes on; if not, mark again.")
+	}
+	return err
 }
 
 // sameHalfLife is that of the training before.
 const sameHalfLife = -1
 
-func trainAs(ctx context.Context, l *lake.Lake, halfLife int) (*lake.Training, error) {
+func trainAs(ctx context.Context, l lake.Store, halfLife int) (*lake.Training, error) {
 	if halfLife == sameHalfLife {
 		last, err := l.LastModel(ctx)
 		if err != nil {
@@ -107,7 +129,7 @@ func printTraining(w io.Writer, r *lake.Training) {
 
 // listLakeMarks lists the marks that stand, or with all also those that were taken back.
 func listLakeMarks(ctx context.Context, s *streams, f *lakeFlags, all bool) error {
-	return f.open(ctx, func(l *lake.Lake) error {
+	return f.use(ctx, func(l lake.Store) error {
 		set, err := l.MarkSet(ctx)
 		if err != nil {
 			return err
@@ -122,7 +144,7 @@ func importMarks(ctx context.Context, s *streams, f *lakeFlags, file string) err
 	if err != nil {
 		return err
 	}
-	return f.open(ctx, func(l *lake.Lake) error {
+	return f.use(ctx, func(l lake.Store) error {
 		r, err := l.ImportMarks(ctx, set)
 		if err != nil {
 			return err
@@ -137,7 +159,7 @@ func importMarks(ctx context.Context, s *streams, f *lakeFlags, file string) err
 
 // trainLake brings the model of a lake up to date, and says what has changed.
 func trainLake(ctx context.Context, s *streams, f *lakeFlags, halfLife int) error {
-	return f.open(ctx, func(l *lake.Lake) error {
+	return f.use(ctx, func(l lake.Store) error {
 		r, err := trainAs(ctx, l, halfLife)
 		if err != nil {
 			return err

@@ -98,9 +98,12 @@ func (f *huntFlags) readMarks(ctx context.Context, s *streams, o *hunt.Options) 
 			return err
 		}
 		f.set = set
-	case f.archive.lake != "":
-		from = f.archive.lake
-		set, err := lakeMarks(ctx, f.archive.lake)
+	case f.archive.given():
+		from = "the archive"
+		if f.archive.lake != "" {
+			from = f.archive.lake
+		}
+		set, err := f.archive.marks(ctx)
 		if err != nil {
 			return err
 		}
@@ -129,14 +132,13 @@ func (f *huntFlags) readMarks(ctx context.Context, s *streams, o *hunt.Options) 
 	return nil
 }
 
-// lakeMarks returns the marks of a lake.
-func lakeMarks(ctx context.Context, dir string) (set *marks.Set, err error) {
-	l, err := lake.Open(ctx, dir, nil)
-	if err != nil {
-		return nil, explainArchive(err)
-	}
-	defer l.Close()
-	return l.MarkSet(ctx)
+// marks returns the marks of an archive.
+func (f *archiveFlags) marks(ctx context.Context) (set *marks.Set, err error) {
+	err = f.with(ctx, func(l lake.Store) error {
+		set, err = l.MarkSet(ctx)
+		return err
+	})
+	return set, err
 }
 
 // sameHosts are the hosts of the spans that are marked bad, where every one of them names some.

@@ -81,9 +81,9 @@ func runQuery(ctx context.Context, s *streams, f *queryFlags, args []string) err
 	}
 	defer session.Close()
 	if f.format == "parquet" {
-		return session.Export(ctx, args[0], f.output)
+		return explainArchive(session.Export(ctx, args[0], f.output))
 	}
-	return f.answer(s, func(sink ask.Sink) error { return session.Run(ctx, args[0], sink) })
+	return explainArchive(f.answer(s, func(sink ask.Sink) error { return session.Run(ctx, args[0], sink) }))
 }
 
 // answer gives what run finds in the form that was asked for.
@@ -97,6 +97,9 @@ func (f *queryFlags) answer(s *streams, run func(ask.Sink) error) (err error) {
 		defer func() {
 			if e := file.Close(); err == nil && e != nil {
 				err = fmt.Errorf("cannot write %q: %w", f.output, e)
+			}
+			if err != nil {
+				_ = os.Remove(f.output) // half an answer, in a file that was not there before
 			}
 		}()
 		out = file

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,6 +39,7 @@ func TestMain(m *testing.M) {
 //	compress gzip|zstd FILE   writes FILE.gz or FILE.zst and removes FILE
 //	columns N FILE            no line of FILE is wider than N columns
 //	neutral FILE              FILE holds nothing that a terminal would obey or hide
+//	catalogue LAKE SQL        changes the catalogue of a lake behind its back
 //	jsonl FILE N FIELD...     FILE is N lines of JSON, each with the fields and none with a number that is not finite
 //
 // where FILE may be stdout or stderr of the last command.
@@ -60,6 +63,8 @@ func TestScripts(t *testing.T) {
 			"columns":  always(columns),
 			"neutral":  always(neutral),
 			"jsonl":    always(jsonl),
+
+			"catalogue": always(catalogue),
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
@@ -117,6 +122,14 @@ func written(ts *testscript.TestScript, args []string) {
 	for _, name := range args[1:] {
 		ts.Check(os.Chtimes(ts.MkAbs(name), day, day))
 	}
+}
+
+func catalogue(ts *testscript.TestScript, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(args[0], "lake.db")))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[1])
+	ts.Check(err)
 }
 
 func unescape(ts *testscript.TestScript, args []string) {

@@ -57,6 +57,9 @@ func printStatus(s *streams, st *lake.Status, logs bool) error {
 		size += fmt.Sprintf("; %d bytes an event", (st.EventBytes+st.CountBytes)/st.Events)
 	}
 	p.entry("size", size)
+	if st.Geo != "" {
+		p.entry("geoip", term.Clean(st.Geo))
+	}
 	p.entry("logs", fmt.Sprintf("%s, %s", term.Count(int64(len(st.Sources))), bytesText(st.LogBytes)))
 	if st.LastIngest > 0 {
 		p.entry("read", moment(st.LastIngest))

@@ -145,7 +145,7 @@ func linesOf(t *testing.T, p *mapreduce.Plan, dir string, x mapreduce.Split) []b
 }
 
 // said are the forms in which a hunt answers, and what it says of files on the side.
-func said(t *testing.T, f *huntFlags, hunt func(s *streams) error) map[string]string {
+func saidOfHunt(t *testing.T, f *huntFlags, hunt func(s *streams) error) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	var o, e bytes.Buffer
@@ -161,12 +161,12 @@ func huntBothWays(t *testing.T, dir string, c spreading, args ...string) (shuffl
 	t.Helper()
 	t.Chdir(dir)
 	f, logs := huntAs(t, args...)
-	want := said(t, f, func(s *streams) error { return runHunt(t.Context(), s, f, logs) })
+	want := saidOfHunt(t, f, func(s *streams) error { return runHunt(t.Context(), s, f, logs) })
 	if len(want["answer"]) == 0 {
 		t.Fatal("nothing is found: there is nothing to compare")
 	}
 	f, logs = huntAs(t, args...)
-	got := said(t, f, func(s *streams) error {
+	got := saidOfHunt(t, f, func(s *streams) error {
 		p, _, err := f.plan(t.Context(), s, time.Now())
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ type trainFlags struct {
 	filter, learner string
 	prior           float64
 	json            bool
-	lake            string
+	archive         archiveFlags
 	halfLife        string
 }
 
@@ -56,7 +56,7 @@ Every learner that weir has is tried on records that were held back; the best is
 them, so that of the records with a probability of 80 % about 80 % are bad. Take good and bad records from the same
 place and the same time: else the filter learns the difference in place or time.
 
-With --lake the marks of a lake are the labels. Without --filter only its model is brought up to date, by reading what marks have
+With --lake or --store the marks of the archive are the labels. Without --filter only its model is brought up to date, by reading what marks have
 changed, and what has drifted since the training before is listed; with --filter all of its events are read.
 
 All files are read in one way, which the filter remembers. With --record file each file is one record: mails, scripts.`,
@@ -71,8 +71,8 @@ All files are read in one way, which the filter remembers. With --record file ea
 	p.SortFlags = false
 	f.labelFlags.add(cmd)
 	p.StringVar(&f.filter, "filter", "", "write the filter to this `FILE`")
-	p.StringVar(&f.lake, "lake", "", "take events and marks from the lake in `DIR`")
-	p.StringVar(&f.halfLife, "half-life", "", "with --lake, let events count half after this many `DAYS`, as 30d, or none (default: as the last time)")
+	f.archive.add(cmd, "take events and marks from the lake in `DIR`")
+	p.StringVar(&f.halfLife, "half-life", "", "with --lake or --store, let events count half after this many `DAYS`, as 30d, or none (default: as the last time)")
 	p.StringVar(&f.record, "record", "line", "what is one record: line, or `UNIT` file")
 	p.StringVar(&f.format, "format", "", "read all files as this `FORMAT`, or as the server's own log_format or LogFormat string")
 	p.StringVar(&f.zone, "zone", "UTC", "time `ZONE` of logs that name none, and of local hours")
@@ -257,11 +257,11 @@ func learnerNames() string {
 }
 
 func runTrain(ctx context.Context, s *streams, f *trainFlags, args []string) error {
-	if f.lake != "" {
+	if f.archive.given() {
 		return f.trainOfLake(ctx, s, args)
 	}
 	if f.halfLife != "" {
-		return usagef("--half-life is for a --lake")
+		return usagef("--half-life is for a --lake or --store")
 	}
 	o, unit, err := f.options()
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // trainOfLake brings a lake's model up to date, or learns a filter from all of its events.
 func (f *trainFlags) trainOfLake(ctx context.Context, s *streams, args []string) error {
 	if len(args)+len(f.good)+len(f.bad) > 0 || f.truth != "" || f.marks != "" {
-		return usagef("--lake takes events and labels from the lake: leave out logs, --good, --bad, --truth and --marks")
+		return usagef("%s takes events and labels from the archive: leave out logs, --good, --bad, --truth and --marks", f.archive.flag())
 	}
-	lf := &lakeFlags{lake: f.lake, geoip: f.geoip}
+	lf := &lakeFlags{archiveFlags: f.archive, geoip: f.geoip}
 	if f.filter == "" {
 		days, err := halfLifeOf(f.halfLife)
 		if err != nil {
@@ -29,13 +29,13 @@ func (f *trainFlags) trainOfLake(ctx context.Context, s *streams, args []string)
 	case f.halfLife != "":
 		return usagef("--half-life is for the lake's model: a filter weighs all examples alike")
 	case f.format != "" || f.record != "line":
-		return usagef("--format and --record are for logs: those of a lake have been read")
+		return usagef("--format and --record are for logs: those of an archive have been read")
 	}
 	o, _, err := f.options()
 	if err != nil {
 		return err
 	}
-	return lf.open(ctx, func(l *lake.Lake) error {
+	return lf.use(ctx, func(l lake.Store) error {
 		if o.Choice, err = choiceOf(ctx, l); err != nil {
 			return err
 		}
@@ -56,17 +56,17 @@ func (f *trainFlags) trainOfLake(ctx context.Context, s *streams, args []string)
 
 // choiceOf says how the logs of a lake were read, as a filter notes it. Where that cannot be told from the lake a filter could not
 // read other logs in the same way, and there is an error.
-func choiceOf(ctx context.Context, l *lake.Lake) (*format.Choice, error) {
+func choiceOf(ctx context.Context, l lake.Store) (*format.Choice, error) {
 	st, err := l.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if st.Events == 0 {
-		return nil, fmt.Errorf("cannot train in the lake %q: it is empty", l.Dir)
+		return nil, fmt.Errorf("cannot train in the lake %q: it is empty", st.Dir)
 	}
 	if st.RawSegments < st.Segments {
-		return nil, hintf(fmt.Errorf("cannot train a filter in the lake %q: it does not keep the lines of all events, by which a filter knows examples again", l.Dir),
-			"'weir train --lake' without --filter does without them.")
+		return nil, hintf(fmt.Errorf("cannot train a filter in the lake %q: it does not keep the lines of all events, by which a filter knows examples again", st.Dir),
+			"'weir train' without --filter does without them.")
 	}
 	c := &format.Choice{}
 	for _, r := range st.Sources {
@@ -75,7 +75,7 @@ func choiceOf(ctx context.Context, l *lake.Lake) (*format.Choice, error) {
 		}
 		named := slices.ContainsFunc(format.All(), func(x *format.Format) bool { return x.Name == r.Format })
 		if !named || r.Format == "csv" || r.Format == "text" {
-			return nil, hintf(fmt.Errorf("cannot train a filter in the lake %q: how %q was read (%s) is not kept in full", l.Dir, r.Name, r.Format),
+			return nil, hintf(fmt.Errorf("cannot train a filter in the lake %q: how %q was read (%s) is not kept in full", st.Dir, r.Name, r.Format),
 				"Train it from the logs: weir train --marks FILE --filter OUT LOG...")
 		}
 		if !slices.Contains(c.Formats, r.Format) {

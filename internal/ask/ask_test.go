@@ -121,7 +121,7 @@ func TestFromOutside(t *testing.T) {
 	var n, days int
 	var uid string
 	glob := literal(filepath.Join(l.Dir, "events", "*", "*.parquet"))
-	if err := db.QueryRow(`SELECT count(*), count(DISTINCT day), max(fields['zeek.uid']) FROM read_parquet(`+glob+`)`).Scan(&n, &days, &uid); err != nil ||
+	if err := db.QueryRow(`SELECT count(*), count(DISTINCT day), max(ids['zeek.uid']) FROM read_parquet(`+glob+`)`).Scan(&n, &days, &uid); err != nil ||
 		n != 3 || days != 1 || uid != "C3" {
 		t.Errorf("%d events of %d days, last %s, %v", n, days, uid, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -27,6 +28,7 @@ const Built = true
 type Session struct {
 	db   *sql.DB
 	conn *sql.Conn
+	l    *lake.Lake
 }
 
 // Open makes the views. The caller closes the session before the lake.
@@ -43,15 +45,41 @@ func Open(ctx context.Context, l *lake.Lake, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the query engine: %w", err)
 	}
-	s := &Session{db: sql.OpenDB(connector)}
+	s := &Session{db: sql.OpenDB(connector), l: l}
 	if s.conn, err = s.db.Conn(ctx); err == nil {
 		err = s.prepare(ctx, l, o)
+	}
+	if e := (*duckdb.Error)(nil); errors.As(err, &e) { // the queries were weir's own
+		err = s.name(ctx, err)
 	}
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// blame names the damaged file behind an error of the engine, if there is one: the engine mostly does not. Errors that only a
+// query makes are left alone, since to look takes reading the lake.
+func (s *Session) blame(ctx context.Context, err error) error {
+	var e *duckdb.Error
+	if !errors.As(err, &e) || ctx.Err() != nil {
+		return err
+	}
+	switch e.Type {
+	case duckdb.ErrorTypeInvalid, duckdb.ErrorTypeInvalidInput, duckdb.ErrorTypeIO, duckdb.ErrorTypeInternal, duckdb.ErrorTypeFatal,
+		duckdb.ErrorTypeSerialization, duckdb.ErrorTypeNotImplemented, duckdb.ErrorTypeUnknownType, duckdb.ErrorTypeOutOfMemory:
+		return s.name(ctx, err)
+	}
+	return err
+}
+
+// name adds to an error which file of the lake is damaged, if one is.
+func (s *Session) name(ctx context.Context, err error) error {
+	if damage := s.l.Damaged(ctx); errors.Is(damage, lake.ErrSegment) {
+		return fmt.Errorf("%w (%w)", damage, err)
+	}
+	return err
 }
 
 // Close ends the session.
@@ -122,7 +150,7 @@ func (s *Session) views(ctx context.Context, f *lake.Files) error {
 	for i, c := range text {
 		quoted[i] = c + "::VARCHAR"
 	}
-	raw := "coalesce(raw, weir_line(layout, raw_template, raw_digits, [" + strings.Join(quoted, ", ") + "], map_values(fields), blobs)) AS raw"
+	raw := "coalesce(raw, weir_line(layout, raw_template, raw_digits, [" + strings.Join(quoted, ", ") + "], map_values(fields), map_values(ids), blobs)) AS raw"
 	err := s.exec(ctx, "CREATE VIEW events AS SELECT "+strings.Join(columns, ", ")+", "+raw+
 		", raw_bytes, blobs, day FROM read_parquet("+list(f.Events)+", hive_partitioning = true, hive_types = {'day': DATE})")
 	if err != nil {
@@ -236,6 +264,10 @@ func (s *Session) check(ctx context.Context, text string) (string, error) {
 
 // Run runs one SELECT and gives its answer to sink.
 func (s *Session) Run(ctx context.Context, text string, sink Sink) error {
+	return s.blame(ctx, s.run(ctx, text, sink))
+}
+
+func (s *Session) run(ctx context.Context, text string, sink Sink) error {
 	text, err := s.check(ctx, text)
 	if err != nil {
 		return err
@@ -337,19 +369,20 @@ func (s *Session) Export(ctx context.Context, text, file string) error {
 	}
 	// text is one SELECT, so it cannot end the parenthesis; a comment at its end does not reach the next line.
 	if _, err := s.conn.ExecContext(ctx, "COPY ("+text+"\n) TO "+literal(abs)+" (FORMAT parquet, COMPRESSION zstd)"); err != nil {
-		return fmt.Errorf("cannot write %q: %w", file, err)
+		_ = os.Remove(abs) // of a file that was not there before; half of it is of no use
+		return s.blame(ctx, fmt.Errorf("cannot write %q: %w", file, err))
 	}
 	return nil
 }
 
-// lineFunction is weir_line(layout, template, digits, columns, map values, binary): a line put together again.
+// lineFunction is weir_line(layout, template, digits, columns, map values, ids, binary): a line put together again.
 type lineFunction struct{}
 
 func (lineFunction) Config() duckdb.ScalarFuncConfig {
 	text := mustType(duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR))
 	texts := mustType(duckdb.NewListInfo(text))
 	blobs := mustType(duckdb.NewListInfo(mustType(duckdb.NewTypeInfo(duckdb.TYPE_BLOB))))
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{text, text, text, texts, texts, blobs}, ResultTypeInfo: text,
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{text, text, text, texts, texts, texts, blobs}, ResultTypeInfo: text,
 		SpecialNullHandling: true}
 }
 
@@ -370,8 +403,9 @@ func (lineFunction) Executor() duckdb.ScalarFuncExecutor {
 		digits, _ := v[2].(string)
 		columns, _ := v[3].([]any)
 		mapped, _ := v[4].([]any)
-		binary, _ := v[5].([]any)
-		line, err := lake.JoinLine(layout, template, digits, columns, mapped, binary)
+		ids, _ := v[5].([]any)
+		binary, _ := v[6].([]any)
+		line, err := lake.JoinLine(layout, template, digits, columns, mapped, ids, binary)
 		if err != nil {
 			return nil, err
 		}

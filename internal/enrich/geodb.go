@@ -1,15 +1,23 @@
 package enrich
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/netip"
+	"os"
+	"time"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 )
 
 // A GeoDB looks addresses up in one of the operator's databases in MaxMind's format: of countries, of cities, of
 // autonomous systems, or of several of these. It may be used by several goroutines.
-type GeoDB struct{ db *maxminddb.Reader }
+type GeoDB struct {
+	db   *maxminddb.Reader
+	path string
+	data []byte // instead of path
+}
 
 // A Place is what a GeoDB knows of an address. What its database does not hold is empty.
 type Place struct {
@@ -24,7 +32,7 @@ func OpenGeoDB(path string) (*GeoDB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open geo database %q: %w", path, err)
 	}
-	return &GeoDB{db}, nil
+	return &GeoDB{db: db, path: path}, nil
 }
 
 // NewGeoDB opens a database in memory. It keeps data, which must not change.
@@ -33,11 +41,32 @@ func NewGeoDB(data []byte) (*GeoDB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read geo database: %w", err)
 	}
-	return &GeoDB{db}, nil
+	return &GeoDB{db: db, data: data}, nil
 }
 
 // Close gives the database back. No look-up may follow.
 func (g *GeoDB) Close() error { return g.db.Close() }
+
+// Path returns the file that the database was opened from; empty if it is in memory.
+func (g *GeoDB) Path() string { return g.path }
+
+// Built returns when the database was made.
+func (g *GeoDB) Built() time.Time { return g.db.Metadata.BuildTime() }
+
+// Kind returns what the database calls itself, as "GeoLite2-Country".
+func (g *GeoDB) Kind() string { return g.db.Metadata.DatabaseType }
+
+// Content returns the bytes of the database.
+func (g *GeoDB) Content() (io.ReadCloser, error) {
+	if g.path == "" {
+		return io.NopCloser(bytes.NewReader(g.data)), nil
+	}
+	f, err := os.Open(g.path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read geo database: %w", err)
+	}
+	return f, nil
+}
 
 // geoRecord has the fields of MaxMind's databases and, below them, of flat ones (IPinfo, ip-location-db).
 type geoRecord struct {

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -15,8 +16,21 @@ type Files struct {
 	Model                     string   // of the last training; empty if there is none
 }
 
-// Files lists the files of all segments: what a tool that reads the lake from outside should open.
-func (l *Lake) Files(ctx context.Context) (*Files, error) {
+// Files lists the files of all segments: what a tool that reads the lake from outside should open. They are there, and of the
+// size that they were written with; if not, that is an error (ErrSegment).
+func (l *Lake) Files(ctx context.Context) (f *Files, err error) {
+	for range 10 {
+		if f, err = l.files(ctx); !errors.Is(err, ErrGone) { // somebody has replaced one meanwhile
+			break
+		}
+	}
+	return f, err
+}
+
+func (l *Lake) files(ctx context.Context) (*Files, error) {
+	if err := l.eachFile(ctx, func(name string, size int64, _ []byte) error { return l.sized(name, size) }); err != nil {
+		return nil, err
+	}
 	list, err := segments(ctx, l.db, `true`)
 	if err != nil {
 		return nil, err
@@ -40,11 +54,11 @@ func (l *Lake) Files(ctx context.Context) (*Files, error) {
 		return nil, err
 	}
 	for _, s := range shares {
-		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.path)))
+		f.Marked = append(f.Marked, filepath.Join(dir, filepath.FromSlash(s.Name)))
 	}
 	m, err := l.LastModel(ctx)
-	if err == nil && m != nil && m.path != "" {
-		f.Model = filepath.Join(dir, filepath.FromSlash(m.path))
+	if err == nil && m != nil && m.Name != "" {
+		f.Model = filepath.Join(dir, filepath.FromSlash(m.Name))
 	}
 	return f, err
 }
@@ -56,12 +70,12 @@ func QueryColumns() (all, fields []string) {
 		fields = append(fields, c.name)
 	}
 	all = append([]string{"time", "dataset"}, fields...)
-	return append(all, "fields", "file", "line", "source_id"), fields
+	return append(all, "fields", "ids", "file", "line", "source_id"), fields
 }
 
 // JoinLine puts a line together again that is kept in pieces, from the values of its row: those of all columns that hold
-// fields, as text, in the order of QueryColumns (nil where null), of the map, and of binary.
-func JoinLine(layoutText, template, digits string, inColumns, inTheMap, inTheList []any) (string, error) {
+// fields, as text, in the order of QueryColumns (nil where null), of the two maps, and of binary.
+func JoinLine(layoutText, template, digits string, inColumns, inTheMap, ids, inTheList []any) (string, error) {
 	l, ok := parseLayout(layoutText)
 	if !ok {
 		return "", fmt.Errorf("the layout %.80q cannot be read", layoutText)
@@ -74,6 +88,8 @@ func JoinLine(layoutText, template, digits string, inColumns, inTheMap, inTheLis
 			v = inColumns[f.column]
 		case f.place == inMap && len(inTheMap) > 0:
 			v, inTheMap = inTheMap[0], inTheMap[1:]
+		case f.place == inIDs && len(ids) > 0:
+			v, ids = ids[0], ids[1:]
 		case f.place == inBinary && len(inTheList) > 0:
 			v, inTheList = inTheList[0], inTheList[1:]
 		}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
 // A column is a field that has a column of its own. Others are in the map.
@@ -52,6 +51,26 @@ var columnOf = func() map[string]int {
 // plainText are columns whose values hardly ever come again, so a dictionary would not pay.
 var plainText = map[string]bool{"message": true, "event.duration": true, "url.query": true}
 
+// identifiers are fields that name a record, a connection or a file and nothing else: many random characters each, most of them new.
+// They are in a map of their own, since they compress as what they are only where nothing else is in between. They are part of
+// the format, as columns are.
+var identifiers = map[string]bool{"event.id": true, "network.community_id": true, "http.request.id": true, "trace.id": true, "transaction.id": true,
+	"span.id": true, "zeek.uid": true, "zeek.uids": true, "zeek.fuid": true, "zeek.id": true, "zeek.tunnel_parents": true, "suricata.flow_id": true}
+
+// identifier reports whether a field's values are in the map of identifiers.
+func identifier(name string) bool {
+	if identifiers[name] {
+		return true
+	}
+	if !strings.HasPrefix(name, "zeek.") {
+		return false
+	}
+	return strings.HasSuffix(name, "fuid") || strings.HasSuffix(name, "fuids") || strings.HasSuffix(name, "_uids")
+}
+
+// plainNumbers are columns of numbers that mostly come a few times in a row and not again: without a dictionary the codec sees that.
+var plainNumbers = map[string]bool{"source.port": true}
+
 // eventSchema is the schema of a segment.
 var eventSchema = func() *parquet.Schema {
 	text := func() parquet.Node { return parquet.Encoded(parquet.String(), &parquet.RLEDictionary) }
@@ -67,6 +86,7 @@ var eventSchema = func() *parquet.Schema {
 		"source_id": parquet.Encoded(parquet.Int(64), &parquet.RLEDictionary),
 		"layout":    text(),
 		"fields":    parquet.Map(text(), long()),
+		"ids":       parquet.Map(text(), long()),
 		"blobs":     parquet.List(bin()),
 		"raw":       parquet.Optional(long()),
 		"raw_bytes": parquet.Optional(bin()),
@@ -76,6 +96,8 @@ var eventSchema = func() *parquet.Schema {
 	}
 	for _, c := range columns {
 		switch {
+		case c.number && plainNumbers[c.field]:
+			group[c.name] = parquet.Optional(parquet.Encoded(parquet.Int(64), &parquet.Plain))
 		case c.number:
 			group[c.name] = parquet.Optional(parquet.Encoded(parquet.Int(64), &parquet.RLEDictionary))
 		case plainText[c.field]:
@@ -98,13 +120,14 @@ func leaf(s *parquet.Schema, path ...string) int {
 
 // leaves are the numbers of a segment's columns in its file.
 var leaves = struct {
-	time, dataset, file, line, source, layout, key, value, binary, raw, rawBytes, template, digits int
-	fields                                                                                         []int // like columns
-	all                                                                                            int
+	time, dataset, file, line, source, layout, key, value, idKey, id, binary, raw, rawBytes, template, digits int
+	fields                                                                                                    []int // like columns
+	all                                                                                                       int
 }{
 	time: leaf(eventSchema, "time"), dataset: leaf(eventSchema, "dataset"), file: leaf(eventSchema, "file"),
 	line: leaf(eventSchema, "line"), source: leaf(eventSchema, "source_id"), layout: leaf(eventSchema, "layout"),
 	key: leaf(eventSchema, "fields", "key_value", "key"), value: leaf(eventSchema, "fields", "key_value", "value"),
+	idKey: leaf(eventSchema, "ids", "key_value", "key"), id: leaf(eventSchema, "ids", "key_value", "value"),
 	binary: leaf(eventSchema, "blobs", "list", "element"),
 	raw:    leaf(eventSchema, "raw"), rawBytes: leaf(eventSchema, "raw_bytes"),
 	template: leaf(eventSchema, "raw_template"), digits: leaf(eventSchema, "raw_digits"),
@@ -116,9 +139,6 @@ var leaves = struct {
 	}(),
 	all: len(eventSchema.Columns()),
 }
-
-// codec is shared: it pools its encoders.
-var codec = &zstd.Codec{Level: zstd.SpeedDefault}
 
 // parseNumber returns the number that value is the only way to write.
 func parseNumber(value []byte) (n int64, ok bool) {

@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -120,6 +119,9 @@ func (in *ingest) commit(list []*Segment) error {
 		if err := in.l.present(list); err != nil {
 			return err
 		}
+		if err := in.l.sameGeo(ctx, tx); err != nil {
+			return err
+		}
 		for i, p := range in.files {
 			if p == nil || !p.touched {
 				continue
@@ -182,18 +184,18 @@ func (in *ingest) saveSource(ctx context.Context, tx *sql.Tx, p *progress, s *so
 
 func (in *ingest) insertSource(ctx context.Context, tx *sql.Tx, p *progress) error {
 	r := &p.row
-	twins, err := sources(ctx, tx, `first_hash = ?`, r.FirstHash)
+	twins, err := logsAlike(ctx, tx, r.FirstHash)
 	if err != nil {
 		return err
 	}
+	twins = slices.DeleteFunc(twins, func(t alike) bool { return p.id.others[t.id] }) // they were looked at before
 	for _, t := range twins {
-		if p.id.others[t.ID] {
-			continue // it was looked at before
-		}
-		if t.Path == r.Path && r.Path != "" || t.HeadSize <= int64(len(p.head)) && bytes.Equal(sum(p.head[:t.HeadSize]), t.HeadHash) ||
-			t.HeadSize > int64(len(p.head)) {
+		if t.path == r.Path && r.Path != "" || t.headSize > int64(len(p.head)) {
 			return fmt.Errorf("%w (%q)", ErrOvertaken, r.Name)
 		}
+	}
+	if twins.beginningsOf(p.head) != "[]" {
+		return fmt.Errorf("%w (%q)", ErrOvertaken, r.Name)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO sources (`+sourceColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.ID, r.Name, r.Path, r.Format, r.HeadSize, r.HeadHash, r.FirstHash, r.TailSize, r.TailHash, r.Offset, r.Line, r.OpenSize, r.OpenHash,

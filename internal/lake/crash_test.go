@@ -208,10 +208,15 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.write(t, 600, true)
+	killed := 0
+	for range 1 + n/10 { // while the lake is made
+		if runChild(t, dir, time.Duration(r.Int64N(int64(50*time.Millisecond)))+1) {
+			killed++
+		}
+	}
 	start := time.Now()
 	runChild(t, dir, 0)
 	usual := time.Since(start)
-	killed := 0
 	for killed < n {
 		g.write(t, 50+r.IntN(400), r.IntN(2) == 0)
 		if r.IntN(4) == 0 {

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -43,20 +44,23 @@ const maxNamed = 2_000_000
 // Drift returns the tokens whose evidence differs most between two models: by weight times the bad events that carry it, so
 // that one odd value of one event is not in front of what a hundred events have in common. Names are those of the events
 // in the windows of both models' marks. It is nothing where the file of one of them is gone.
-func (l *Lake) Drift(ctx context.Context, before, after *Model, most int) ([]Change, error) {
-	if before == nil || after == nil || before.path == "" || after.path == "" {
+func (t *Trainer) Drift(ctx context.Context, before, after *Model, most int) ([]Change, error) {
+	if before == nil || after == nil || before.Name == "" || after.Name == "" {
 		return nil, nil
 	}
-	was, err := l.readModel(before)
+	was, err := t.readModel(ctx, before)
+	if errors.Is(err, ErrGone) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	is, err := l.readModel(after)
+	is, err := t.readModel(ctx, after)
 	if err != nil {
 		return nil, err
 	}
 	list := largest(was, is, most)
-	return list, l.nameChanges(ctx, list, before, after)
+	return list, t.nameChanges(ctx, list, before, after)
 }
 
 // modelTable is a model's file: its rows in order, with their scale.
@@ -70,32 +74,39 @@ func (t *modelTable) at(i int) Evident {
 	return Evident{Good: float64(r.Good) / t.scale, Bad: float64(r.Bad) / t.scale, Weight: r.Weight}
 }
 
-func (l *Lake) readModel(m *Model) (t *modelTable, err error) {
-	full := l.path(m.path)
-	file, p, err := openParquet(full)
+func (t *Trainer) readModel(ctx context.Context, m *Model) (*modelTable, error) {
+	b, err := t.ground.ReadModel(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	return parseModel(b, m.Name)
+}
+
+// parseModel reads the bytes of a model, which is called name.
+func parseModel(b []byte, name string) (t *modelTable, err error) {
 	defer func() { // the library panics on some damaged files
 		if x := recover(); x != nil {
-			err = damaged(full, fmt.Errorf("%v", x))
+			err = damaged(name, fmt.Errorf("%v", x))
 		}
 	}()
+	p, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, damaged(name, err)
+	}
 	if !parquet.SameNodes(p.Schema(), parquet.SchemaOf(modelRow{})) {
-		return nil, damaged(full, errors.New("its columns are not those of a model"))
+		return nil, damaged(name, errors.New("its columns are not those of a model"))
 	}
 	text, _ := p.Lookup("weir.scale")
 	scale, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(scale >= 1) || math.IsInf(scale, 0) {
-		return nil, damaged(full, fmt.Errorf("its scale is %q", text))
+		return nil, damaged(name, fmt.Errorf("its scale is %q", text))
 	}
-	r := parquet.NewGenericReader[modelRow](file)
+	r := parquet.NewGenericReader[modelRow](p)
 	defer r.Close()
 	t = &modelTable{rows: make([]modelRow, r.NumRows()), scale: scale}
 	n, err := r.Read(t.rows)
 	if err != nil && err != io.EOF || n != len(t.rows) {
-		return nil, damaged(full, fmt.Errorf("%d of %d rows: %w", n, len(t.rows), err))
+		return nil, damaged(name, fmt.Errorf("%d of %d rows: %w", n, len(t.rows), err))
 	}
 	return t, nil
 }
@@ -155,13 +166,13 @@ func largest(was, is *modelTable, most int) []Change {
 }
 
 // nameChanges looks the tokens up in the events of the windows.
-func (l *Lake) nameChanges(ctx context.Context, list []Change, models ...*Model) error {
-	v, err := l.look(ctx)
+func (t *Trainer) nameChanges(ctx context.Context, list []Change, models ...*Model) error {
+	v, err := t.ground.Look(ctx)
 	if err != nil {
 		return err
 	}
 	var spans []Mark
-	for _, m := range v.marks {
+	for _, m := range v.Marks {
 		if m.Verdict == string(Bad) && slices.ContainsFunc(models, func(x *Model) bool { return slices.Contains(x.Marks, m.Number) }) {
 			spans = append(spans, m)
 		}
@@ -170,25 +181,27 @@ func (l *Lake) nameChanges(ctx context.Context, list []Change, models ...*Model)
 	for i := range list {
 		n.fields[list[i].Field] = append(n.fields[list[i].Field], i)
 	}
-	keys := event.NewKeys()
-	n.codify = l.newRows(keys).codify
-	r := newSegmentReader(keys)
-	for i := range v.segments {
-		s := &v.segments[i]
+	n.codify = t.ground.NewCounter().codify
+	var near []Stretch
+	for i := range v.Stretches {
+		if len(touching(spans, &v.Stretches[i])) > 0 {
+			near = append(near, v.Stretches[i])
+		}
+	}
+	r := t.ground.NewReader()
+	for group := range slices.Chunk(near, max(1, r.Together())) {
 		if n.left == 0 || n.events == 0 {
 			return nil
 		}
-		if near := touching(spans, s); len(near) > 0 {
-			err := r.readTimes(l.path(s.Path), windows(near), func(e *stored) error {
-				if n.left == 0 || n.events == 0 || ctx.Err() != nil {
-					return errEnough
-				}
-				n.look(e.Event)
-				return nil
-			})
-			if err != nil && !errors.Is(err, errGone) {
-				return err
+		err := r.Events(ctx, group, windows(spans), func(_ int, e *event.Event) error {
+			if n.left == 0 || n.events == 0 || ctx.Err() != nil {
+				return ErrEnough
 			}
+			n.look(e)
+			return nil
+		})
+		if err != nil && !errors.Is(err, ErrGone) {
+			return err
 		}
 	}
 	return ctx.Err()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"weir/internal/source"
@@ -48,6 +49,7 @@ type identity struct {
 	complete   bool  // nothing is new
 	openFrom   int64 // the open line that is to be removed; 0 if there is none
 	tail       []byte
+	shorter    bool           // a log of the same name that begins like it was longer when it was read
 	others     map[int64]bool // sources that were looked at and are not it
 }
 
@@ -88,22 +90,31 @@ func (l *Lake) identify(ctx context.Context, in source.Input) (*identity, error)
 		return nil, err
 	}
 	id.first = firstLine(id.head)
-	candidates, err := sources(ctx, l.db, `first_hash = ? AND head_size <= ?`, id.first, len(id.head))
+	alike, err := logsAlike(ctx, l.db, id.first)
 	if err != nil {
 		return nil, err
 	}
 	id.others = map[int64]bool{}
+	comment := bytes.HasPrefix(id.head, []byte("#")) // the first line of all logs of a kind
+	for _, a := range alike {
+		id.others[a.id] = true
+		id.shorter = id.shorter || a.path == id.path && a.path != "" && a.headSize > int64(len(id.head)) && !comment
+	}
+	candidates, err := sources(ctx, l.db, `id IN (SELECT value FROM json_each(?))`, alike.beginningsOf(id.head))
+	if err != nil {
+		return nil, err
+	}
 	var best *sourceRow
 	for i := range candidates {
 		c := &candidates[i]
-		id.others[c.ID] = true
-		if best != nil && c.Offset <= best.Offset || !bytes.Equal(sum(id.head[:c.HeadSize]), c.HeadHash) {
+		if best != nil && c.Offset <= best.Offset {
 			continue
 		}
 		state, err := compare(in, c)
 		if err != nil {
 			return nil, err
 		}
+		id.shorter = id.shorter || state.short && c.Path == id.path && id.path != ""
 		if !state.same || state.grown && c.Offset+c.OpenSize < decisive && !namesake(id.path, c.Path) {
 			continue
 		}
@@ -114,6 +125,54 @@ func (l *Lake) identify(ctx context.Context, in source.Input) (*identity, error)
 	}
 	id.known = best
 	return id, nil
+}
+
+// An alike is a log whose first line is that of another: all of Zeek's TSV logs are.
+type alike struct {
+	id       int64
+	path     string
+	headSize int64
+	headHash []byte
+}
+
+type alikes []alike
+
+// logsAlike returns the logs with that first line, those with the shortest heads first.
+func logsAlike(ctx context.Context, q querier, first []byte) (out alikes, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT id, path, head_size, head_hash FROM sources WHERE first_hash = ? ORDER BY head_size, id`, first)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list sources: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var a alike
+		if err := rows.Scan(&a.id, &a.path, &a.headSize, &a.headHash); err != nil {
+			return nil, fmt.Errorf("cannot list sources: %w", err)
+		}
+		out = append(out, a)
+	}
+	return out, rows.Err()
+}
+
+// beginningsOf returns the ids of those that head begins like, as a list in JSON. It reads head once, however many there are.
+func (list alikes) beginningsOf(head []byte) string {
+	out := []byte{'['}
+	h := sha256.New()
+	at := int64(0)
+	for _, a := range list {
+		if a.headSize > int64(len(head)) {
+			break // it was longer already when it was read
+		}
+		h.Write(head[at:a.headSize])
+		if at = a.headSize; !bytes.Equal(h.Sum(nil), a.headHash) {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendInt(out, a.id, 10)
+	}
+	return string(append(out, ']'))
 }
 
 // namesake reports whether a path is that of a source, or looks like what rotation makes of it.
@@ -139,6 +198,7 @@ func readHead(in source.Input) ([]byte, error) {
 // A comparison says what an input is against a source whose head is the same.
 type comparison struct {
 	same, grown bool
+	short       bool // it ends before the source's offset
 	tail        []byte
 }
 
@@ -154,7 +214,8 @@ func compare(in source.Input, c *sourceRow) (comparison, error) {
 	}
 	tail := make([]byte, c.TailSize)
 	if _, err := io.ReadFull(s, tail); err != nil {
-		return comparison{}, ignoreEnd(err)
+		err = ignoreEnd(err)
+		return comparison{short: err == nil}, err
 	}
 	if !bytes.Equal(sum(tail), c.TailHash) {
 		return comparison{}, nil

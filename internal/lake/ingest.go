@@ -21,7 +21,7 @@ type IngestOptions struct {
 	Format  string         // name of a log format or a server's layout; empty detects by content
 	Workers int            // goroutines that decode; 0 is one per processor
 	NoRaw   bool           // do not keep the lines
-	Batch   int64          // bytes of log that are committed at once; 0 is 128 MiB. Memory is about three times that
+	Batch   int64          // of log that is committed at once: its bytes, and rowCost for each line; 0 is 512 MiB. Memory is up to twice that
 	Growing bool           // logs are being written: a last line without an end is left for later
 
 	Progress func(read, total, events int64) // as in format.ScanOptions
@@ -55,7 +55,10 @@ const future = 24 * time.Hour
 // settled is how long ago a file must have been written for its last line, if it has no end, to be taken for whole.
 const settled = time.Minute
 
-const defaultBatch = 128 << 20
+const defaultBatch = 512 << 20
+
+// rowCost is about what a row takes besides its values: itself, its counts, its places in columns. A batch of short lines has more of them, and is smaller.
+const rowCost = 256
 
 // maxOvertaken bounds how often an ingest looks again because another one was faster.
 const maxOvertaken = 1000
@@ -110,7 +113,7 @@ type ingest struct {
 	limit  int64       // later times are in the future
 
 	collectors []*collector
-	batch      int64 // bytes handed out since the last commit
+	batch      int64 // handed out since the last commit, as IngestOptions.Batch counts
 
 	mu            sync.Mutex
 	done          sync.Cond
@@ -193,6 +196,9 @@ func (in *ingest) resume(file int) (offset, line int64, skip bool) {
 	}
 	in.files[file] = p
 	r.Known = r.Known || p.id.known != nil
+	if p.id.known == nil && p.id.shorter && len(r.Warnings) == 0 {
+		r.Warnings = append(r.Warnings, "it begins like the log of that name that was read before, and is shorter; it is read as another log, and what it has in common with that is there twice")
+	}
 	if p.id.complete {
 		r.Complete = r.Events == 0
 		return 0, 0, true
@@ -271,11 +277,20 @@ func (in *ingest) open(file int) (*progress, error) {
 	return p, nil
 }
 
-// pending reports whether what was read since the last commit may be the same log.
+// pending reports whether what was read since the last commit may be the same log: one starts like the other as far as both
+// are known. Many logs have nothing but their first line in common, as Zeek's have, and need no commit between them; the input
+// then remembers that it was compared.
 func (in *ingest) pending(id *identity) bool {
 	for _, p := range in.files {
-		if p != nil && p.touched && (id.known != nil && p.row.ID == id.known.ID || bytes.Equal(p.id.first, id.first)) {
+		switch {
+		case p == nil || !p.touched:
+		case id.known != nil && p.row.ID == id.known.ID:
 			return true
+		case !bytes.Equal(p.id.first, id.first):
+		case bytes.HasPrefix(p.head, id.head) || bytes.HasPrefix(id.head, p.head):
+			return true
+		case id.others != nil:
+			id.others[p.row.ID] = true
 		}
 	}
 	return false
@@ -288,7 +303,8 @@ func (in *ingest) gate(file int, b *source.Block) error {
 		return in.err
 	}
 	p := in.files[file]
-	if in.batch > 0 && in.batch+b.Size > in.o.Batch {
+	cost := b.Size + rowCost*b.Lines
+	if in.batch > 0 && in.batch+cost > in.o.Batch {
 		if err := in.flush(); err != nil {
 			in.err = err
 			return err
@@ -305,7 +321,7 @@ func (in *ingest) gate(file int, b *source.Block) error {
 		p.advance(b)
 	}
 	p.touched = true
-	in.batch += b.Size
+	in.batch += cost
 	in.report.Bytes += b.Size
 	in.handed++
 	return nil

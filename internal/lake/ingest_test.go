@@ -178,6 +178,37 @@ func TestCopiesAtOnce(t *testing.T) {
 	sound(t, l)
 }
 
+// Logs that have their first line in common, as Zeek's have, are different logs and go into one batch, the shorter ones too.
+func TestLogsThatStartAlike(t *testing.T) {
+	dir := t.TempDir()
+	for i, records := range []int{3000, 10, 1} { // the first is longer than what is kept of a head
+		text := fmt.Sprintf("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tkind%d\n#fields\tts\tuid\tid.orig_h\n", i)
+		for k := range records {
+			text += fmt.Sprintf("%d.5\tC%d\t192.0.2.%d\n", 1772330000+k, k, i)
+		}
+		writeOld(t, filepath.Join(dir, fmt.Sprintf("%d.log", i)), text)
+	}
+	l := makeLake(t)
+	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events != 3011 || r.Segments != 1 || len(r.Files) != 3 {
+		t.Errorf("%d events in %d segments", r.Events, r.Segments)
+	}
+	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events != 0 {
+		t.Errorf("the second time: %d events", r.Events)
+	}
+	// Another short one, when the long one is in the lake already; and one that is the beginning of it, under another name.
+	for name, of := range map[string]string{"1.log": "3.log", "0.log": "4.log"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeOld(t, filepath.Join(dir, of), strings.Replace(string(text[:min(len(text), 300)]), "kind1", "kind3", 1))
+	}
+	if r := ingestFiles(t, l, IngestOptions{}, dir); r.Events == 0 || len(r.Files) != 5 {
+		t.Errorf("short logs after a long one: %+v", r)
+	}
+	sound(t, l)
+}
+
 // A log that is read on in the middle is read with the headers before it, even if these changed on the way.
 func TestHeadersAreReadAgain(t *testing.T) {
 	first := "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\n"
@@ -300,6 +331,26 @@ func TestNewerLakesAreRefused(t *testing.T) {
 	writeOld(t, filepath.Join(dir, "letter.txt"), "dear …")
 	if _, err := Create(t.Context(), dir, Settings{}); err == nil || !strings.Contains(err.Error(), "letter.txt") {
 		t.Errorf("a lake among other files: %v", err)
+	}
+}
+
+// A log that was shortened in place is read as another one, with a word about it; one that was emptied and begun anew without.
+func TestShortenedLogs(t *testing.T) {
+	for _, lines := range []int{400, 2000} { // the head of the second is longer than what is kept of it
+		path := filepath.Join(t.TempDir(), "access.log")
+		writeOld(t, path, accessLines(0, lines))
+		l := makeLake(t)
+		ingestFiles(t, l, IngestOptions{}, path)
+		writeOld(t, path, accessLines(0, lines-300))
+		if r := ingestFiles(t, l, IngestOptions{}, path); r.Events != int64(lines-300) || len(r.Files[0].Warnings) != 1 ||
+			!strings.Contains(r.Files[0].Warnings[0], "is shorter") {
+			t.Errorf("shortened: %+v", r)
+		}
+		writeOld(t, path, accessLines(lines, 50))
+		if r := ingestFiles(t, l, IngestOptions{}, path); r.Events != 50 || len(r.Files[0].Warnings) != 0 {
+			t.Errorf("begun anew: %+v", r)
+		}
+		sound(t, l)
 	}
 }
 

@@ -15,13 +15,14 @@
 //	malformed/5-3.parquet                lines that could not be read, with the reason
 //	marked/class=bad/day=2026-03-01/6-1.parquet  a share: like counts, of what marks call bad (or ignore) in one segment
 //	models/6-2.parquet                   what the marks make of the lake, token by token (Model)
+//	geoip-0123456789abcdef.mmdb          the database that countries were counted with, if there was one
 //
 // A file's name is the number of its writer (a process that opened the lake for writing) and a running number, so no two
 // writers meet. Files never change once they are written.
 //
 // lake.db:
 //
-//	meta       version, seed of the hashes, zone of the hours, version of the token scheme
+//	meta       version, seed of the hashes, zone of the hours, version of the token scheme, GeoIP database (geo.go)
 //	writers    who has the lake open for writing: host, process
 //	files      a path whose file was read to its end, with its size and time then
 //	sources    a log that was read: how its content starts, how far it was read, what was in it (identify.go)
@@ -40,6 +41,7 @@
 //	time       TIMESTAMP ns, UTC        file, line    where the record stood      dataset    kind of record
 //	fields     MAP<STRING, STRING>: all other fields; the n-th value of a list is under name[n]
 //	raw        the line, unless it was not to be kept; one that is not UTF-8 is in raw_bytes
+//	ids        MAP<STRING, STRING>: those fields that only identify something (columns.go: identifiers), likewise
 //	blobs      LIST<BINARY>: values that are not UTF-8
 //	layout     the names of the fields in the order of the record, one to a line, under a line of flags (layout.go)
 //	source_id  the row of sources
@@ -53,8 +55,11 @@
 //
 // A segment exists when its row is committed. Writing goes: file, fsync of the file, fsync of its directory, then one
 // transaction that brings the rows of the segments together with how far their sources were read. A file without a row
-// is litter: the next writer sweeps it, unless its writer is alive (sweep.go). So a process that is killed at any moment
+// is litter: the next writer sweeps it, unless its writer is alive (writer.go). So a process that is killed at any moment
 // loses what it had not committed and nothing else, and the next one reads those lines again.
+//
+// What has a row has its size and SHA-256 there. Sizes are compared before files are read (intact.go), sums by Verify; every
+// page has a checksum that readers compare (codec.go).
 //
 // There are no locks to be left behind. Who commits looks, within the transaction, whether the sources still stand where
 // he started to read; if not, somebody else was faster, and he looks again (ErrOvertaken, ingest.go). Compaction and
@@ -72,9 +77,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
-
-	sqlite "modernc.org/sqlite"
 
 	"weir/internal/enrich"
 	"weir/internal/token"
@@ -96,38 +101,47 @@ var (
 	ErrReadOnly   = errors.New("the lake cannot be written")
 	ErrOvertaken  = errors.New("another process has read on in the same log")
 	ErrSegment    = errors.New("a segment of the lake is damaged")
-	errGone       = errors.New("is gone")
+	ErrGone       = errors.New("is gone") // what was there a moment ago
 	errUnfinished = errors.New("stopped")
 )
 
 // Settings are fixed when a lake is made.
 type Settings struct {
 	Zone *time.Location // of the hours that counts are kept by; nil is UTC
-	Geo  *enrich.GeoDB  // optional: countries and networks; it must be the same whenever the lake is written
+	Geo  *enrich.GeoDB  // optional: countries and networks. The lake keeps a copy and counts with it from then on
+	Seed uint64         // of the hashes of tokens; 0 draws one. Models of stores with the same seed can be compared
 }
 
 // A Lake is an open archive. Its methods may be called by several goroutines.
 type Lake struct {
 	Dir  string
 	Zone *time.Location
+	*Trainer
 
 	db       *sql.DB
 	seed     uint64
-	geo      *enrich.GeoDB
+	geo      *enrich.GeoDB // that is given, and then that is kept (geo.go)
 	readOnly bool
-	writer   int64 // 0 until something is to be written
+	full     error  // why it is only read, if not for want of a right
+	copied   string // a directory that is read instead of the catalogue, and removed in the end
+	writer   int64  // 0 until something is to be written
 	names    nameCounter
 	ids      sourceIDs
 	now      func() time.Time
+
+	geoLock    sync.Mutex
+	geoSettled bool
+	geoSum     string // SHA-256 of the one that counts are made with; empty without
 }
 
 // Create makes a lake in dir, which it makes too, or opens the one that is there.
 func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("%w: cannot make %q: %w", ErrReadOnly, dir, pathError(err))
+		return nil, fmt.Errorf("cannot make a lake in %q: %w", dir, pathError(err))
 	}
-	if _, err := os.Stat(filepath.Join(dir, database)); err == nil {
-		return Open(ctx, dir, s.Geo)
+	l, err := Open(ctx, dir, s.Geo)
+	if err == nil || !errors.Is(err, ErrNoLake) {
+		return l, err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -138,18 +152,21 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 			return nil, fmt.Errorf("cannot make a lake in %q: there is something else in it (%q)", dir, e.Name())
 		}
 	}
-	l, err := connect(dir, s.Geo, false)
-	if err != nil {
+	if !writable(dir) {
+		return nil, fmt.Errorf("cannot make a lake in %q: this user cannot write there", dir)
+	}
+	if l, err = connect(dir, s.Geo, false); err != nil {
 		return nil, err
 	}
-	if err := l.initialize(ctx, s.Zone); err != nil {
+	if err := l.initialize(ctx, s); err != nil {
 		l.db.Close()
 		return nil, err
 	}
 	return l, l.load(ctx)
 }
 
-// Open opens the lake in dir. Where the directory cannot be written it can be read still.
+// Open opens the lake in dir. Where the directory cannot be written it can be read still. geo may be nil: the lake has a copy of the
+// one that it is counted with. Another one is an error (ErrGeo) as soon as something is to be counted.
 func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 	if _, err := os.Stat(filepath.Join(dir, database)); err != nil {
 		return nil, fmt.Errorf("%w in %q (%w)", ErrNoLake, dir, pathError(err))
@@ -158,8 +175,18 @@ func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.load(ctx); err != nil {
-		l.db.Close()
+	err = l.load(ctx)
+	if errors.Is(err, syscall.ENOSPC) && !l.readOnly { // there is no room for SQLite's index of its log; to read goes without
+		l.Close()
+		full := err
+		if l, err = connect(dir, geo, true); err != nil {
+			return nil, err
+		}
+		l.full = full
+		err = l.load(ctx)
+	}
+	if err != nil {
+		l.Close()
 		return nil, err
 	}
 	return l, nil
@@ -180,28 +207,39 @@ func connect(dir string, geo *enrich.GeoDB, readOnly bool) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := url.Values{"_pragma": {"busy_timeout(20000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
-		"_txlock": {"immediate"}}
 	if readOnly {
-		// immutable does without the files that WAL mode wants to write; on a directory nobody can write, nobody does.
-		q = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"busy_timeout(20000)", "query_only(1)"}}
+		db, copied, err := openReadOnly(abs)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
+		}
+		return newLake(&Lake{Dir: dir, db: db, copied: copied, geo: geo, readOnly: true}), nil
 	}
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(abs, database)}).EscapedPath(), RawQuery: q.Encode()}).String()
-	connector, err := sqlite.NewConnector(dsn)
+	db, err := openDatabase(filepath.Join(abs, database), url.Values{"_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(20000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lake in %q: %w", dir, err)
 	}
-	return &Lake{Dir: dir, db: sql.OpenDB(connector), geo: geo, readOnly: readOnly, now: time.Now}, nil
+	return newLake(&Lake{Dir: dir, db: db, geo: geo}), nil
+}
+
+func newLake(l *Lake) *Lake {
+	l.now = time.Now
+	l.Trainer = NewTrainer(ground{l})
+	return l
 }
 
 // initialize writes the tables. Of two processes that make the same lake the second finds them there.
-func (l *Lake) initialize(ctx context.Context, zone *time.Location) error {
+func (l *Lake) initialize(ctx context.Context, s Settings) error {
+	zone := s.Zone
 	if zone == nil {
 		zone = time.UTC
 	}
-	var seed [8]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return fmt.Errorf("cannot make a seed: %w", err)
+	if s.Seed == 0 {
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return fmt.Errorf("cannot make a seed: %w", err)
+		}
+		s.Seed = binary.LittleEndian.Uint64(b[:])
 	}
 	return l.update(ctx, func(tx *sql.Tx) error {
 		var n int
@@ -212,7 +250,7 @@ func (l *Lake) initialize(ctx context.Context, zone *time.Location) error {
 			return err
 		}
 		for k, v := range map[string]string{"version": strconv.Itoa(Version), "zone": zone.String(),
-			"seed": strconv.FormatUint(binary.LittleEndian.Uint64(seed[:]), 16), "token_version": strconv.Itoa(token.Version),
+			"seed": strconv.FormatUint(s.Seed, 16), "token_version": strconv.Itoa(token.Version),
 			"next_source": "1"} {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES (?, ?)`, k, v); err != nil {
 				return err
@@ -225,9 +263,16 @@ func (l *Lake) initialize(ctx context.Context, zone *time.Location) error {
 // load reads meta and refuses what this weir does not understand.
 func (l *Lake) load(ctx context.Context) error {
 	meta := map[string]string{}
+	var tables int
+	if err := l.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
+	}
+	if tables == 0 {
+		return fmt.Errorf("%w in %q yet: who made it was stopped before it was there", ErrNoLake, l.Dir)
+	}
 	rows, err := l.db.QueryContext(ctx, `SELECT key, value FROM meta`)
 	if err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -238,7 +283,7 @@ func (l *Lake) load(ctx context.Context) error {
 		meta[k] = v
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	version, err := strconv.Atoi(meta["version"])
 	if err != nil {
@@ -265,24 +310,36 @@ func (l *Lake) Close() error {
 	if l.writer > 0 {
 		_, _ = l.db.Exec(`DELETE FROM writers WHERE id = ?`, l.writer) // a writer that is gone is swept anyway
 	}
-	return l.db.Close()
+	err := l.db.Close()
+	if l.copied != "" {
+		_ = os.RemoveAll(l.copied) // it is in the directory for temporary files
+	}
+	return err
+}
+
+// cannotWrite says why.
+func (l *Lake) cannotWrite() error {
+	if l.full != nil {
+		return l.full
+	}
+	return fmt.Errorf("%w: %q is read-only for this user", ErrReadOnly, l.Dir)
 }
 
 // update runs f in a transaction that nobody else can write during.
 func (l *Lake) update(ctx context.Context, f func(*sql.Tx) error) error {
 	if l.readOnly {
-		return fmt.Errorf("%w: %q is read-only", ErrReadOnly, l.Dir)
+		return l.cannotWrite()
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	if err := f(tx); err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
-		return err
+		return explain(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), err)
+		return fmt.Errorf("cannot write %q: %w", filepath.Join(l.Dir, database), explain(err))
 	}
 	return nil
 }

@@ -96,6 +96,7 @@ const odd = `{"ts":1331914651.55,"uid":"C1","id.orig_h":"192.0.2.7","id.orig_p":
 {"ts":1331814651.5,"uid":"` + "\xff\xfe" + `","id.orig_h":"192.0.2.9","id.orig_p":0,"method":"","` + "\xff" + `k":"v"}
 {"uid":"C4","id.orig_h":"192.0.2.7","id.orig_p":99999999999999999999,"id.resp_p":-1}
 {"ts":-9000000000,"uid":"C5","id.orig_h":"192.0.2.7","nested":{"a":[1,{"b":[true,null]}]}}
+{"ts":1331914656,"uid":"C6","conn_uids":["CAb1","CAb2","CAb1"],"fuid":"F\u0000\ud800","tunnel_parents":[],"uids":[""],"uid[2]":"no id","trace":{"id":"ÿ"}}
 `
 
 func TestEventsComeBackAsTheyWere(t *testing.T) {
@@ -107,12 +108,12 @@ func TestEventsComeBackAsTheyWere(t *testing.T) {
 	}
 	var want []string
 	_, err = format.Scan(context.Background(), inputs, format.ScanOptions{Workers: 1}, func(int, *event.Keys) format.Handler { return scanAll{&want} })
-	if err != nil || len(want) != 5 {
+	if err != nil || len(want) != 6 {
 		t.Fatalf("%d events, %v", len(want), err)
 	}
 	l := makeLake(t)
 	r := ingestFiles(t, l, IngestOptions{}, path)
-	if r.Events != 5 {
+	if r.Events != 6 {
 		t.Fatalf("%+v", r)
 	}
 	got := dump(t, l)

@@ -3,118 +3,132 @@ package lake
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
-	"path"
 
 	"weir/internal/count"
 	"weir/internal/event"
 	"weir/internal/marks"
 )
 
-// A layer lays marks against segments, one after another, in one goroutine.
+// A layer lays marks against stretches, in one goroutine.
 type layer struct {
-	l           *Lake
-	rows        *rows // counts tokens as ingesting does
-	reader      *segmentReader
+	t           *Trainer
+	counter     *Counter
+	reader      Reader
 	read, moved int64
 }
 
-func (l *Lake) newLayer() *layer {
-	keys := event.NewKeys()
-	return &layer{l: l, rows: l.newRows(keys), reader: newSegmentReader(keys)}
+func (t *Trainer) newLayer() *layer {
+	return &layer{t: t, counter: t.ground.NewCounter(), reader: t.ground.NewReader()}
 }
 
-// do makes the shares of one segment and writes their files.
-func (w *layer) do(ctx context.Context, j *job) error {
-	tallies, err := w.compute(ctx, j)
+// do makes the shares of some stretches and writes them.
+func (w *layer) do(ctx context.Context, group []*Job) error {
+	tallies, err := w.compute(ctx, group)
 	if err != nil {
 		return err
 	}
-	for i, class := range storedClasses {
-		if err := w.write(j, class, tallies[i]); err != nil {
-			return err
+	for i, j := range group {
+		for k, class := range storedClasses {
+			events := uint64(0)
+			for _, n := range tallies[i][k].Events {
+				events += n
+			}
+			if events == 0 {
+				continue
+			}
+			s, err := w.t.ground.WriteShare(ctx, &j.Stretch, class, tallies[i][k])
+			if err != nil {
+				return err
+			}
+			s.Class, s.Events = class, int64(events)
+			j.Fresh = append(j.Fresh, s)
 		}
 	}
 	return nil
 }
 
-// compute returns the new shares of a segment, in the order of storedClasses: the old ones, with what has changed its class
+// compute returns the new shares of stretches, each in the order of storedClasses: the old ones, with what has changed its class
 // taken out of the one and put into the other.
-func (w *layer) compute(ctx context.Context, j *job) ([]*count.Tally, error) {
-	plus, minus := map[Class]*dayTally{}, map[Class]*dayTally{}
-	for _, class := range storedClasses {
-		plus[class], minus[class] = &dayTally{tally: count.NewTally()}, &dayTally{tally: count.NewTally()}
-	}
-	if err := w.compare(ctx, j, plus, minus); err != nil {
+func (w *layer) compute(ctx context.Context, group []*Job) ([][]*count.Tally, error) {
+	all, err := w.compare(ctx, group)
+	if err != nil {
 		return nil, err
 	}
-	var out []*count.Tally
-	for _, class := range storedClasses {
-		t := count.NewTally()
-		for _, s := range j.old {
-			if s.class == class {
-				if err := readTally(w.l.path(s.path), t); err != nil {
-					return nil, err
+	out := make([][]*count.Tally, len(group))
+	for i, j := range group {
+		for _, class := range storedClasses {
+			t := count.NewTally()
+			for _, s := range j.Was.Shares {
+				if s.Class == class {
+					if err := w.reader.Add(ctx, s.Name, t); err != nil {
+						return nil, err
+					}
 				}
 			}
+			if d := all[i].plus[class]; d != nil {
+				t.Merge(d.Tally)
+			}
+			if d := all[i].minus[class]; d != nil {
+				if err := t.Subtract(d.Tally); err != nil {
+					return nil, fmt.Errorf("%w: the %s share of %q: %w", ErrSegment, class, j.Stretch.Name, err)
+				}
+			}
+			out[i] = append(out[i], t)
 		}
-		t.Merge(plus[class].tally)
-		if err := t.Subtract(minus[class].tally); err != nil {
-			return nil, fmt.Errorf("%w: the %s share of %q: %w", ErrSegment, class, j.segment.Path, err)
-		}
-		out = append(out, t)
 	}
 	return out, nil
 }
 
+// A change is what marks make of the events of one stretch, and made of them before.
+type change struct {
+	was, is, diff *classifier // diff is of the marks that came or went
+	plus, minus   map[Class]*Counting
+}
+
 // compare counts the events that come to a class and those that leave it.
-func (w *layer) compare(ctx context.Context, j *job, plus, minus map[Class]*dayTally) error {
-	diff := changed(j.have, j.want)
-	var by [3]*classifier
-	for i, list := range [][]Mark{j.have, j.want, diff} {
-		var err error
-		if by[i], err = newClassifier(list); err != nil {
-			return err
+func (w *layer) compare(ctx context.Context, group []*Job) ([]change, error) {
+	all := make([]change, len(group))
+	list := make([]Stretch, len(group))
+	var spans []Mark
+	for i, j := range group {
+		diff := changed(j.Have, j.Want)
+		spans = append(spans, diff...)
+		c := change{plus: map[Class]*Counting{}, minus: map[Class]*Counting{}}
+		for k, to := range []**classifier{&c.was, &c.is, &c.diff} {
+			var err error
+			if *to, err = newClassifier([][]Mark{j.Have, j.Want, diff}[k]); err != nil {
+				return nil, err
+			}
 		}
+		for _, class := range storedClasses {
+			c.plus[class], c.minus[class] = NewCounting(), NewCounting()
+		}
+		all[i], list[i] = c, j.Stretch
 	}
-	err := w.reader.readTimes(w.l.path(j.segment.Path), windows(diff), func(e *stored) error {
+	err := w.reader.Events(ctx, list, windows(spans), func(i int, e *event.Event) error {
 		if w.read++; w.read%4096 == 0 && ctx.Err() != nil {
 			return fmt.Errorf("cannot finish laying marks: %w", ctx.Err())
 		}
-		if by[2].mark(e.Event) == nil {
+		c := &all[i]
+		if c.diff.mark(e) == nil {
 			return nil
 		}
-		was, is := by[0].class(e.Event), by[1].class(e.Event)
+		was, is := c.was.class(e), c.is.class(e)
 		if was == is {
 			return nil
 		}
 		w.moved++
-		if d := minus[was]; d != nil {
-			w.rows.count(e.Event, d)
+		if d := c.minus[was]; d != nil {
+			w.counter.Count(e, d)
 		}
-		if d := plus[is]; d != nil {
-			w.rows.count(e.Event, d)
+		if d := c.plus[is]; d != nil {
+			w.counter.Count(e, d)
 		}
 		return nil
 	})
-	w.rows.counter.Flush()
-	return err
-}
-
-func (w *layer) write(j *job, class Class, t *count.Tally) error {
-	s := share{class: class, path: path.Join("marked", "class="+string(class), "day="+dayName(j.segment.Day), w.l.newName())}
-	for _, n := range t.Events {
-		s.events += int64(n)
-	}
-	if s.events == 0 {
-		return nil
-	}
-	if err := w.l.writeFile(s.path, &s.size, &s.hash, func(out io.Writer) error { return writeTally(out, t) }); err != nil {
-		return err
-	}
-	j.shares = append(j.shares, s)
-	return nil
+	w.counter.Flush()
+	return all, err
 }
 
 // windows are the spans of marks, each as its two ends; nil if one of them has none.

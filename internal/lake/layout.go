@@ -10,7 +10,7 @@ import (
 // the first holds flags, each further one a field:
 //
 //	t r b p   the record has a time; its line is in raw; in raw_bytes; in pieces (pieces.go)
-//	name      in the column called so, where it has one and it is the field's first value; else in the map
+//	name      in the column called so, where it has one and it is the field's first value; else in the map, or in that of identifiers
 //	~name     in the map, though there is a column: the value is no number
 //	!name     in blobs: the value, or the name, is not UTF-8
 //
@@ -23,7 +23,7 @@ type layout struct {
 
 type layoutField struct {
 	name   string
-	place  int8 // inColumn, inMap or inBinary
+	place  int8 // inColumn, inMap, inBinary or inIDs
 	column int  // index into columns
 }
 
@@ -32,6 +32,7 @@ const (
 	inColumn = iota
 	inMap
 	inBinary
+	inIDs
 )
 
 const (
@@ -93,6 +94,9 @@ func parseLayout(text string) (l layout, ok bool) {
 		}
 		if f.name, ok = unescapeName(line); !ok {
 			return l, false
+		}
+		if f.place == inMap && identifier(f.name) {
+			f.place = inIDs
 		}
 		if c, has := columnOf[f.name]; has {
 			first := seen[c/64]&(1<<(c%64)) == 0

@@ -19,8 +19,8 @@ var (
 	ErrTakenBack = errors.New("the mark was taken back already")
 )
 
-// A Mark is a row of marks: what somebody said of a stretch of time. The words mean what they mean in a journal (package
-// marks); of single records the lake has no marks.
+// A Mark is what somebody said of a stretch of time. The words mean what they mean in a journal (package
+// marks); of single records an archive has no marks.
 type Mark struct {
 	Number        int64 // the order in which they were made
 	ID            string
@@ -40,54 +40,35 @@ type Mark struct {
 // timed tells whether the mark has a window; only then has it nothing to say of events elsewhere.
 func (m *Mark) timed() bool { return m.Begins.Valid || m.Ends.Valid }
 
-// Marks returns all marks, those that were taken back too, in the order in which they were made.
-func (l *Lake) Marks(ctx context.Context) ([]Mark, error) { return listMarks(ctx, l.db) }
-
-func listMarks(ctx context.Context, q querier) ([]Mark, error) {
-	rows, err := q.QueryContext(ctx, `SELECT number, id, verdict, who, made, begins, ends, hosts, condition, note, unmark, taken_back,
-		taken_back_by, taken_back_note FROM marks ORDER BY number`)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list marks: %w", err)
-	}
-	defer rows.Close()
-	var out []Mark
-	for rows.Next() {
-		var m Mark
-		if err := rows.Scan(&m.Number, &m.ID, &m.Verdict, &m.Who, &m.Made, &m.Begins, &m.Ends, &m.Hosts, &m.Condition, &m.Note, &m.Unmark,
-			&m.TakenBack, &m.TakenBackBy, &m.TakenBackNote); err != nil {
-			return nil, fmt.Errorf("cannot list marks: %w", err)
-		}
-		out = append(out, m)
-	}
-	return out, rows.Err()
+// A Journal is where an archive keeps its marks: they are only ever added to.
+type Journal interface {
+	// Marks returns all marks, those that were taken back too, in the order in which they were made.
+	Marks(ctx context.Context) ([]Mark, error)
+	// Append adds what plan makes of the marks that are there: marks of spans, and marks that take others back. Nothing comes
+	// between those that plan saw and what it adds; it is called again where somebody else was faster. Its error ends it.
+	Append(ctx context.Context, plan func(there []Mark) ([]marks.Mark, error)) error
 }
 
+// Marks returns all marks, those that were taken back too, in the order in which they were made.
+func (t *Trainer) Marks(ctx context.Context) ([]Mark, error) { return t.ground.Marks(ctx) }
+
 // AddMark adds a mark of a span. Of two that are made at once both count, and the one that is committed later decides.
-func (l *Lake) AddMark(ctx context.Context, m marks.Mark) error {
+func (t *Trainer) AddMark(ctx context.Context, m marks.Mark) error {
 	if err := m.Validate(); err != nil {
 		return err
 	}
 	if m.Span == nil {
 		return errors.New("cannot mark single records in a lake: mark the span they lie in, with hosts or a condition")
 	}
-	return l.update(ctx, func(tx *sql.Tx) error { return insertMark(ctx, tx, &m) })
-}
-
-func insertMark(ctx context.Context, tx *sql.Tx, m *marks.Mark) error {
-	if err := checkWhen(m); err != nil {
+	if err := checkWhen(&m); err != nil {
 		return err
 	}
-	hosts, err := json.Marshal(append([]string{}, m.Span.Hosts...))
-	if err != nil {
-		return fmt.Errorf("cannot save a mark: %w", err)
-	}
-	end := func(t time.Time) sql.NullInt64 { return sql.NullInt64{Int64: t.UnixNano(), Valid: !t.IsZero()} }
-	_, err = tx.ExecContext(ctx, `INSERT INTO marks (id, verdict, who, made, begins, ends, hosts, condition, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.ID, string(m.What), m.Who, m.When.UnixNano(), end(m.Span.From), end(m.Span.To), string(hosts), m.Span.Where, m.Note)
-	if err != nil {
-		return fmt.Errorf("cannot save a mark: %w", err)
-	}
-	return nil
+	return t.ground.Append(ctx, func(there []Mark) ([]marks.Mark, error) {
+		if slices.ContainsFunc(there, func(x Mark) bool { return x.ID == m.ID || x.Unmark == m.ID }) {
+			return nil, fmt.Errorf("cannot save a mark: there is one with the id %s already", m.ID)
+		}
+		return []marks.Mark{m}, nil
+	})
 }
 
 // checkWhen makes sure that nanoseconds can say when a mark was made.
@@ -98,36 +79,58 @@ func checkWhen(m *marks.Mark) error {
 	return nil
 }
 
-// TakeBack takes the mark back that m.Unmark names, and returns what it was. It stays in the lake, with who took it back. The error
-// is ErrNoMark or ErrTakenBack where there is nothing to take back.
-func (l *Lake) TakeBack(ctx context.Context, m marks.Mark) (*marks.Mark, error) {
-	if err := m.Validate(); err != nil {
+// TakeBack takes the mark back that m.Unmark names, and returns what it was. It stays in the archive, with who took it back. The
+// error is ErrNoMark or ErrTakenBack where there is nothing to take back.
+func (t *Trainer) TakeBack(ctx context.Context, m marks.Mark) (*marks.Mark, error) {
+	if err := errors.Join(m.Validate(), checkWhen(&m)); err != nil {
 		return nil, err
 	}
 	var old *marks.Mark
-	err := l.update(ctx, func(tx *sql.Tx) error {
-		list, err := listMarks(ctx, tx)
-		if err != nil {
-			return err
-		}
-		at := slices.IndexFunc(list, func(x Mark) bool { return x.ID == m.Unmark })
+	err := t.ground.Append(ctx, func(there []Mark) (_ []marks.Mark, err error) {
+		at := slices.IndexFunc(there, func(x Mark) bool { return x.ID == m.Unmark })
 		switch {
 		case at < 0:
-			return fmt.Errorf("%w: %q", ErrNoMark, m.Unmark)
-		case list[at].TakenBack.Valid:
-			return fmt.Errorf("%w: %q", ErrTakenBack, m.Unmark)
+			return nil, fmt.Errorf("%w: %q", ErrNoMark, m.Unmark)
+		case there[at].TakenBack.Valid:
+			return nil, fmt.Errorf("%w: %q", ErrTakenBack, m.Unmark)
 		}
-		if old, err = list[at].journal(); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE marks SET unmark = ?, taken_back = ?, taken_back_by = ?, taken_back_note = ? WHERE number = ?`,
-			m.ID, m.When.UnixNano(), m.Who, m.Note, list[at].Number)
-		if err != nil {
-			return fmt.Errorf("cannot take a mark back: %w", err)
-		}
-		return nil
+		old, err = there[at].journal()
+		return []marks.Mark{m}, err
 	})
-	return old, err
+	if err != nil {
+		return nil, err
+	}
+	return old, nil
+}
+
+// Replay returns the marks that the entries of a journal make, each with the number beside it: for grounds that keep entries.
+func Replay(entries []marks.Mark, numbers []int64) []Mark {
+	var out []Mark
+	at := map[string]int{}
+	for i := range entries {
+		m := &entries[i]
+		if m.Unmark == "" {
+			at[m.ID] = len(out)
+			out = append(out, markOf(numbers[i], m))
+		} else if k, ok := at[m.Unmark]; ok && !out[k].TakenBack.Valid {
+			x := &out[k]
+			x.Unmark, x.TakenBack, x.TakenBackBy, x.TakenBackNote = m.ID, sql.NullInt64{Int64: m.When.UnixNano(), Valid: true}, m.Who, m.Note
+		}
+	}
+	return out
+}
+
+// markOf returns what is kept of a mark of a span.
+func markOf(number int64, m *marks.Mark) Mark {
+	hosts, _ := json.Marshal(append([]string{}, m.Span.Hosts...)) // texts always can be
+	end := func(t time.Time) sql.NullInt64 {
+		if t.IsZero() {
+			return sql.NullInt64{}
+		}
+		return sql.NullInt64{Int64: t.UnixNano(), Valid: true}
+	}
+	return Mark{Number: number, ID: m.ID, Verdict: string(m.What), Who: m.Who, Made: m.When.UnixNano(), Begins: end(m.Span.From), Ends: end(m.Span.To),
+		Hosts: string(hosts), Condition: m.Span.Where, Note: m.Note}
 }
 
 // journal returns the mark as a journal has it.
@@ -145,9 +148,9 @@ func (m *Mark) journal() (*marks.Mark, error) {
 	return &marks.Mark{ID: m.ID, When: time.Unix(0, m.Made).UTC(), Who: m.Who, What: marks.What(m.Verdict), Note: m.Note, Span: s}, nil
 }
 
-// MarkSet returns the marks of the lake as a journal's, so that whoever takes those takes these.
-func (l *Lake) MarkSet(ctx context.Context) (*marks.Set, error) {
-	list, err := l.Marks(ctx)
+// MarkSet returns the marks of the archive as a journal's, so that whoever takes those takes these.
+func (t *Trainer) MarkSet(ctx context.Context) (*marks.Set, error) {
+	list, err := t.Marks(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,56 +189,54 @@ type Import struct {
 	Records                 int // marks of single records, which a lake does not take
 }
 
-// ImportMarks adds the marks of a journal that the lake does not have yet, in the journal's order, behind those that it has. Ids that
-// it has are known already.
-func (l *Lake) ImportMarks(ctx context.Context, s *marks.Set) (*Import, error) {
+// ImportMarks adds the marks of a journal that the archive does not have yet, in the journal's order, behind those that it has. Ids
+// that it has are known already.
+func (t *Trainer) ImportMarks(ctx context.Context, s *marks.Set) (*Import, error) {
 	r := &Import{}
-	err := l.update(ctx, func(tx *sql.Tx) error {
-		*r = Import{}
-		there, err := listMarks(ctx, tx)
-		if err != nil {
-			return err
-		}
-		known, backs := map[string]*Mark{}, map[string]string{} // by id; the marks that ids take back
-		for i := range there {
-			known[there[i].ID] = &there[i]
-			if there[i].Unmark != "" {
-				backs[there[i].Unmark] = there[i].ID
-			}
-		}
-		all := s.All()
-		records := map[string]bool{}
-		for i := range all {
-			m := &all[i]
-			if back, taken := backs[m.ID]; taken && back != m.Unmark || m.Unmark != "" && known[m.ID] != nil {
-				return fmt.Errorf("cannot import the marks: the lake has the id %s already, for something else", m.ID)
-			}
-			switch old := known[m.Unmark]; {
-			case m.Unmark != "" && records[m.Unmark]:
-			case m.Unmark != "" && old != nil && old.TakenBack.Valid:
-				r.Known++
-			case m.Unmark != "":
-				if err := checkWhen(m); err != nil {
-					return err
-				}
-				r.TakenBack++
-				if _, err := tx.ExecContext(ctx, `UPDATE marks SET unmark = ?, taken_back = ?, taken_back_by = ?, taken_back_note = ? WHERE id = ?
-					AND taken_back IS NULL`, m.ID, m.When.UnixNano(), m.Who, m.Note, m.Unmark); err != nil {
-					return fmt.Errorf("cannot take a mark back: %w", err)
-				}
-			case m.Span == nil:
-				r.Records++
-				records[m.ID] = true
-			case known[m.ID] != nil:
-				r.Known++
-			default:
-				r.Added++
-				if err := insertMark(ctx, tx, m); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+	err := t.ground.Append(ctx, func(there []Mark) (_ []marks.Mark, err error) {
+		var list []marks.Mark
+		r, list, err = planImport(there, s.All())
+		return list, err
 	})
 	return r, err
+}
+
+// planImport returns the entries of a journal that are new.
+func planImport(there []Mark, all []marks.Mark) (*Import, []marks.Mark, error) {
+	r := &Import{}
+	var list []marks.Mark
+	known, backs := map[string]*Mark{}, map[string]string{} // by id; the marks that ids take back
+	for i := range there {
+		known[there[i].ID] = &there[i]
+		if there[i].Unmark != "" {
+			backs[there[i].Unmark] = there[i].ID
+		}
+	}
+	records := map[string]bool{}
+	for i := range all {
+		m := &all[i]
+		if back, taken := backs[m.ID]; taken && back != m.Unmark || m.Unmark != "" && known[m.ID] != nil {
+			return nil, nil, fmt.Errorf("cannot import the marks: the lake has the id %s already, for something else", m.ID)
+		}
+		switch old := known[m.Unmark]; {
+		case m.Unmark != "" && records[m.Unmark]:
+			continue
+		case m.Unmark != "" && old != nil && old.TakenBack.Valid, m.Unmark == "" && known[m.ID] != nil:
+			r.Known++
+			continue
+		case m.Unmark != "":
+			r.TakenBack++
+		case m.Span == nil:
+			r.Records++
+			records[m.ID] = true
+			continue
+		default:
+			r.Added++
+		}
+		if err := checkWhen(m); err != nil {
+			return nil, nil, err
+		}
+		list = append(list, *m)
+	}
+	return r, list, nil
 }

@@ -2,9 +2,11 @@ package lake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -112,7 +114,8 @@ func recount(t testing.TB, l *Lake, halfLife int) *fromNothing {
 	if halfLife > 0 {
 		scale = agedScale
 	}
-	ev := &evidence{scale: scale, fields: map[string]*fieldEvidence{}}
+	var total [2]uint64
+	lists := map[tokensOf][]tokenEvidence{}
 	type cell struct {
 		field string
 		part  bool
@@ -134,7 +137,7 @@ func recount(t testing.TB, l *Lake, halfLife int) *fromNothing {
 				continue
 			}
 			for _, n := range d.tally.Events {
-				ev.total[i] += n * factor
+				total[i] += n * factor
 			}
 			for _, name := range d.tally.Names() {
 				for _, c := range d.tally.Field(name).Cells() {
@@ -151,30 +154,20 @@ func recount(t testing.TB, l *Lake, halfLife int) *fromNothing {
 		if n[1] == 0 {
 			continue
 		}
-		if ev.fields[k.field] == nil {
-			ev.fields[k.field] = &fieldEvidence{}
-			ev.names = append(ev.names, k.field)
-		}
-		i := 0
-		if k.part {
-			i = 1
-		}
-		f := ev.fields[k.field]
-		f.part[i] = append(f.part[i], tokenEvidence{token: k.token, all: n[0] + n[1], bad: n[1]})
-	}
-	slices.Sort(ev.names)
-	for _, f := range ev.fields {
-		for i := range f.part {
-			slices.SortFunc(f.part[i], func(a, b tokenEvidence) int {
-				if a.token < b.token {
-					return -1
-				}
-				return 1
-			})
-		}
+		of := tokensOf{k.field, k.part}
+		lists[of] = append(lists[of], tokenEvidence{token: k.token, all: n[0] + n[1], bad: n[1]})
 	}
 	var b bytes.Buffer
-	if err := ev.write(&b); err != nil {
+	w := newModelWriter(&b, scale, total)
+	for _, of := range slices.SortedFunc(maps.Keys(lists), tokensOf.compare) {
+		slices.SortFunc(lists[of], func(a, b tokenEvidence) int { return cmp.Compare(a.token, b.token) })
+		for _, x := range lists[of] {
+			if err := w.add(of.field, of.part, x); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
 	out.model = b.Bytes()
@@ -189,7 +182,7 @@ func sameAsFromNothing(t testing.TB, l *Lake, halfLife int) *Training {
 		t.Fatal(err)
 	}
 	want := recount(t, l, halfLife)
-	got, err := os.ReadFile(l.path(r.Model.path))
+	got, err := os.ReadFile(l.path(r.Model.Name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +203,34 @@ func sameAsFromNothing(t testing.TB, l *Lake, halfLife int) *Training {
 		}
 	}
 	return r
+}
+
+// However many tokens are looked up at once, the model is the same.
+func TestTokensInSteps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	writeOld(t, path, markedLines(0, 400))
+	l := makeLake(t)
+	ingestFiles(t, l, IngestOptions{Batch: 9000}, path)
+	addMark(t, l, marks.Bad, marks.Span{From: at(30), To: at(300)})
+	addMark(t, l, marks.Ignore, marks.Span{From: at(290), To: at(320)})
+	defer func(n int) { pieceTokens = n }(pieceTokens)
+	for _, pieceTokens = range []int{2 << 20, 500, 40, 1} {
+		for _, halfLife := range []int{0, 3, 0} { // so that there is something to train
+			sameAsFromNothing(t, l, halfLife)
+		}
+		v, err := l.Trainer.ground.Look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev, err := l.Trainer.evidence(t.Context(), v, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(ev.steps); pieceTokens > 1000 && n != 1 || pieceTokens < 1000 && n < 3 {
+			t.Errorf("%d tokens at once make %d steps", pieceTokens, n)
+		}
+		sound(t, l)
+	}
 }
 
 // orders is how many random orders of marks are tried.

@@ -2,21 +2,17 @@ package lake
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"os"
-	"path"
 	"slices"
-	"strconv"
 	"time"
 
 	"weir/internal/bayes"
 )
 
-// A Model is a row of models: what the marks make of the lake, token by token. Its file has a row for every token that a
+// A Model is what the marks make of an archive, token by token. Its file has a row for every token that a
 // bad event carries,
 //
 //	field, part, token   as in counts
@@ -30,14 +26,14 @@ type Model struct {
 	ID       int64
 	Made     int64 // nanoseconds since 1970
 	Marks    []int64
-	Segments []int64
-	HalfLife int // days; 0 is none
+	Of       string // names the segments (View.Of)
+	HalfLife int    // days; 0 is none
 	// Events by class, each counted once whatever its age.
 	Good, Bad, Ignored int64
 
-	path string
-	size int64
-	hash []byte
+	Name string // of its file; empty once that was removed
+	Size int64
+	Hash []byte // SHA-256
 }
 
 // TrainOptions govern training. The zero value weighs everything alike.
@@ -60,28 +56,28 @@ const maxHalfLife = 36_500
 // agedScale is what the counts of the newest day are multiplied by where age matters, so that those of all days are integers.
 const agedScale = 1 << 16
 
-// factors returns by what the counts of each segment are multiplied, and the scale.
-func factors(list []Segment, halfLife int) (factor map[int64]uint64, scale uint64) {
-	factor, scale = map[int64]uint64{}, 1
+// factors returns by what the counts of each stretch are multiplied, and the scale.
+func factors(list []Stretch, halfLife int) (factor []uint64, scale uint64) {
+	scale = 1
 	if halfLife > 0 {
 		scale = agedScale
 	}
 	newest := newestDay(list)
-	for _, s := range list {
-		factor[s.ID] = scale
-		d, err := time.Parse(time.DateOnly, s.Day)
+	for i := range list {
+		factor = append(factor, scale)
+		d, err := time.Parse(time.DateOnly, list[i].Day)
 		if err != nil || halfLife == 0 || !d.Before(newest) {
 			continue
 		}
 		age := float64(newest.Unix()-d.Unix()) / 86400
-		factor[s.ID] = uint64(float64(bayes.Exp2(-age/float64(halfLife))*agedScale) + .5)
+		factor[i] = uint64(float64(bayes.Exp2(-age/float64(halfLife))*agedScale) + .5)
 	}
 	return factor, scale
 }
 
 // newestDay returns the last day on which, or after which, at least one event in a thousand lies: a few lines that somebody dated far
 // into the future do not make everything else old.
-func newestDay(list []Segment) time.Time {
+func newestDay(list []Stretch) time.Time {
 	rows := map[string]int64{}
 	total := int64(0)
 	for _, s := range list {
@@ -103,184 +99,91 @@ func newestDay(list []Segment) time.Time {
 // Train brings the model up to date: it lays the marks (Lay), adds up the bad shares, looks the tokens in them up in the counts of
 // all segments, and saves what it found. No event is read but those that Lay reads. Where nothing has changed since the
 // last time, that model is returned.
-func (l *Lake) Train(ctx context.Context, o TrainOptions) (*Training, error) {
+func (t *Trainer) Train(ctx context.Context, o TrainOptions) (*Training, error) {
 	if o.HalfLife < 0 || o.HalfLife > maxHalfLife {
 		return nil, fmt.Errorf("cannot train with a half-life of %d days: it is from 1 to %d, or 0 for none", o.HalfLife, maxHalfLife)
 	}
 	out := &Training{}
-	for range 10 {
-		laid, err := l.Lay(ctx)
+	for range tries {
+		laid, err := t.Lay(ctx)
 		if err != nil {
 			return nil, err
 		}
 		out.Laying.Segments += laid.Segments
 		out.Read += laid.Read
 		out.Moved += laid.Moved
-		err = l.train(ctx, o, out)
-		if err == nil || !errors.Is(err, ErrOvertaken) && !errors.Is(err, errGone) && !errors.Is(err, ErrStale) {
-			return out, err
+		if err = t.train(ctx, o, out); err == nil {
+			return out, nil
+		}
+		if !again(err) {
+			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%w: the lake's segments and marks changed all the time; run again", ErrOvertaken)
+	return nil, fmt.Errorf("%w: the segments and marks changed all the time; run again", ErrOvertaken)
 }
 
-func (l *Lake) train(ctx context.Context, o TrainOptions, out *Training) error {
-	v, err := l.look(ctx)
+func (t *Trainer) train(ctx context.Context, o TrainOptions, out *Training) error {
+	last, err := t.LastModel(ctx) // before marks are looked at, so that these are not older than it
 	if err != nil {
 		return err
 	}
-	if jobs, err := v.jobs(); err != nil || len(jobs) > 0 {
+	v, err := t.ground.Look(ctx)
+	if err != nil {
+		return err
+	}
+	if jobs, err := v.jobs(); err != nil || len(jobs) > 0 || v.Unfinished {
 		return errors.Join(err, ErrStale)
 	}
-	last, err := l.LastModel(ctx)
-	if err != nil {
-		return err
-	}
-	m := &Model{Made: l.now().UnixNano(), HalfLife: o.HalfLife}
-	m.Marks, m.Segments = v.madeOf()
-	if last != nil && last.path != "" && last.HalfLife == m.HalfLife && slices.Equal(last.Marks, m.Marks) && slices.Equal(last.Segments, m.Segments) {
+	m := &Model{Made: t.now().UnixNano(), HalfLife: o.HalfLife}
+	m.Marks, m.Of = v.MadeOf()
+	if last != nil && last.Name != "" && last.HalfLife == m.HalfLife && last.MadeFrom(v) {
 		out.Model, out.Fresh = last, false
 		return nil
 	}
-	if err := l.startWriting(ctx); err != nil {
+	if err := t.ground.Begin(ctx); err != nil {
 		return err
 	}
-	ev, err := l.evidence(ctx, v, o.HalfLife)
+	ev, err := t.evidence(ctx, v, o.HalfLife)
 	if err != nil {
 		return err
 	}
 	m.Good, m.Bad, m.Ignored = ev.events[Good], ev.events[Bad], ev.events[Ignored]
-	m.path = path.Join("models", l.newName())
-	if err := l.writeFile(m.path, &m.size, &m.hash, ev.write); err != nil {
+	if err := t.ground.CommitModel(ctx, m, last, func(w io.Writer) error { return ev.write(ctx, w) }); err != nil {
 		return err
-	}
-	removed, err := l.commitModel(ctx, m)
-	if err != nil {
-		_ = os.Remove(l.path(m.path)) // what cannot be removed is swept later
-		return err
-	}
-	for _, name := range removed {
-		_ = os.Remove(l.path(name))
 	}
 	out.Model, out.Before, out.Fresh = m, last, true
 	return nil
 }
 
-// madeOf returns the numbers of the standing marks and of the segments.
-func (v *view) madeOf() (marks, segments []int64) {
-	marks, segments = []int64{}, []int64{}
-	for _, m := range v.standing() {
+// MadeOf names what a model would be made of: the numbers of the standing marks, and the stretches.
+func (v *View) MadeOf() (marks []int64, stretches string) {
+	marks = []int64{}
+	for _, m := range v.Standing() {
 		marks = append(marks, m.Number)
 	}
-	for _, s := range v.segments {
-		segments = append(segments, s.ID)
-	}
-	return marks, segments
+	return marks, v.Of
 }
 
-// keptModels is how many models keep their files: the last, and the one that it is compared with.
-const keptModels = 2
-
-// commitModel saves the model, unless marks or segments have changed since; and returns the files of those that are too old.
-func (l *Lake) commitModel(ctx context.Context, m *Model) (removed []string, err error) {
-	marksText, err := json.Marshal(m.Marks)
-	if err != nil {
-		return nil, err
-	}
-	segmentsText, err := json.Marshal(m.Segments)
-	if err != nil {
-		return nil, err
-	}
-	err = l.update(ctx, func(tx *sql.Tx) error {
-		now := &view{}
-		if now.segments, err = segments(ctx, tx, `kind = ?`, kindEvents); err != nil {
-			return err
-		}
-		if now.marks, err = listMarks(ctx, tx); err != nil {
-			return err
-		}
-		if a, b := now.madeOf(); !slices.Equal(a, m.Marks) || !slices.Equal(b, m.Segments) {
-			return fmt.Errorf("%w: marks or segments have changed", ErrOvertaken)
-		}
-		if _, err := os.Stat(l.path(m.path)); err != nil {
-			return fmt.Errorf("cannot commit %q: %w; run again", l.path(m.path), pathError(err))
-		}
-		r, err := tx.ExecContext(ctx, `INSERT INTO models (made, marks, segments, half_life, good, bad, ignored, path, size, hash)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, m.Made, string(marksText), string(segmentsText), m.HalfLife, m.Good, m.Bad, m.Ignored, m.path, m.size, m.hash)
-		if err != nil {
-			return fmt.Errorf("cannot save the model: %w", err)
-		}
-		if m.ID, err = r.LastInsertId(); err != nil {
-			return fmt.Errorf("cannot save the model: %w", err)
-		}
-		removed, err = removeModels(ctx, tx, `path != '' AND id NOT IN (SELECT id FROM models WHERE path != '' ORDER BY id DESC LIMIT `+strconv.Itoa(keptModels)+`)`)
-		return err
-	})
-	return removed, err
+// MadeFrom reports whether that is what the model is made of.
+func (m *Model) MadeFrom(v *View) bool {
+	marks, of := v.MadeOf()
+	return !v.Unfinished && slices.Equal(m.Marks, marks) && m.Of == of
 }
-
-// removeModels takes the files from models; the rows stay, for who wants to know what was when.
-func removeModels(ctx context.Context, tx *sql.Tx, where string) (names []string, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT path FROM models WHERE `+where)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list models: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, fmt.Errorf("cannot list models: %w", err)
-		}
-		names = append(names, name)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("cannot list models: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, `UPDATE models SET path = '', size = 0, hash = x'' WHERE `+where); err != nil {
-		return nil, fmt.Errorf("cannot remove models: %w", err)
-	}
-	return names, nil
-}
-
-// Models returns all models, the first first.
-func (l *Lake) Models(ctx context.Context) ([]Model, error) { return l.models(ctx, `true ORDER BY id`) }
 
 // LastModel returns the newest model, nil if there is none.
-func (l *Lake) LastModel(ctx context.Context) (*Model, error) {
-	list, err := l.models(ctx, `true ORDER BY id DESC LIMIT 1`)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return &list[0], nil
-}
+func (t *Trainer) LastModel(ctx context.Context) (*Model, error) { return t.ground.LastModel(ctx) }
 
-func (l *Lake) models(ctx context.Context, where string) ([]Model, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT id, made, marks, segments, half_life, good, bad, ignored, path, size, hash FROM models WHERE `+where)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list models: %w", err)
-	}
-	defer rows.Close()
-	var out []Model
-	for rows.Next() {
-		var m Model
-		var marks, segments string
-		if err := rows.Scan(&m.ID, &m.Made, &marks, &segments, &m.HalfLife, &m.Good, &m.Bad, &m.Ignored, &m.path, &m.size, &m.hash); err != nil {
-			return nil, fmt.Errorf("cannot list models: %w", err)
-		}
-		if err := errors.Join(json.Unmarshal([]byte(marks), &m.Marks), json.Unmarshal([]byte(segments), &m.Segments)); err != nil {
-			return nil, fmt.Errorf("cannot read model %d: %w", m.ID, err)
-		}
-		out = append(out, m)
-	}
-	return out, rows.Err()
+// ModelBytes returns a model as it is kept: Parquet, as Model says. The same events under the same marks and the same seed of the
+// hashes give the same bytes in every store.
+func (t *Trainer) ModelBytes(ctx context.Context, m *Model) ([]byte, error) {
+	return t.ground.ReadModel(ctx, m)
 }
 
 // UpToDate reports whether a model is made of the marks that stand and the segments that there are.
-func (l *Lake) UpToDate(ctx context.Context, m *Model) (bool, error) {
-	v, err := l.look(ctx)
+func (t *Trainer) UpToDate(ctx context.Context, m *Model) (bool, error) {
+	v, err := t.ground.Look(ctx)
 	if err != nil {
 		return false, err
 	}
-	a, b := v.madeOf()
-	return slices.Equal(a, m.Marks) && slices.Equal(b, m.Segments), nil
+	return m.MadeFrom(v), nil
 }

@@ -27,7 +27,7 @@ func TestCrashBetweenMarkAndModel(t *testing.T) {
 	}
 	addMark(t, l, marks.Bad, marks.Span{From: at(100), To: at(200)})
 	// Files that were written, and never committed.
-	v, err := l.look(t.Context())
+	v, err := l.ground.Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,10 +35,8 @@ func TestCrashBetweenMarkAndModel(t *testing.T) {
 	if err != nil || len(todo) == 0 {
 		t.Fatalf("%d jobs, %v", len(todo), err)
 	}
-	for _, j := range todo {
-		if err := l.newLayer().do(t.Context(), j); err != nil {
-			t.Fatal(err)
-		}
+	if err := l.newLayer().do(t.Context(), todo); err != nil {
+		t.Fatal(err)
 	}
 	dir := l.Dir
 	l.Close()
@@ -149,7 +147,7 @@ func TestForgettingLeavesNoModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(l.path(before.Model.path)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(l.path(before.Model.Name)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the model of before is still there: %v", err)
 	}
 	noLitter(t, l)
@@ -167,12 +165,12 @@ func TestDamagedShares(t *testing.T) {
 	ingestFiles(t, l, IngestOptions{}, path)
 	addMark(t, l, marks.Bad, marks.Span{From: at(10), To: at(50)})
 	r := sameAsFromNothing(t, l, 0)
-	v, err := l.look(t.Context())
+	v, err := l.ground.Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := v.shares[v.segments[0].ID][0].path
-	for _, name := range []string{one, r.Model.path} {
+	one := v.Laid[v.Stretches[0].Key].Shares[0].Name
+	for _, name := range []string{one, r.Model.Name} {
 		whole, err := os.ReadFile(l.path(name))
 		if err != nil {
 			t.Fatal(err)
@@ -201,15 +199,15 @@ func TestDamagedShares(t *testing.T) {
 
 // TestAge checks what counts of days are multiplied by.
 func TestAge(t *testing.T) {
-	list := []Segment{{ID: 1, Day: "2026-03-01", Rows: 4000}, {ID: 2, Day: "2026-03-11", Rows: 3000}, {ID: 3, Day: "2026-03-06", Rows: 2000},
-		{ID: 4, Day: "2200-01-01", Rows: 7}, {ID: 5, Day: "", Rows: 90_000}}
+	list := []Stretch{{Day: "2026-03-01", Rows: 4000}, {Day: "2026-03-11", Rows: 3000}, {Day: "2026-03-06", Rows: 2000},
+		{Day: "2200-01-01", Rows: 7}, {Day: "", Rows: 90_000}}
 	for _, c := range []struct {
 		halfLife int
 		want     []uint64
 	}{{0, []uint64{1, 1, 1, 1, 1}}, {10, []uint64{32768, 65536, 46341, 65536, 65536}}, {1, []uint64{64, 65536, 2048, 65536, 65536}}} {
 		factor, _ := factors(list, c.halfLife)
 		for i, want := range c.want {
-			if got := factor[int64(i+1)]; got != want {
+			if got := factor[i]; got != want {
 				t.Errorf("half-life %d, segment %d: %d, not %d", c.halfLife, i+1, got, want)
 			}
 		}

@@ -17,7 +17,7 @@ import (
 // It fails with ErrOvertaken if somebody else has replaced one of the old. Their files are removed.
 func (l *Lake) replace(ctx context.Context, old []Segment, fresh []*Segment, change func(*sql.Tx) error) error {
 	now := l.now().UnixNano()
-	var shares []share
+	var shares []Share
 	err := l.update(ctx, func(tx *sql.Tx) (err error) {
 		if err := l.present(fresh); err != nil {
 			return err
@@ -146,7 +146,7 @@ func (l *Lake) removeOpenLine(ctx context.Context, src *sourceRow) error {
 		} else {
 			fresh, dataset, removed, err = l.withoutEvent(ctx, &s, src.ID, line)
 		}
-		if errors.Is(err, errGone) {
+		if errors.Is(err, ErrGone) {
 			return fmt.Errorf("%w: %w", ErrOvertaken, err)
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -17,7 +18,8 @@ const maxDays = 64
 
 // Rows are events in memory, on their way into segments: those of one goroutine in one batch, with their counts.
 type rows struct {
-	list    []row
+	list    [][]row // in runs of runRows, so that it grows without moving what it has
+	spare   [][]row
 	arena   arena  // of every row: its values, each after its length, then its line
 	buf     []byte // of the row that is being added
 	keys    *event.Keys
@@ -26,6 +28,8 @@ type rows struct {
 	byShape map[string]int32
 	sets    []string // datasets
 	bySet   map[string]int32
+	temps   [][]byte // templates of lines (pieces.go), up to maxTemplates
+	byTemp  map[string]int32
 	shape   []byte
 	text    []byte
 	cutter
@@ -48,8 +52,8 @@ type row struct {
 	dataset  int32
 	source   int32 // index into the sources of the batch
 	day      int32 // index into order
-	rawSize  int32 // -1 if it is not kept; with its template
-	template int32 // of rawSize, the bytes of the template; 0 where the line is kept whole
+	rawSize  int32 // -1 if it is not kept
+	template int32 // of a line in pieces, the number of its template; if that is -1-n, it is the first n bytes of rawSize
 	timed    bool
 }
 
@@ -58,6 +62,7 @@ type keyPlace struct {
 	known  bool
 	column int8 // -1 where it has none
 	odd    bool // the name cannot be a key of the map
+	id     bool // it is an identifier
 }
 
 // A dayTally is the counts of one partition.
@@ -78,14 +83,39 @@ func (l *Lake) newRows(keys *event.Keys) *rows {
 
 // reset empties the rows, keeping the large parts of their memory.
 func (b *rows) reset() {
+	b.empty()
+	b.layouts, b.sets, b.temps, b.order = nil, nil, nil, nil
+	b.byShape, b.bySet, b.byTemp, b.days = map[string]int32{}, map[string]int32{}, map[string]int32{}, map[int64]*dayTally{}
+}
+
+const runRows = 1 << 13
+
+// empty removes the rows, and keeps their counts.
+func (b *rows) empty() {
+	for _, run := range b.list {
+		b.spare = append(b.spare, run[:0])
+	}
+	clear(b.list)
 	b.list = b.list[:0]
 	b.arena.reset()
-	b.layouts, b.sets, b.order = nil, nil, nil
-	b.byShape, b.bySet, b.days = map[string]int32{}, map[string]int32{}, map[int64]*dayTally{}
+}
+
+// append adds a row to the list.
+func (b *rows) append(x row) {
+	n := len(b.list)
+	if n == 0 || len(b.list[n-1]) == runRows {
+		if k := len(b.spare); k > 0 {
+			b.list, b.spare = append(b.list, b.spare[k-1]), b.spare[:k-1]
+		} else {
+			b.list = append(b.list, make([]row, 0, runRows))
+		}
+		n++
+	}
+	b.list[n-1] = append(b.list[n-1], x)
 }
 
 // size is how much memory the rows take, about.
-func (b *rows) size() int { return len(b.arena.chunks)*arenaChunk + 64*len(b.list) }
+func (b *rows) size() int { return len(b.arena.chunks)*arenaChunk + 64*runRows*len(b.list) }
 
 const nanosPerDay = int64(24 * time.Hour)
 
@@ -150,6 +180,8 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 		switch {
 		case p.odd || !utf8.Valid(f.Value):
 			place = inBinary
+		case p.id:
+			place = inIDs
 		case p.column >= 0 && seen&(1<<p.column) == 0:
 			place = inColumn
 			if columns[p.column].number {
@@ -173,7 +205,7 @@ func (b *rows) add(e *event.Event, source int32, line int64, raw []byte, keepRaw
 	x.layout = b.layoutOf()
 	x.dataset = b.datasetOf(e.Dataset)
 	x.day = b.tallyOf(e.HasTime, e.Time)
-	b.list = append(b.list, x)
+	b.append(x)
 	if b.counted {
 		return
 	}
@@ -187,9 +219,11 @@ func (b *rows) addRaw(x *row, e *event.Event, raw []byte) (flag int) {
 	case !utf8.Valid(raw):
 		flag = flagRawBytes
 	case b.cut(e.Fields, raw):
-		b.buf = append(b.buf, b.template...)
+		if x.template = b.templateOf(); x.template < 0 {
+			b.buf = append(b.buf, b.template...)
+		}
 		b.buf = append(b.buf, b.digits...)
-		x.rawSize, x.template = int32(len(b.buf)-start), int32(len(b.template))
+		x.rawSize = int32(len(b.buf) - start)
 		return flagPieces
 	default:
 		flag = flagRaw
@@ -199,13 +233,31 @@ func (b *rows) addRaw(x *row, e *event.Event, raw []byte) (flag int) {
 	return flag
 }
 
+// maxTemplates bounds those that are kept once for all rows: who writes a log may make each line another.
+const maxTemplates = 4096
+
+// templateOf returns the number of the template that was cut last, -1-n for one of n bytes that has none.
+func (b *rows) templateOf() int32 {
+	if n, ok := b.byTemp[string(b.template)]; ok {
+		return n
+	}
+	if len(b.temps) >= maxTemplates || len(b.template) > 4096 {
+		return -1 - int32(len(b.template))
+	}
+	n := int32(len(b.temps))
+	b.temps = append(b.temps, bytes.Clone(b.template))
+	b.byTemp[string(b.template)] = n
+	return n
+}
+
 func (b *rows) placeOf(k *event.Key) keyPlace {
 	for k.ID >= len(b.places) {
 		b.places = append(b.places, keyPlace{})
 	}
 	p := &b.places[k.ID]
 	if !p.known {
-		*p = keyPlace{known: true, column: -1, odd: !utf8.ValidString(k.Name) || k.Name == "" || endsLikeIndex([]byte(k.Name))}
+		*p = keyPlace{known: true, column: -1, odd: !utf8.ValidString(k.Name) || k.Name == "" || endsLikeIndex([]byte(k.Name)),
+			id: identifier(k.Name)}
 		if c, ok := columnOf[k.Name]; ok {
 			p.column = int8(c)
 		}

@@ -107,6 +107,10 @@ func (s *scan) fail(err error) {
 
 func (s *scan) work(ctx context.Context, r *segmentReader, h format.Handler) error {
 	for i := int(s.next.Add(1)) - 1; i < len(s.list); i = int(s.next.Add(1)) - 1 {
+		if err := s.l.sized(s.list[i].Path, s.list[i].Size); err != nil {
+			s.next.Store(int64(len(s.list)))
+			return err
+		}
 		n := int64(0)
 		err := r.read(s.l.path(s.list[i].Path), !s.o.NoRaw, func(e *stored) error {
 			if n++; n%4096 == 0 && ctx.Err() != nil {
@@ -122,6 +126,9 @@ func (s *scan) work(ctx context.Context, r *segmentReader, h format.Handler) err
 			h.Event(e.Event, format.Position{File: file, Line: e.line}, e.raw)
 			return nil
 		})
+		if err == nil && n != s.list[i].Rows {
+			err = damaged(s.l.path(s.list[i].Path), fmt.Errorf("it has %d events and should have %d", n, s.list[i].Rows))
+		}
 		if err != nil {
 			s.next.Store(int64(len(s.list))) // the others need not go on
 			return err

@@ -159,7 +159,7 @@ func damaged(path string, err error) error {
 func openParquet(full string) (*os.File, *parquet.File, error) {
 	f, err := os.Open(full)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, errGone)
+		return nil, nil, fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, ErrGone)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read %q: %w", full, pathError(err))
@@ -169,12 +169,22 @@ func openParquet(full string) (*os.File, *parquet.File, error) {
 		f.Close()
 		return nil, nil, fmt.Errorf("cannot read %q: %w", full, pathError(err))
 	}
-	p, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
+	p, err := openFooter(f, info.Size())
 	if err != nil {
 		f.Close()
 		return nil, nil, damaged(full, err)
 	}
 	return f, p, nil
+}
+
+// openFooter reads what a file says of itself. The library panics on some damaged ones.
+func openFooter(f *os.File, size int64) (p *parquet.File, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("%v", x)
+		}
+	}()
+	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
 }
 
 // read calls f with each event of a segment, in its order, until f returns an error.
@@ -205,7 +215,7 @@ func (r *segmentReader) readTimes(full string, windows [][2]int64, f func(*store
 			return nil
 		}
 		if e.Time > last {
-			return errEnough // they are sorted by time
+			return ErrEnough // they are sorted by time
 		}
 		if slices.ContainsFunc(windows, func(w [2]int64) bool { return w[0] <= e.Time && e.Time <= w[1] }) {
 			return f(e)
@@ -214,8 +224,8 @@ func (r *segmentReader) readTimes(full string, windows [][2]int64, f func(*store
 	})
 }
 
-// errEnough ends reading without an error.
-var errEnough = errors.New("enough")
+// ErrEnough, from a function that is called with events, ends reading without an error.
+var ErrEnough = errors.New("enough")
 
 // readGroups reads the row groups that wanted names.
 func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*format.RowGroup) bool, f func(*stored) error) (err error) {
@@ -241,7 +251,7 @@ func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*forma
 			stop = f(s)
 			return stop
 		})
-		if stop == errEnough {
+		if stop == ErrEnough {
 			return nil
 		}
 		if err != nil {
@@ -256,9 +266,9 @@ func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*forma
 
 // A groupCursors is the open columns of a row group.
 type groupCursors struct {
-	time, dataset, line, source, layout, value, binary, raw, rawBytes, template, digits *cursor
-	fields                                                                              []*cursor
-	all                                                                                 []*cursor
+	time, dataset, line, source, layout, value, id, binary, raw, rawBytes, template, digits *cursor
+	fields                                                                                  []*cursor
+	all                                                                                     []*cursor
 }
 
 func openGroup(g parquet.RowGroup) *groupCursors {
@@ -271,6 +281,7 @@ func openGroup(g parquet.RowGroup) *groupCursors {
 	}
 	c.time, c.line, c.source = open(leaves.time, true), open(leaves.line, true), open(leaves.source, true)
 	c.dataset, c.layout, c.value = open(leaves.dataset, false), open(leaves.layout, false), open(leaves.value, false)
+	c.id = open(leaves.id, false)
 	c.binary, c.raw, c.rawBytes = open(leaves.binary, false), open(leaves.raw, false), open(leaves.rawBytes, false)
 	c.template, c.digits = open(leaves.template, false), open(leaves.digits, false)
 	for i, l := range leaves.fields {
@@ -369,6 +380,8 @@ func (r *segmentReader) fields(c *groupCursors, l *readLayout) error {
 			v, err = r.columnValue(c.fields[f.column], columns[f.column].number)
 		case inMap:
 			v, err = c.value.bytes()
+		case inIDs:
+			v, err = c.id.bytes()
 		default:
 			v, err = c.binary.bytes()
 		}

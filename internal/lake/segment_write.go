@@ -24,7 +24,7 @@ import (
 
 const (
 	chunkRows = 1024    // handed to the Parquet writer at once
-	groupRows = 1 << 17 // of a row group
+	groupRows = 1 << 16 // of a row group
 	minGroup  = 1 << 14
 	pageBytes = 8 << 20
 	dictBytes = 1 << 20 // of a dictionary; a larger one is no gain
@@ -59,9 +59,11 @@ func sortParts(parts []part) []placed {
 	}
 	out := make([]placed, 0, n)
 	for i, p := range parts {
-		for j := range p.rows.list {
-			if x := &p.rows.list[j]; x.day == p.day {
-				out = append(out, placed{x.time, x.line, x.source, int32(i), x})
+		for _, run := range p.rows.list {
+			for j := range run {
+				if x := &run[j]; x.day == p.day {
+					out = append(out, placed{x.time, x.line, x.source, int32(i), x})
+				}
 			}
 		}
 	}
@@ -103,11 +105,14 @@ func (l *Lake) writeEvents(parts []part, names []sourceName) (*Segment, error) {
 			s.Last = sql.NullInt64{Int64: x.time, Valid: true}
 		}
 	}
+	var counted error
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		counted = l.writeFile(s.CountsPath, &s.CountsSize, &s.CountsHash, func(w io.Writer) error { return writeTally(w, d.tally) })
+	})
 	err := l.writeFile(s.Path, &s.Size, &s.Hash, func(w io.Writer) error { return writeParquet(w, parts, list, names) })
-	if err == nil {
-		err = l.writeFile(s.CountsPath, &s.CountsSize, &s.CountsHash, func(w io.Writer) error { return writeTally(w, d.tally) })
-	}
-	if err != nil {
+	wait.Wait()
+	if err = cmpErr(err, counted); err != nil {
 		l.discard(s)
 		return nil, err
 	}
@@ -200,10 +205,10 @@ func (h *hashed) Write(p []byte) (int, error) {
 }
 
 func newParquetWriter(w io.Writer, s *parquet.Schema) *parquet.GenericWriter[any] {
-	return parquet.NewGenericWriter[any](w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DictionaryMaxBytes(dictBytes),
+	return parquet.NewGenericWriter[any](w, s, parquet.Compression(codec), parquet.PageBufferSize(pageBytes), parquet.DataPageStatistics(false), parquet.DataPageVersion(1), parquet.DictionaryMaxBytes(dictBytes),
 		parquet.KeyValueMetadata("weir.lake", strconv.Itoa(Version)), parquet.CreatedBy("weir", strconv.Itoa(Version), ""),
 		parquet.SkipPageBounds("raw"), parquet.SkipPageBounds("raw_bytes"), parquet.SkipPageBounds("layout"),
-		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("blobs", "list", "element"))
+		parquet.SkipPageBounds("fields", "key_value", "value"), parquet.SkipPageBounds("ids", "key_value", "value"), parquet.SkipPageBounds("blobs", "list", "element"))
 }
 
 // A chunk is up to chunkRows rows, by column. Columns that are not lists have a place for every row, null at first.
@@ -223,7 +228,7 @@ func newChunk() *chunk {
 }
 
 func isList(leaf int) bool {
-	return leaf == leaves.key || leaf == leaves.value || leaf == leaves.binary
+	return leaf == leaves.key || leaf == leaves.value || leaf == leaves.idKey || leaf == leaves.id || leaf == leaves.binary
 }
 
 // flush hands the rows to the columns' writers.
@@ -287,6 +292,11 @@ func writeGroup(g *parquet.ConcurrentRowGroupWriter, parts []part, list []placed
 			}
 		}
 	}
+	for _, w := range writers { // compresses; committing the row group would do that too, but one after another
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -300,7 +310,7 @@ type writtenLayout struct {
 type writtenField struct {
 	place  int8
 	column int
-	key    parquet.Value // for the map
+	key    parquet.Value // for a map
 }
 
 func (b *rows) parsedLayouts() []writtenLayout {
@@ -317,7 +327,7 @@ func (b *rows) parsedLayouts() []writtenLayout {
 			w := &out[i].fields[j]
 			w.place, w.column = f.place, f.column
 			times[f.name]++
-			if f.place != inMap {
+			if f.place != inMap && f.place != inIDs {
 				continue
 			}
 			key := f.name
@@ -357,7 +367,7 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 	c.values[leaves.line][c.rows] = parquet.Int64Value(x.line)
 	c.values[leaves.source][c.rows] = parquet.Int64Value(source.id)
 	c.values[leaves.layout][c.rows] = l.text
-	firstInMap, firstInList := true, true
+	firstInMap, firstInIDs, firstInList := true, true, true
 	p := b.arena.from(x.at)
 	for i := range l.fields {
 		f := &l.fields[i]
@@ -376,6 +386,10 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 			c.put(leaves.key, f.key, firstInMap, false)
 			c.put(leaves.value, parquet.ByteArrayValue(v), firstInMap, false)
 			firstInMap = false
+		case inIDs:
+			c.put(leaves.idKey, f.key, firstInIDs, false)
+			c.put(leaves.id, parquet.ByteArrayValue(v), firstInIDs, false)
+			firstInIDs = false
 		default:
 			c.put(leaves.binary, parquet.ByteArrayValue(v), firstInList, false)
 			firstInList = false
@@ -385,19 +399,34 @@ func (c *chunk) add(b *rows, x *row, l *writtenLayout, source sourceName) {
 		c.put(leaves.key, parquet.Value{}, true, true)
 		c.put(leaves.value, parquet.Value{}, true, true)
 	}
+	if firstInIDs {
+		c.put(leaves.idKey, parquet.Value{}, true, true)
+		c.put(leaves.id, parquet.Value{}, true, true)
+	}
 	if firstInList {
 		c.put(leaves.binary, parquet.Value{}, true, true)
 	}
-	c.addRaw(l, p[:max(0, x.rawSize)], int(x.template))
+	raw := p[:max(0, x.rawSize)]
+	if l.flags&flagPieces == 0 {
+		c.addRaw(l, raw)
+	} else if x.template >= 0 {
+		c.addPieces(b.temps[x.template], raw)
+	} else {
+		n := -1 - x.template
+		c.addPieces(raw[:n], raw[n:])
+	}
 	c.rows++
 }
 
-// addRaw adds the line: whole, or in the pieces that the values leave (pieces.go).
-func (c *chunk) addRaw(l *writtenLayout, raw []byte, template int) {
+// addPieces adds the line as what the values leave of it (pieces.go).
+func (c *chunk) addPieces(template, digits []byte) {
+	c.set(leaves.template, parquet.ByteArrayValue(template))
+	c.set(leaves.digits, parquet.ByteArrayValue(digits))
+}
+
+// addRaw adds the line as it is.
+func (c *chunk) addRaw(l *writtenLayout, raw []byte) {
 	switch {
-	case l.flags&flagPieces != 0:
-		c.set(leaves.template, parquet.ByteArrayValue(raw[:template]))
-		c.set(leaves.digits, parquet.ByteArrayValue(raw[template:]))
 	case l.flags&flagRaw != 0:
 		c.set(leaves.raw, parquet.ByteArrayValue(raw))
 	case l.flags&flagRawBytes != 0:

@@ -31,6 +31,7 @@ type Status struct {
 	ModelStale    bool   // marks or segments have changed since
 	ReadOnly      bool
 	Dir           string
+	Geo           string // the GeoIP database that counts are made with; empty if there is none
 	FormatVersion int
 }
 
@@ -51,7 +52,7 @@ type FaultCount struct {
 
 // Status sums up the catalogue. It opens no segment.
 func (l *Lake) Status(ctx context.Context) (*Status, error) {
-	s := &Status{Zone: l.Zone, ReadOnly: l.readOnly, Dir: l.Dir, FormatVersion: Version}
+	s := &Status{Zone: l.Zone, ReadOnly: l.readOnly && l.full == nil, Dir: l.Dir, FormatVersion: Version}
 	var first, last sql.NullInt64
 	err := l.db.QueryRowContext(ctx, `SELECT count(*), count(DISTINCT day), coalesce(sum(rows), 0), coalesce(sum(size), 0),
 		coalesce(sum(counts_size), 0), min(first), max(last), coalesce(sum(raw), 0) FROM segments WHERE kind = ?`, kindEvents).
@@ -75,6 +76,13 @@ func (l *Lake) Status(ctx context.Context) (*Status, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	geo, err := readGeo(ctx, l.db)
+	if err != nil {
+		return nil, err
+	}
+	if geo != nil {
+		s.Geo = geo.String()
 	}
 	list, err := sources(ctx, l.db, `true`)
 	if err != nil {

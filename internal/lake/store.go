@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"weir/internal/count"
 	"weir/internal/event"
 	"weir/internal/format"
+	"weir/internal/marks"
 	"weir/internal/source"
 )
 
@@ -77,6 +79,22 @@ type Store interface {
 	Verify(ctx context.Context) (*Verification, error)
 	Forget(ctx context.Context, match func(*event.Event) bool, why string) (*Forgotten, error)
 	Close() error
+	Learner
+}
+
+// A Learner keeps marks and learns from them by difference: what [Trainer] does.
+type Learner interface {
+	Marks(ctx context.Context) ([]Mark, error)
+	MarkSet(ctx context.Context) (*marks.Set, error)
+	AddMark(ctx context.Context, m marks.Mark) error
+	TakeBack(ctx context.Context, m marks.Mark) (*marks.Mark, error)
+	ImportMarks(ctx context.Context, s *marks.Set) (*Import, error)
+	Train(ctx context.Context, o TrainOptions) (*Training, error)
+	Tally(ctx context.Context, class Class) (*count.Tally, error)
+	Drift(ctx context.Context, before, after *Model, most int) ([]Change, error)
+	LastModel(ctx context.Context) (*Model, error)
+	ModelBytes(ctx context.Context, m *Model) ([]byte, error)
+	UpToDate(ctx context.Context, m *Model) (bool, error)
 }
 
 var _ Store = (*Lake)(nil)

@@ -46,7 +46,7 @@ func (l *Lake) compact(ctx context.Context, many int) (replaced int, err error) 
 				return replaced, err
 			}
 			err := l.join(ctx, group)
-			if errors.Is(err, ErrOvertaken) || errors.Is(err, errGone) { // whether it is lost, Verify tells
+			if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrGone) { // whether it is lost, Verify tells
 				continue
 			}
 			if err != nil {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"weir/internal/count"
 	"weir/internal/event"
@@ -32,6 +30,9 @@ func (v *Verification) fault(format string, args ...any) {
 // counted again, and whether the sources add up. The error is one of the catalogue; what is wrong with files is in the
 // verification.
 func (l *Lake) Verify(ctx context.Context) (*Verification, error) {
+	if err := l.settleGeo(ctx); err != nil {
+		return nil, err
+	}
 	v := &Verification{}
 	list, err := segments(ctx, l.db, `true`)
 	if err != nil {
@@ -65,87 +66,34 @@ func (l *Lake) Verify(ctx context.Context) (*Verification, error) {
 
 // verifyMarked makes the shares of marks again from the events, and the last model from the counts.
 func (l *Lake) verifyMarked(ctx context.Context, v *Verification) error {
-	at, err := l.look(ctx)
+	at, err := l.ground.Look(ctx)
 	if err != nil {
 		return err
 	}
-	laid, err := at.laidJobs()
-	if err != nil {
+	damaged := map[string]bool{}
+	for _, s := range at.Stretches {
+		for _, x := range at.Laid[s.Key].Shares {
+			damaged[s.Key] = !l.sameBytes(v, x.Name, x.Size, x.Hash) || damaged[s.Key]
+			v.Bytes += x.Size
+		}
+	}
+	if err := l.VerifyShares(ctx, at, v, func(s *Stretch) bool { return damaged[s.Key] }); err != nil {
 		return err
 	}
-	w := l.newLayer()
-	for _, j := range laid {
-		sound := true
-		for _, s := range j.shares {
-			sound = l.sameBytes(v, s.path, s.size, s.hash) && sound
-			v.Bytes += s.size
-		}
-		if !sound {
-			continue
-		}
-		again, err := w.compute(ctx, j)
-		if err != nil {
-			v.fault("%s: %v", j.segment.Path, err)
-			continue
-		}
-		for i, class := range storedClasses {
-			kept := count.NewTally()
-			for _, s := range j.shares {
-				if s.class == class {
-					err = errors.Join(err, readTally(l.path(s.path), kept))
-				}
-			}
-			v.Cells += int64(kept.Len())
-			if err != nil || !kept.Equal(again[i]) {
-				v.fault("%s: the %s share of the marks is not that of its events (%v)", j.segment.Path, class, err)
-			}
-		}
-	}
-	return l.verifyModels(ctx, v, at)
-}
-
-// laidJobs are what made the shares that there are, from nothing.
-func (v *view) laidJobs() (out []*job, err error) {
-	for i := range v.segments {
-		s := &v.segments[i]
-		if v.laid[s.ID] == "" {
-			continue
-		}
-		j := &job{segment: s, shares: v.shares[s.ID]}
-		if j.want, err = v.marksOf(s.ID); err != nil {
-			return nil, err
-		}
-		out = append(out, j)
-	}
-	return out, nil
-}
-
-func (l *Lake) verifyModels(ctx context.Context, v *Verification, at *view) error {
 	list, err := l.Models(ctx)
 	if err != nil {
 		return err
 	}
-	todo, err := at.jobs()
-	if err != nil {
-		return err
-	}
-	marks, segments := at.madeOf()
 	for i := range list {
 		m := &list[i]
-		if m.path == "" {
+		if m.Name == "" {
 			continue
 		}
-		v.Bytes += m.size
-		if !l.sameBytes(v, m.path, m.size, m.hash) || len(todo) > 0 || !slices.Equal(m.Marks, marks) || !slices.Equal(m.Segments, segments) {
-			continue
-		}
-		h := sha256.New()
-		ev, err := l.evidence(ctx, at, m.HalfLife)
-		if err == nil {
-			err = ev.write(h)
-		}
-		if err != nil || !bytes.Equal(h.Sum(nil), m.hash) {
-			v.fault("%s: the model is not that of the marks and the counts (%v)", m.path, err)
+		v.Bytes += m.Size
+		if l.sameBytes(v, m.Name, m.Size, m.Hash) {
+			if err := l.VerifyModel(ctx, at, m, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -195,8 +143,7 @@ func (l *Lake) verifyEvents(ctx context.Context, v *Verification, s *Segment) er
 		}
 		again.add(e.Event, 0, e.line, nil, false)
 		if again.size() > 2*arenaChunk { // only its counts are wanted
-			again.list = again.list[:0]
-			again.arena.reset()
+			again.empty()
 		}
 		return nil
 	})

@@ -20,11 +20,11 @@ const abandoned = 24 * time.Hour
 
 // startWriting registers the process as a writer, once, and sweeps what others left behind.
 func (l *Lake) startWriting(ctx context.Context) error {
-	if l.writer > 0 {
-		return nil
-	}
 	if l.readOnly {
-		return fmt.Errorf("%w: %q is read-only for this user", ErrReadOnly, l.Dir)
+		return l.cannotWrite()
+	}
+	if err := l.settleGeo(ctx); err != nil || l.writer > 0 {
+		return err
 	}
 	host, _ := os.Hostname() // an empty name will do
 	err := l.update(ctx, func(tx *sql.Tx) error {

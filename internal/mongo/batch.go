@@ -122,7 +122,7 @@ func fromNamed(list []named) map[string]int64 {
 
 // A batchDoc is a stretch of a log that was read. Its insertion is the commit.
 type batchDoc struct {
-	ID       string `bson:"_id"` // source:from
+	ID       string `bson:"_id"` // source:from, and ~n behind n void ones
 	Source   string `bson:"source"`
 	From     int64  `bson:"from"`   // its first line
 	To       int64  `bson:"to"`     // the line after its last; for an open line, From
@@ -134,14 +134,38 @@ type batchDoc struct {
 	Path     string `bson:"path"`
 	Lines    int64  `bson:"lines"`
 	Raw      bool   `bson:"raw"`
-	Counts   string `bson:"counts"` // number of its documents in counts
+	Counts   string `bson:"counts"` // new whenever its events change: starts the names of its documents in counts
 	Made     int64  `bson:"made"`   // nanoseconds since 1970
 	Removed  int64  `bson:"removed"`
 	Stale    bool   `bson:"stale"` // events are being removed from it; its counts are to be made again
+	Void     bool   `bson:"void"`  // there is nothing in it: it keeps attempts before it from being committed (sweep.go)
 
-	Stats    stats   `bson:"stats"`
-	Datasets []named `bson:"datasets"`
-	Faults   []named `bson:"faults"`
+	Days     []dayDoc `bson:"days"`
+	Stats    stats    `bson:"stats"`
+	Datasets []named  `bson:"datasets"`
+	Faults   []named  `bson:"faults"`
+}
+
+// A dayDoc is the events of one day in a batch: what training calls a stretch (lake.Stretch).
+type dayDoc struct {
+	Day   string `bson:"day"`
+	Rows  int64  `bson:"rows"`
+	Timed bool   `bson:"timed"`
+	First int64  `bson:"first"`
+	Last  int64  `bson:"last"`
+	Cells int64  `bson:"cells"` // how many counts there are
+}
+
+// countsOf is the name of the counts of the i-th day.
+func (b *batchDoc) countsOf(i int) string { return fmt.Sprintf("%s.%d", b.Counts, i) }
+
+// countNames are those of all days.
+func (b *batchDoc) countNames() []string {
+	out := make([]string, len(b.Days))
+	for i := range out {
+		out[i] = b.countsOf(i)
+	}
+	return out
 }
 
 // covers reports whether a line is in the batch.
@@ -153,6 +177,17 @@ func (b *batchDoc) covers(line int64) bool {
 type log struct {
 	sourceDoc
 	batches []batchDoc
+	voids   int // that start where the next batch does
+}
+
+// next is the _id of the batch that comes next, which starts at a line.
+func (g *log) next(from int64) string { return batchID(g.ID, from, g.voids) }
+
+func batchID(source string, from int64, voids int) string {
+	if voids == 0 {
+		return eventID(source, from)
+	}
+	return fmt.Sprintf("%s~%06d", eventID(source, from), voids)
 }
 
 // read reports whether anything was read of it.
@@ -220,8 +255,15 @@ func (s *Store) logs(ctx context.Context, filter bson.D) ([]log, error) {
 	}
 	for _, b := range batches {
 		b.Stats.Datasets, b.Stats.Faults = fromNamed(b.Datasets), fromNamed(b.Faults)
-		if i, ok := index[b.Source]; ok {
+		i, ok := index[b.Source]
+		switch {
+		case ok && b.Void:
+			out[i].voids++
+		case ok:
 			out[i].batches = append(out[i].batches, b)
+			if b.OpenSize == 0 { // what comes in the place of an open line has its _id
+				out[i].voids = 0
+			}
 		}
 	}
 	return out, nil
@@ -324,7 +366,10 @@ func (s *Store) removeOpenLine(ctx context.Context, p *progress) error {
 			return s.fail("read the last line again", err)
 		}
 	}
-	if err := s.removeCounts(ctx, b.Counts); err != nil {
+	if err := s.removeShares(ctx, b); err != nil {
+		return err
+	}
+	if err := s.removeCounts(ctx, b.countNames()); err != nil {
 		return err
 	}
 	p.log.batches = p.log.batches[:len(p.log.batches)-1]

@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"weir/internal/count"
 	"weir/internal/format"
 	"weir/internal/lake"
 )
@@ -20,7 +18,6 @@ import (
 const (
 	insertChunk = 1000 // documents of one insertion
 	changeChunk = 50   // of one replacement or removal: FerretDB 1 hangs at 100 updates that match
-	cellChunk   = 100_000
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -36,7 +33,7 @@ func (in *ingest) flush() error {
 		if c.err != nil {
 			return fmt.Errorf("cannot make a document of an event: %w", c.err)
 		}
-		c.counter.cache.Flush()
+		c.counter.Flush()
 		if err := in.s.insert(ctx, "layouts", c.encode.fresh, false); err != nil {
 			return err
 		}
@@ -59,7 +56,8 @@ func (in *ingest) flush() error {
 
 // commit writes what a batch holds of one log: events, lines that could not be read and counts, and then its document.
 func (in *ingest) commit(ctx context.Context, file int, p *progress) error {
-	all, sum := newStats(), count.NewTally()
+	started := in.s.now()
+	all, days := newStats(), lake.NewDaily()
 	for _, c := range in.collectors {
 		h := c.shares[file]
 		if h == nil {
@@ -73,7 +71,7 @@ func (in *ingest) commit(ctx context.Context, file int, p *progress) error {
 			return err
 		}
 		all.merge(&h.stats)
-		sum.Merge(h.tally.Tally)
+		days.Merge(h.days)
 	}
 	for i := range in.faults[file] {
 		all.Malformed++
@@ -82,24 +80,25 @@ func (in *ingest) commit(ctx context.Context, file int, p *progress) error {
 	if err := in.s.insert(ctx, "malformed", in.faults[file], true); err != nil {
 		return err
 	}
-	counts, err := in.s.saveCounts(ctx, sum)
-	if err != nil {
-		return err
-	}
-	b := batchDoc{ID: eventID(p.log.ID, p.from), Source: p.log.ID, From: p.from, To: p.at.Line, Offset: p.at.Offset, TailSize: p.at.TailSize,
+	b := batchDoc{ID: p.log.next(p.from), Source: p.log.ID, From: p.from, To: p.at.Line, Offset: p.at.Offset, TailSize: p.at.TailSize,
 		TailHash: p.at.TailHash, OpenSize: p.at.OpenSize, OpenHash: p.at.OpenHash, Path: fileKey(p.path), Lines: p.lines, Raw: !in.o.NoRaw,
-		Counts: counts, Made: in.s.now().UnixNano(), Stats: all, Datasets: toNamed(all.Datasets), Faults: toNamed(all.Faults)}
+		Made: in.s.now().UnixNano(), Stats: all, Datasets: toNamed(all.Datasets), Faults: toNamed(all.Faults)}
 	if b.TailHash == nil {
 		b.TailHash = lake.Sum(nil)
 	}
+	if err := in.s.saveDays(ctx, &b, days); err != nil {
+		return err
+	}
+	b.Stale = in.s.late(started) // its counts may have been swept meanwhile: they are made again then
 	if _, err := in.s.db.Collection("batches").InsertOne(ctx, b); err != nil {
-		_ = in.s.removeCounts(ctx, counts) // the first error is the one to tell
+		_ = in.s.removeCounts(ctx, b.countNames()) // the first error is the one to tell
 		if driver.IsDuplicateKeyError(err) {
 			return fmt.Errorf("%w (%q)", lake.ErrOvertaken, p.log.Name)
 		}
 		return in.s.fail("commit a batch", err)
 	}
 	p.log.batches = append(p.log.batches, b)
+	p.log.voids = 0
 	p.from, p.lines, p.touched = p.at.Line, 0, false
 	in.told(file, &all)
 	return nil
@@ -159,6 +158,8 @@ func insertID(doc any) any {
 		return d.ID
 	case countDoc:
 		return d.ID
+	case partDoc:
+		return d.ID
 	case bson.D:
 		return d[0].Value
 	}
@@ -209,6 +210,8 @@ func anySlice(list any) []any {
 		return toAny(l)
 	case []countDoc:
 		return toAny(l)
+	case []partDoc:
+		return toAny(l)
 	}
 	panic(fmt.Sprintf("mongo: insert of %T", list))
 }
@@ -219,100 +222,4 @@ func toAny[T any](list []T) []any {
 		out[i] = list[i]
 	}
 	return out
-}
-
-// A countDoc holds token counts of one field of a batch, or without a field how many events there were by hour. A cell is
-// 8 bytes of token (little-endian), and as varints 2·hour + (1 for a part of a value) and n.
-type countDoc struct {
-	ID    string `bson:"_id"`
-	Batch string `bson:"batch"`
-	Field any    `bson:"field"` // text, or bytes; null for events
-	N     int64  `bson:"n"`     // cells
-	Cells []byte `bson:"cells"`
-}
-
-// saveCounts writes the counts of a batch under a number of their own, which it returns.
-func (s *Store) saveCounts(ctx context.Context, t *count.Tally) (string, error) {
-	id, err := randomName()
-	if err != nil {
-		return "", err
-	}
-	var docs []countDoc
-	add := func(field any, cells []count.Cell) {
-		for len(cells) > 0 {
-			part := cells[:min(cellChunk, len(cells))]
-			cells = cells[len(part):]
-			d := countDoc{ID: fmt.Sprintf("%s:%06d", id, len(docs)), Batch: id, Field: field, N: int64(len(part))}
-			for _, c := range part {
-				kind := uint64(2 * c.Hour)
-				if c.Part {
-					kind++
-				}
-				d.Cells = binary.LittleEndian.AppendUint64(d.Cells, c.Token)
-				d.Cells = binary.AppendUvarint(binary.AppendUvarint(d.Cells, kind), c.N)
-			}
-			docs = append(docs, d)
-		}
-	}
-	var events []count.Cell
-	for hour, n := range t.Events {
-		if n > 0 {
-			events = append(events, count.Cell{Hour: hour, N: n})
-		}
-	}
-	add(nil, events)
-	for _, name := range t.Names() {
-		add(textOrBytes([]byte(name)), t.Field(name).Cells())
-	}
-	for len(docs) > 0 { // a few at a time: they may be large
-		n := min(16, len(docs))
-		if err := s.insert(ctx, "counts", docs[:n], true); err != nil {
-			return "", err
-		}
-		docs = docs[n:]
-	}
-	return id, nil
-}
-
-func (s *Store) removeCounts(ctx context.Context, id string) error {
-	if _, err := s.db.Collection("counts").DeleteMany(ctx, bson.D{{Key: "batch", Value: id}}); err != nil {
-		return s.fail("remove counts", err)
-	}
-	return nil
-}
-
-// addCounts adds the counts of a batch to a tally, and returns how many cells there were.
-func (s *Store) addCounts(ctx context.Context, id string, t *count.Tally) (n int64, err error) {
-	docs, err := all[countDoc](ctx, s, "counts", bson.D{{Key: "batch", Value: id}})
-	if err != nil {
-		return 0, err
-	}
-	for _, d := range docs {
-		var f *count.FieldTally
-		switch name := d.Field.(type) {
-		case string:
-			f = t.Field(name)
-		case bson.Binary:
-			f = t.Field(string(name.Data))
-		}
-		for b := d.Cells; len(b) > 0; n++ {
-			if len(b) < 10 {
-				return n, fmt.Errorf("%w: counts %s are cut off", lake.ErrSegment, d.ID)
-			}
-			token := binary.LittleEndian.Uint64(b)
-			kind, k := binary.Uvarint(b[8:])
-			b = b[8+max(k, 0):]
-			amount, m := binary.Uvarint(b)
-			if k <= 0 || m <= 0 || kind/2 > count.Untimed {
-				return n, fmt.Errorf("%w: counts %s cannot be read", lake.ErrSegment, d.ID)
-			}
-			b = b[m:]
-			if f == nil {
-				t.Events[kind/2] += amount
-			} else {
-				f.Add(token, kind%2 == 1, int(kind/2), amount)
-			}
-		}
-	}
-	return n, nil
 }

@@ -21,6 +21,7 @@ import (
 // written as such are 64-bit integers, all else text. And under weir is what brings the record back as it was:
 //
 //	source, line   where it stood
+//	by             the attempt of reading it (sweep.go)
 //	time           nanoseconds since 1970
 //	layout         _id of the layout: the names in their order, null for what is in more
 //	more           [{k: name, v: value}]: what cannot be nested: values that are not UTF-8 or have a NUL, names with
@@ -161,8 +162,14 @@ func (c *encoder) pathOf(k *event.Key) []string {
 // eventID is the _id of a record.
 func eventID(source string, line int64) string { return fmt.Sprintf("%s:%012d", source, line) }
 
+// An origin is where a record stood, and the attempt of reading it (sweep.go).
+type origin struct {
+	source        string
+	line, attempt int64
+}
+
 // encode returns the document of an event.
-func (c *encoder) encode(e *event.Event, source string, line int64, raw []byte, keepRaw bool) ([]byte, error) {
+func (c *encoder) encode(e *event.Event, o origin, raw []byte, keepRaw bool) ([]byte, error) {
 	root := &node{}
 	var more bson.A
 	c.shape = c.shape[:0]
@@ -180,7 +187,7 @@ func (c *encoder) encode(e *event.Event, source string, line int64, raw []byte, 
 		c.shape = strconv.AppendInt(c.shape, int64(len(f.Key.Name)), 10)
 		c.shape = append(append(c.shape, ':'), f.Key.Name...)
 	}
-	own := bson.D{{Key: "source", Value: source}, {Key: "line", Value: line}}
+	own := bson.D{{Key: "source", Value: o.source}, {Key: "line", Value: o.line}, {Key: "by", Value: o.attempt}}
 	if e.HasTime {
 		own = append(own, bson.E{Key: "time", Value: e.Time})
 	}
@@ -200,7 +207,7 @@ func (c *encoder) encode(e *event.Event, source string, line int64, raw []byte, 
 			root.put(rawPath, string(raw))
 		}
 	}
-	d := bson.D{{Key: "_id", Value: eventID(source, line)}}
+	d := bson.D{{Key: "_id", Value: eventID(o.source, o.line)}}
 	if e.HasTime {
 		d = append(d, bson.E{Key: timeField, Value: bson.DateTime(floorMillis(e.Time))})
 	}

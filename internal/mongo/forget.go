@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -11,9 +12,9 @@ import (
 )
 
 // Forget removes every event that match tells, with its line and its counts, and then looks through the whole store for
-// what is left. A batch that loses events is marked stale first and its counts are made again last, so that a removal that is
-// interrupted is seen, and ended by whoever writes next. why is not kept. Lines that could not be read have no fields to
-// ask for, and stay. What replicas, journals and backups of the server keep is beyond it.
+// what is left. Models and the shares of those batches are removed too. A batch that loses events is marked stale first and its counts
+// are made again last, so that a removal that is interrupted is seen, and ended by whoever writes next. why is not kept. Lines that
+// could not be read have no fields to ask for, and stay. What replicas, journals and backups of the server keep is beyond it.
 func (s *Store) Forget(ctx context.Context, match func(*event.Event) bool, _ string) (*lake.Forgotten, error) {
 	if err := s.settleStale(ctx); err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (s *Store) Forget(ctx context.Context, match func(*event.Event) bool, _ str
 
 // forgetIn removes events from one batch and returns how many.
 func (s *Store) forgetIn(ctx context.Context, b *batchDoc, match func(*event.Event) bool) (int64, error) {
-	var ids bson.A
+	var ids []string
 	err := s.inOrder(ctx, b.span(), func(_ bson.Raw, r *record) error {
 		if b.covers(r.line) && match(r.Event) {
 			ids = append(ids, eventID(r.source, r.line))
@@ -70,46 +71,78 @@ func (s *Store) forgetIn(ctx context.Context, b *batchDoc, match func(*event.Eve
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	_, err = s.db.Collection("batches").UpdateOne(ctx, bson.D{{Key: "_id", Value: b.ID}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "stale", Value: true}}}})
-	if err != nil {
-		return 0, s.fail("mark a batch", err)
-	}
 	n := int64(len(ids))
-	for len(ids) > 0 {
-		part := ids[:min(changeChunk, len(ids))]
-		ids = ids[len(part):]
-		if _, err := s.db.Collection("events").DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: part}}}}); err != nil {
-			return 0, s.fail("remove events", err)
+	for range maxOvertaken {
+		// Somebody else may count it again while it is only half removed; then it is marked and counted once more.
+		if err := s.markStale(ctx, b.ID); err != nil {
+			return 0, err
+		}
+		for part := range slices.Chunk(ids, changeChunk) {
+			if _, err := s.db.Collection("events").DeleteMany(ctx, bson.D{{Key: "_id", Value: in(part)}}); err != nil {
+				return 0, s.fail("remove events", err)
+			}
+		}
+		ids = nil
+		list, err := all[batchDoc](ctx, s, "batches", bson.D{{Key: "_id", Value: b.ID}})
+		if err != nil {
+			return 0, err
+		}
+		if len(list) == 0 { // an open line that has grown
+			return n, nil
+		}
+		list[0].Stats.Datasets, list[0].Stats.Faults = fromNamed(list[0].Datasets), fromNamed(list[0].Faults)
+		if done, err := s.countAgain(ctx, &list[0]); done || err != nil {
+			return n, err
 		}
 	}
-	return n, s.countAgain(ctx, b)
+	return n, fmt.Errorf("%w (%q)", lake.ErrOvertaken, b.ID)
 }
 
-// countAgain makes the counts of a stale batch from the events that it has.
-func (s *Store) countAgain(ctx context.Context, b *batchDoc) error {
+func (s *Store) markStale(ctx context.Context, id string) error {
+	_, err := s.db.Collection("batches").UpdateOne(ctx, bson.D{{Key: "_id", Value: id}}, bson.D{{Key: "$set", Value: bson.D{{Key: "stale", Value: true}}}})
+	if err != nil {
+		return s.fail("mark a batch", err)
+	}
+	return nil
+}
+
+// countAgain makes the counts of a stale batch from the events that it has, unless somebody else was faster. What was made of the
+// old counts, shares and models, goes with them.
+func (s *Store) countAgain(ctx context.Context, b *batchDoc) (done bool, err error) {
+	started := s.now()
 	c := s.newRecount()
-	err := s.inOrder(ctx, b.span(), func(_ bson.Raw, r *record) error {
+	err = s.inOrder(ctx, b.span(), func(_ bson.Raw, r *record) error {
 		if b.covers(r.line) {
 			c.add(r)
 		}
 		return nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	c.counter.cache.Flush()
+	c.counter.Flush()
 	c.stats.Malformed, c.stats.Faults = b.Stats.Malformed, b.Stats.Faults
-	old := b.Counts
-	if b.Counts, err = s.saveCounts(ctx, c.tally.Tally); err != nil {
-		return err
+	old := *b
+	if err := s.saveDays(ctx, b, c.days); err != nil {
+		return false, err
 	}
 	b.Removed += b.Stats.Records - c.Records
-	b.Stats, b.Datasets, b.Stale = c.stats, toNamed(c.Datasets), false
-	if _, err := s.db.Collection("batches").ReplaceOne(ctx, bson.D{{Key: "_id", Value: b.ID}}, b); err != nil {
-		return s.fail("replace a batch", err)
+	b.Stats, b.Datasets, b.Stale = c.stats, toNamed(c.Datasets), s.late(started)
+	// Models and shares go first: as long as the batch is stale nobody makes new ones, and who is stopped here is followed by another.
+	if err := s.removeModels(ctx); err != nil {
+		return false, err
 	}
-	return s.removeCounts(ctx, old)
+	if err := s.removeShares(ctx, &old); err != nil {
+		return false, err
+	}
+	r, err := s.db.Collection("batches").ReplaceOne(ctx, bson.D{{Key: "_id", Value: b.ID}, {Key: "counts", Value: old.Counts}}, b)
+	if err != nil {
+		return false, s.fail("replace a batch", err)
+	}
+	if r.MatchedCount == 0 {
+		return false, s.removeCounts(ctx, b.countNames())
+	}
+	return !b.Stale, s.removeCounts(ctx, old.countNames())
 }
 
 // settleStale ends removals that were interrupted.
@@ -121,7 +154,7 @@ func (s *Store) settleStale(ctx context.Context) error {
 	for i := range list {
 		for j := range list[i].batches {
 			if b := &list[i].batches[j]; b.Stale {
-				if err := s.countAgain(ctx, b); err != nil {
+				if _, err := s.countAgain(ctx, b); err != nil {
 					return err
 				}
 			}

@@ -10,12 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"weir/internal/count"
 	"weir/internal/event"
 	"weir/internal/format"
 	"weir/internal/lake"
 	"weir/internal/source"
-	"weir/internal/token"
 )
 
 // defaultBatch is how many bytes of log are committed at once. As documents they take about three times that in memory.
@@ -50,7 +48,11 @@ func (s *Store) Ingest(ctx context.Context, inputs []source.Input, o lake.Ingest
 		inputs[i] = kept
 	}
 	report := &lake.Report{Files: make([]lake.FileReport, len(inputs))}
-	if err := s.settleStale(ctx); err != nil && ctx.Err() != nil {
+	err := s.settleStale(ctx)
+	if err == nil {
+		err = s.sweepNow(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
 		report.Stopped = true
 		return report, nil
 	} else if err != nil {
@@ -109,12 +111,13 @@ type progress struct {
 	touched  bool  // since the last commit
 	complete bool  // nothing is new
 	leftOut  bool  // its last line was
-	format   string
+	attempt  int64 // whose events these are until they are committed (sweep.go)
 }
 
 // faultDoc is a line that could not be read.
 type faultDoc struct {
 	ID     string `bson:"_id"`
+	By     int64  `bson:"by"` // the attempt
 	Source string `bson:"source"`
 	Line   int64  `bson:"line"`
 	Reason string `bson:"reason"`
@@ -128,8 +131,7 @@ func (in *ingest) run() error {
 	in.faults = map[int][]faultDoc{}
 	// The scan is never cancelled: a Gate ends it between blocks, and what was handed out is finished and committed.
 	summary, _ := format.Scan(context.WithoutCancel(in.ctx), in.inputs, o, func(_ int, keys *event.Keys) format.Handler {
-		e := token.NewEnrichment(in.s.Zone, in.s.geo)
-		c := &collector{in: in, shares: map[int]*share{}, counter: newCounter(in.s.seed, e)}
+		c := &collector{in: in, shares: map[int]*share{}, counter: in.s.newCounter()}
 		in.collectors = append(in.collectors, c)
 		return c
 	})
@@ -189,7 +191,11 @@ func (in *ingest) resume(file int) (offset, line int64, skip bool) {
 // open finds out which log an input is.
 func (in *ingest) open(file int) (*progress, error) {
 	input := in.inputs[file]
-	p := &progress{size: -1}
+	attempt, err := in.s.newAttempt()
+	if err != nil {
+		return nil, err
+	}
+	p := &progress{size: -1, attempt: attempt}
 	if input.Size >= 0 && !input.ModTime.IsZero() {
 		if abs, err := filepath.Abs(input.Name); err == nil {
 			p.path = abs
@@ -241,7 +247,7 @@ func (in *ingest) fault(file int, line *source.Line, m *format.Malformed) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	id := in.files[file].log.ID
-	in.faults[file] = append(in.faults[file], faultDoc{ID: eventID(id, line.Number), Source: id, Line: line.Number, Reason: m.Reason,
+	in.faults[file] = append(in.faults[file], faultDoc{ID: eventID(id, line.Number), By: in.files[file].attempt, Source: id, Line: line.Number, Reason: m.Reason,
 		Detail: string(bytes.ToValidUTF8([]byte(m.Detail), []byte("\ufffd"))), Raw: textOrBytes(line.Text[:min(len(line.Text), maxFault)])})
 }
 
@@ -259,7 +265,7 @@ type collector struct {
 	in      *ingest
 	shares  map[int]*share
 	encode  encoder
-	counter *counter
+	counter *lake.Counter
 	digest  digest
 	err     error
 }
@@ -268,21 +274,22 @@ type collector struct {
 type share struct {
 	docs  [][]byte
 	stats stats
-	tally *tally
+	days  *lake.Daily
 }
 
 // Event implements format.Handler.
 func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	h := c.shares[pos.File]
 	if h == nil {
-		h = &share{stats: newStats(), tally: newTally()}
+		h = &share{stats: newStats(), days: lake.NewDaily()}
 		c.shares[pos.File] = h
 	}
 	kept := raw
 	if c.in.o.NoRaw {
 		kept = nil
 	}
-	doc, err := c.encode.encode(e, c.in.files[pos.File].log.ID, pos.Line, raw, !c.in.o.NoRaw)
+	p := c.in.files[pos.File]
+	doc, err := c.encode.encode(e, origin{p.log.ID, pos.Line, p.attempt}, raw, !c.in.o.NoRaw)
 	if err != nil {
 		c.err = err
 		return
@@ -290,7 +297,7 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	h.docs = append(h.docs, doc)
 	h.stats.add(e, c.in.limit)
 	h.stats.Sum += c.digest.of(e, pos.Line, kept)
-	c.counter.count(e, h.tally)
+	c.counter.Count(e, &h.days.Of(e).Counting)
 }
 
 // EndBlock implements format.BlockHandler.
@@ -299,42 +306,4 @@ func (c *collector) EndBlock(int64) {
 	defer c.in.mu.Unlock()
 	c.in.ended++
 	c.in.done.Signal()
-}
-
-// A counter counts tokens as a hunt would.
-type counter struct {
-	codify *token.Codifier
-	enrich *token.Enrichment
-	cache  *count.TallyCounter
-}
-
-func newCounter(seed uint64, e *token.Enrichment) *counter {
-	return &counter{codify: token.NewCodifier(seed, e), enrich: e, cache: count.NewTallyCounter()}
-}
-
-// A tally is a count.Tally with its fields by token.Field.ID of one counter.
-type tally struct {
-	*count.Tally
-	fields []*count.FieldTally
-}
-
-func newTally() *tally { return &tally{Tally: count.NewTally()} }
-
-func (c *counter) count(e *event.Event, t *tally) {
-	hour := count.Untimed
-	if e.HasTime {
-		hour = c.enrich.HourOfWeek(e.Time)
-	}
-	t.Events[hour]++
-	features := c.codify.Codify(e)
-	for i := range features {
-		f := &features[i]
-		for f.Field.ID >= len(t.fields) {
-			t.fields = append(t.fields, nil)
-		}
-		if t.fields[f.Field.ID] == nil {
-			t.fields[f.Field.ID] = t.Field(f.Field.Name)
-		}
-		c.cache.Add(t.fields[f.Field.ID], f.Hash, hour, func(dst []uint64) []uint64 { return c.codify.Parts(f, dst) })
-	}
 }

@@ -4,16 +4,19 @@
 // [Store.Verify] and [Store.Forget] do what those of a lake do; [Store.Query] runs an aggregation pipeline; [Collection]
 // gives the documents of somebody else as a log.
 //
-// # The database, version 1
+// # The database, version 2
 //
 //	meta       one document: version, seed of the hashes, zone of the hours, version of the token scheme
 //	sources    a log: how its content starts (first_hash, head_hash); _id is its fingerprint and a running number
 //	batches    a stretch of a log that was read: lines from … to, how far that is in bytes, what was in it; _id source:from
 //	events     a record, with ECS names nested as ECS nests them (document.go); _id source:line
 //	layouts    the names of fields in the order of a record; _id their fingerprint
-//	counts     token counts of a batch, by field; _id batch number, field, part
+//	counts     token counts by field, of a day of a batch or of a share (counts.go)
 //	malformed  lines that could not be read, with the reason; _id source:line
 //	files      a path whose file was read to its end, with its size and time then
+//	marks      the journal of marks, entry by entry; _id 1, 2, 3 …
+//	shares     of what is bad, and what is ignored, in a day of a batch; _id that day and the marks that they are of (shares.go)
+//	models     trainings; _id 1, 2, 3 …; what they found is in model_parts
 //
 // # What makes it safe
 //
@@ -21,7 +24,8 @@
 // again changes nothing. What is read goes into events, malformed and counts first; then the document in batches is
 // inserted, and that is the commit: events at lines that no batch covers are not there for any reader, and who reads that
 // log next writes them again. Of two processes that read one log, the second to insert a batch finds its _id taken
-// (lake.ErrOvertaken) and looks again. Nothing but the insertion of one document has to be atomic.
+// (lake.ErrOvertaken) and looks again. A mark and a model are committed in the same way: under the number behind the last one.
+// What was written for a commit that never came is swept (sweep.go).
 //
 // Writes wait for a majority of the replicas and their journals unless the URI says otherwise.
 package mongo
@@ -34,6 +38,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -47,25 +52,32 @@ import (
 	"weir/internal/token"
 )
 
-// Version is the version of the database's format.
-const Version = 1
+// Version is the version of the database's format. Batches of version 1 do not say what they hold by day.
+const Version = 2
 
 // Errors that a caller may want to tell apart. Others are those of package lake.
 var (
 	ErrServer = errors.New("the MongoDB server cannot be reached or refuses")
 	ErrURI    = errors.New("this is no MongoDB URI")
+	ErrOld    = errors.New("the store was made by a weir before the first version")
 )
 
 // A Store is an open archive. Its methods may be called by several goroutines.
 type Store struct {
 	Name string // of server and database, without credentials
 	Zone *time.Location
+	// SweepAfter is how old what was never committed has to be before the next ingest removes it: an hour, unless it is changed.
+	SweepAfter time.Duration
+	*lake.Trainer
 
 	client *driver.Client
 	db     *driver.Database
 	seed   uint64
 	geo    *enrich.GeoDB
 	now    func() time.Time
+	mu     sync.Mutex
+	swept  time.Time            // when this process looked for litter last
+	known  map[string]*batchDoc // by version of their counts: batches that training knows of
 }
 
 var _ lake.Store = (*Store)(nil)
@@ -139,8 +151,10 @@ func Open(ctx context.Context, uri string, settings lake.Settings, create bool) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Name: without(server) + "/" + path, client: client, db: client.Database(path), geo: settings.Geo, now: time.Now}
-	if err := s.load(ctx, settings.Zone, create); err != nil {
+	s := &Store{Name: without(server) + "/" + path, client: client, db: client.Database(path), geo: settings.Geo, now: time.Now,
+		SweepAfter: time.Hour}
+	s.Trainer = lake.NewTrainer(ground{s})
+	if err := s.load(ctx, settings, create); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -157,14 +171,14 @@ type metaDoc struct {
 }
 
 // load reads meta, makes it where it may, and refuses what this weir does not understand.
-func (s *Store) load(ctx context.Context, zone *time.Location, create bool) error {
+func (s *Store) load(ctx context.Context, settings lake.Settings, create bool) error {
 	var m metaDoc
 	err := s.db.Collection("meta").FindOne(ctx, bson.D{{Key: "_id", Value: "weir"}}).Decode(&m)
 	if errors.Is(err, driver.ErrNoDocuments) && !create {
 		return fmt.Errorf("%w in %q", lake.ErrNoLake, s.Name)
 	}
 	if errors.Is(err, driver.ErrNoDocuments) {
-		if err := s.initialize(ctx, zone); err != nil {
+		if err := s.initialize(ctx, settings); err != nil {
 			return err
 		}
 		err = s.db.Collection("meta").FindOne(ctx, bson.D{{Key: "_id", Value: "weir"}}).Decode(&m)
@@ -174,6 +188,9 @@ func (s *Store) load(ctx context.Context, zone *time.Location, create bool) erro
 	}
 	if m.Version > Version {
 		return fmt.Errorf("%w: %q has version %d, this one reads up to %d", lake.ErrNewer, s.Name, m.Version, Version)
+	}
+	if m.Version < Version {
+		return fmt.Errorf("%w: %q has version %d, this weir %d; ingest the logs into a new database", ErrOld, s.Name, m.Version, Version)
 	}
 	if m.Tokens != token.Version {
 		return fmt.Errorf("%w: %q has version %d, this weir %d; ingest the logs into a new database", lake.ErrScheme, s.Name, m.Tokens,
@@ -189,7 +206,8 @@ func (s *Store) load(ctx context.Context, zone *time.Location, create bool) erro
 }
 
 // initialize writes meta and the indexes. Of two processes that make the same store the second finds meta there.
-func (s *Store) initialize(ctx context.Context, zone *time.Location) error {
+func (s *Store) initialize(ctx context.Context, settings lake.Settings) error {
+	zone := settings.Zone
 	if zone == nil {
 		zone = time.UTC
 	}
@@ -207,6 +225,9 @@ func (s *Store) initialize(ctx context.Context, zone *time.Location) error {
 	if err != nil {
 		return err
 	}
+	if settings.Seed != 0 {
+		seed = strconv.FormatUint(settings.Seed, 16)
+	}
 	m := metaDoc{ID: "weir", Version: Version, Seed: seed, Zone: zone.String(), Tokens: token.Version}
 	if _, err := s.db.Collection("meta").InsertOne(ctx, m); err != nil && !driver.IsDuplicateKeyError(err) {
 		return s.fail("make the store", err)
@@ -222,6 +243,15 @@ func randomName() (string, error) {
 	}
 	return hex.EncodeToString(b[:]), nil
 }
+
+// newName returns a name that nobody else has, and that says when it was made (sweep.go).
+func (s *Store) newName() (string, error) {
+	name, err := randomName()
+	return fmt.Sprintf("%08x%s", uint32(s.now().Unix()), name), err
+}
+
+// newCounter returns a counter of tokens.
+func (s *Store) newCounter() *lake.Counter { return lake.NewCounter(s.seed, s.Zone, s.geo) }
 
 // Close lets go of the server. What was committed is safe without it.
 func (s *Store) Close() error {

@@ -17,7 +17,7 @@ import (
 func roundTrip(t *testing.T, e *event.Event, raw []byte, keepRaw bool) record {
 	t.Helper()
 	var c encoder
-	doc, err := c.encode(e, "s-1", 7, raw, keepRaw)
+	doc, err := c.encode(e, origin{"s-1", 7, 9}, raw, keepRaw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestNamesAreNested(t *testing.T) {
 		e.Add(keys.Get(p[0]), []byte(p[1]))
 	}
 	var c encoder
-	doc, err := c.encode(e, "s-1", 7, []byte("the line"), true)
+	doc, err := c.encode(e, origin{"s-1", 7, 9}, []byte("the line"), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestNamesAreNested(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"_id":"s-1:000000000007","@timestamp":{"$date":{"$numberLong":"-1"}},"source":{"ip":"192.0.2.7","port":80},"url":{"path":"/"},` +
-		`"tag":["a","b"],"event":{"dataset":"web.access","original":"the line"},"weir":{"source":"s-1","line":7,"time":-1,"layout":"`
+		`"tag":["a","b"],"event":{"dataset":"web.access","original":"the line"},"weir":{"source":"s-1","line":7,"by":9,"time":-1,"layout":"`
 	if !strings.HasPrefix(string(text), want) {
 		t.Errorf("\n%s, want\n%s", text, want)
 	}

@@ -16,7 +16,7 @@ import (
 var ErrPipeline = errors.New("this pipeline cannot be run")
 
 // Queried are the collections that a pipeline may read, the usual one first.
-var Queried = []string{"events", "malformed", "batches", "sources", "counts"}
+var Queried = []string{"events", "malformed", "batches", "sources", "counts", "marks", "shares", "models"}
 
 // stages are those a pipeline may have: they only read, and only the one collection. FerretDB 1 has those in the first line.
 var stages = []string{"$match", "$group", "$sort", "$skip", "$limit", "$unwind", "$project", "$addFields", "$set", "$unset", "$count",

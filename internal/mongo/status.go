@@ -14,7 +14,6 @@ import (
 	"weir/internal/event"
 	"weir/internal/format"
 	"weir/internal/lake"
-	"weir/internal/token"
 )
 
 // faults returns reasons with how often they were, the most frequent first.
@@ -60,8 +59,11 @@ func (s *Store) Status(ctx context.Context) (*lake.Status, error) {
 	for _, f := range faults(everything.Faults) {
 		st.Malformed = append(st.Malformed, lake.FaultCount{Reason: f.Reason, Count: f.Count})
 	}
+	if err := s.statusOfMarks(ctx, st); err != nil {
+		return nil, err
+	}
 	st.EventBytes, st.CountBytes = s.sizeOf(ctx, "events"), s.sizeOf(ctx, "counts")
-	for _, c := range []string{"meta", "sources", "batches", "layouts", "files"} {
+	for _, c := range []string{"meta", "sources", "batches", "layouts", "files", "marks", "shares", "models", "model_parts"} {
 		st.CatalogBytes += s.sizeOf(ctx, c)
 	}
 	return st, nil
@@ -83,13 +85,18 @@ func (s *Store) sizeOf(ctx context.Context, collection string) int64 {
 
 // inOrder calls f with every document of events, by log and line. The event is valid during the call.
 func (s *Store) inOrder(ctx context.Context, filter bson.D, f func(doc bson.Raw, r *record) error) error {
-	cursor, err := s.db.Collection("events").Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	return s.eachEvent(ctx, event.NewKeys(), filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), f)
+}
+
+// eachEvent calls f with every document of events that a filter names. Their fields are named in keys.
+func (s *Store) eachEvent(ctx context.Context, keys *event.Keys, filter bson.D, o *options.FindOptionsBuilder, f func(doc bson.Raw, r *record) error) error {
+	cursor, err := s.db.Collection("events").Find(ctx, filter, o)
 	if err != nil {
 		return s.fail("read events", err)
 	}
 	defer cursor.Close(context.WithoutCancel(ctx))
 	known := &layouts{s: s, ctx: ctx, byID: map[string]layout{}}
-	d := &decoder{keys: event.NewKeys(), layout: known.get}
+	d := &decoder{keys: keys, layout: known.get}
 	for cursor.Next(ctx) {
 		r, err := d.decode(cursor.Current)
 		if err != nil {
@@ -108,19 +115,19 @@ func (s *Store) inOrder(ctx context.Context, filter bson.D, f func(doc bson.Raw,
 // A recount is what the events of a batch say again.
 type recount struct {
 	stats
-	tally   *tally
-	counter *counter
+	days    *lake.Daily
+	counter *lake.Counter
 	digest  digest
 }
 
 func (s *Store) newRecount() *recount {
-	return &recount{stats: newStats(), tally: newTally(), counter: newCounter(s.seed, token.NewEnrichment(s.Zone, s.geo))}
+	return &recount{stats: newStats(), days: lake.NewDaily(), counter: s.newCounter()}
 }
 
 func (c *recount) add(r *record) {
 	c.stats.add(r.Event, 1<<63-1)
 	c.Sum += c.digest.of(r.Event, r.line, r.raw)
-	c.counter.count(r.Event, c.tally)
+	c.counter.Count(r.Event, &c.days.Of(r.Event).Counting)
 }
 
 // Verify reads every event: whether each batch holds as many as it says, in its span of time, they are those that
@@ -168,19 +175,35 @@ func (s *Store) Verify(ctx context.Context) (*lake.Verification, error) {
 			case c.First != b.Stats.First || c.Last != b.Stats.Last || c.Untimed != b.Stats.Untimed:
 				fault("%s from line %d: events are out of time", g.Name, b.From)
 			}
-			c.counter.cache.Flush()
-			kept := count.NewTally()
-			n, err := s.addCounts(ctx, b.Counts, kept)
-			if err != nil && !errors.Is(err, lake.ErrSegment) {
+			c.counter.Flush()
+			if err := s.verifyCounts(ctx, b, c.days, v); err != nil {
 				return nil, err
-			}
-			v.Cells += n
-			if err != nil || !kept.Equal(c.tally.Tally) {
-				fault("%s from line %d: the counts are not those of the events", g.Name, b.From)
 			}
 		}
 	}
+	if err := s.verifyMarked(ctx, v); err != nil {
+		return nil, err
+	}
 	return v, nil
+}
+
+// verifyCounts compares the counts of a batch with those of its events.
+func (s *Store) verifyCounts(ctx context.Context, b *batchDoc, days *lake.Daily, v *lake.Verification) error {
+	want := days.Days()
+	same := len(want) == len(b.Days)
+	for i := range b.Days {
+		v.Cells += b.Days[i].Cells
+		kept := count.NewTally()
+		err := s.addCounts(ctx, b.countsWith(i), kept)
+		if err != nil && !errors.Is(err, lake.ErrSegment) {
+			return err
+		}
+		same = same && err == nil && b.Days[i].Day == want[i].Day && b.Days[i].Rows == want[i].Rows && kept.Equal(want[i].Tally)
+	}
+	if !same {
+		v.Faults = append(v.Faults, fmt.Sprintf("%s: the counts are not those of the events", b.ID))
+	}
+	return nil
 }
 
 // span is a filter for the documents of a batch, by _id.

@@ -126,6 +126,10 @@ func (x *expansion) directory(dir string, named bool) error {
 				x.note(path, "hidden")
 				return fs.SkipDir
 			}
+			if info, err := os.Stat(filepath.Join(path, "lake.db")); err == nil && info.Mode().IsRegular() {
+				x.note(path, "a lake: --lake reads it")
+				return fs.SkipDir
+			}
 			return nil
 		}
 		if hidden {

@@ -1,5 +1,6 @@
 // Package storetest is what every store has to do, as tests: what goes in comes out as it was, once, whatever the logs are
-// called by then, however often somebody was stopped, and however many do it at once; and what is to be forgotten is gone.
+// called by then, however often somebody was stopped, and however many do it at once; what is to be forgotten is gone; and what
+// marks make of it is what training from nothing does. [Memory] is the simplest store that passes.
 package storetest
 
 import (
@@ -23,7 +24,10 @@ import (
 	"weir/internal/source"
 )
 
-// Run runs the suite. fresh makes an empty store and returns what opens it, again and again.
+// Settings are what the suite's stores have to be made with: only under one seed models can be compared.
+var Settings = lake.Settings{Seed: 0x5eed}
+
+// Run runs the suite. fresh makes an empty store with [Settings] and returns what opens it, again and again.
 func Run(t *testing.T, fresh func(t *testing.T) (open func() lake.Store)) {
 	for _, c := range []struct {
 		name string
@@ -40,6 +44,15 @@ func Run(t *testing.T, fresh func(t *testing.T) (open func() lake.Store)) {
 		{"SpanOfTime", span},
 		{"Forget", forget},
 		{"Status", status},
+		{"WhatMarksHold", whatMarksHold},
+		{"MarksAreTakenBack", takenBack},
+		{"MarksInRandomOrders", randomOrders},
+		{"MarksOfAJournal", imported},
+		{"HalfLife", halfLife},
+		{"MarkersAtOnce", markersAtOnce},
+		{"ForgettingLeavesNoModel", forgetModel},
+		{"StatusOfMarks", statusOfMarks},
+		{"Drift", drift},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			open := fresh(t)
@@ -56,6 +69,9 @@ type bench struct {
 	dir  string
 	open func() lake.Store
 	s    lake.Store
+
+	logs      []string                  // that were kept for comparing models
+	forgotten []func(*event.Event) bool // since then
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }

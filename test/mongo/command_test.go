@@ -25,6 +25,9 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv("WEIR_TEST_FERRETDB"); text != "" {
+		serve(text)
+	}
 	dir, err := os.MkdirTemp("", "weir-mongo-*")
 	if err == nil {
 		binary = filepath.Join(dir, "weir")
