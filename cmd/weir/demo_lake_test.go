@@ -14,6 +14,7 @@ import (
 
 // The demo's lake says so when it does not keep a promise: somebody does something to it behind each of the steps.
 func TestDemoLakeFails(t *testing.T) {
+	inFull(t)
 	silent := &streams{in: strings.NewReader(""), out: discard{}, err: discard{}}
 	dir := t.TempDir()
 	sf := &scenarioFlags{out: dir, zone: "UTC", days: 28, events: 4000}

@@ -67,6 +67,7 @@ func damage(r *rand.Rand, good []byte, others [][]byte) (bad []byte, how string)
 // TestDamagedLake damages files of a lake in many ways. Nothing ends in a crash, verify finds every damage, hunts find it or give what
 // they gave before, and whatever fails names the file.
 func TestDamagedLake(t *testing.T) {
+	inFull(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	lake := at("lake")

@@ -48,6 +48,7 @@ fails() {
 // TestFullDisk ingests onto disks that are full after the first bytes, while the lake is made, in the middle of a batch and while
 // marking: it is said each time, nothing is lost, and what was begun goes on when there is room.
 func TestFullDisk(t *testing.T) {
+	inFull(t)
 	onOwnDisk(t, `
 logs="company/zeek company/nginx company/auth.log"
 window="2026-02-25 01:30/2026-02-25 04:30"
@@ -96,6 +97,7 @@ weir verify --lake disk/lake >said || { cat said; exit 1; }
 // TestReadOnlyDisk asks lakes that cannot be written. One was left by a process that was killed: what it had committed last is in
 // SQLite's log only. The other is a copy of that, without the log's index.
 func TestReadOnlyDisk(t *testing.T) {
+	inFull(t)
 	onOwnDisk(t, `
 logs="company/zeek company/nginx company/auth.log"
 window="2026-02-25 01:30/2026-02-25 04:30"

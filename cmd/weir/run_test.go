@@ -223,3 +223,12 @@ func finite(ts *testscript.TestScript, v any) {
 		}
 	}
 }
+
+// inFull skips a test that starts many processes where the run is a short one, as that of the race detector is: each of them takes ten
+// times as long there.
+func inFull(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in a short run")
+	}
+}

@@ -206,6 +206,7 @@ func huntBothWays(t *testing.T, dir string, c spreading, args ...string) (shuffl
 
 // TestHuntOnProcesses: a hunt by 'weir map' and 'weir reduce' says the same as 'weir hunt', byte for byte.
 func TestHuntOnProcesses(t *testing.T) {
+	inFull(t)
 	dir := t.TempDir()
 	if _, err := scenario.Generate(scenario.Config{Events: 12_000}, func(name string) (io.WriteCloser, error) {
 		name = filepath.Join(dir, name)
@@ -276,6 +277,7 @@ func logsIn(t *testing.T, dir string) (logs []string) {
 
 // TestIncidentsOnProcesses hunts for recorded break-ins both ways. The data are no part of the project.
 func TestIncidentsOnProcesses(t *testing.T) {
+	inFull(t)
 	root, err := built.Root()
 	if err != nil {
 		t.Fatal(err)

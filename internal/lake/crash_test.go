@@ -198,6 +198,9 @@ func (g *growing) rotate(t *testing.T) {
 // TestKilledAtRandomMoments kills ingest and compaction again and again while the logs grow and are rotated, and goes on:
 // no event is lost, none is there twice, and the lake is sound.
 func TestKilledAtRandomMoments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("processes that are killed say nothing of races")
+	}
 	n := crashes(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

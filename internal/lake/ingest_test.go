@@ -215,18 +215,19 @@ func TestHeadersAreReadAgain(t *testing.T) {
 	record := func(i int, extra string) string {
 		return fmt.Sprintf("%d.5\tC%d\t192.0.2.1\t%d\t198.51.100.2\t80\ttcp%s\n", 1772330000+i, i, 1000+i, extra)
 	}
-	text := first
+	var conns, table strings.Builder
+	conns.WriteString(first)
 	for i := range 5000 { // beyond the head of a file
-		text += record(i, "")
+		conns.WriteString(record(i, ""))
 	}
-	text += "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\n" + record(5000, "\thttp")
-	csvText := "when,src_ip,colour\n"
+	text := conns.String() + "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\n" + record(5000, "\thttp")
+	table.WriteString("when,src_ip,colour\n")
 	for i := range 20000 {
-		csvText += fmt.Sprintf("2026-03-01T10:00:%02dZ,192.0.2.%d,red\n", i%60, i%250)
+		fmt.Fprintf(&table, "2026-03-01T10:00:%02dZ,192.0.2.%d,red\n", i%60, i%250)
 	}
 	for _, c := range []struct{ name, text, more, field, value string }{
 		{"conn.log", text, record(5001, "\tdns"), "network.protocol", "dns"},
-		{"table.csv", csvText, "2026-03-01T11:00:00Z,192.0.2.9,blue\n", "colour", "blue"},
+		{"table.csv", table.String(), "2026-03-01T11:00:00Z,192.0.2.9,blue\n", "colour", "blue"},
 	} {
 		path := filepath.Join(t.TempDir(), c.name)
 		writeOld(t, path, c.text)

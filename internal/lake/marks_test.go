@@ -242,6 +242,9 @@ func orders(t *testing.T) int {
 		}
 		return n
 	}
+	if testing.Short() {
+		return 6
+	}
 	return 40
 }
 
