@@ -42,6 +42,9 @@ func (b *blockReader) read(value []byte, split int32) error {
 	}
 	clear(b.expect.at[:])
 	rows, of := b.head(split)
+	if b.d.Bad {
+		return fmt.Errorf("%w: a block of events", ErrRecord)
+	}
 	columns := make([][][]uint32, len(b.shapes)) // by shape and place: numbers, in the order of rows
 	features := wire.Reader{Rest: b.d.Part()}
 	for k := range b.shapes {
