@@ -20,6 +20,7 @@ import (
 	"weir/internal/format"
 	"weir/internal/mapreduce"
 	"weir/internal/source"
+	"weir/internal/wire"
 )
 
 // jobScore is scoring in tasks.
@@ -103,8 +104,7 @@ func (m *scoreMapper) Event(e *event.Event, pos format.Position, raw []byte) {
 		m.first, m.last = pos, pos.Line
 	}
 	b := binary.AppendUvarint(m.chunk, uint64(pos.Line-m.last))
-	b = append(binary.AppendUvarint(b, uint64(len(m.before))), m.before...)
-	m.chunk = append(binary.AppendUvarint(b, uint64(len(m.after))), m.after...)
+	m.chunk = wire.AppendPart(wire.AppendPart(b, m.before), m.after)
 	m.last = pos.Line
 }
 
@@ -204,70 +204,35 @@ func (s *suspects) append(b []byte) []byte {
 		for _, n := range []int64{int64(x.pos.File), x.pos.Offset, x.pos.Line} {
 			b = binary.AppendUvarint(b, uint64(n))
 		}
-		b = append(binary.AppendUvarint(b, uint64(len(x.before))), x.before...)
-		b = append(binary.AppendUvarint(b, uint64(len(x.after))), x.after...)
+		b = wire.AppendPart(wire.AppendPart(b, x.before), x.after)
 	}
 	return b
 }
 
 // take adds what append wrote.
 func (s *suspects) take(b []byte) error {
-	r := byteReader{b: b}
-	most := r.number(1, maxTop)
-	if s.most != 0 && s.most != int(most) {
-		r.bad = true
+	r := wire.Reader{Rest: b}
+	most := r.UpTo(maxTop)
+	if most == 0 || s.most != 0 && s.most != int(most) {
+		r.Spoil()
 	}
 	s.most = int(most)
-	for len(r.b) > 0 && !r.bad {
+	for len(r.Rest) > 0 {
 		var x suspect
-		x.probability, x.score = math.Float64frombits(r.fixed()), math.Float64frombits(r.fixed())
-		x.pos = format.Position{File: int(r.number(0, math.MaxInt32)), Offset: int64(r.number(0, math.MaxInt64)), Line: int64(r.number(1, math.MaxInt64))}
-		x.before, x.after = slices.Clone(r.text()), slices.Clone(r.text())
-		if !r.bad && s.wants(&x) {
+		x.probability, x.score = math.Float64frombits(r.Fixed64()), math.Float64frombits(r.Fixed64())
+		x.pos = format.Position{File: int(r.UpTo(math.MaxInt32)), Offset: int64(r.UpTo(math.MaxInt64)), Line: int64(r.UpTo(math.MaxInt64))}
+		if x.pos.Line < 1 {
+			r.Spoil()
+		}
+		x.before, x.after = slices.Clone(r.Part()), slices.Clone(r.Part())
+		if !r.Bad && s.wants(&x) {
 			s.add(x)
 		}
 	}
-	if r.bad {
+	if r.Bad {
 		return errors.New("suspects are damaged")
 	}
 	return nil
-}
-
-// A byteReader reads numbers and texts until one is damaged.
-type byteReader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *byteReader) number(low, high uint64) uint64 {
-	x, n := binary.Uvarint(r.b)
-	if n <= 0 || x < low || x > high {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	r.b = r.b[n:]
-	return x
-}
-
-func (r *byteReader) fixed() uint64 {
-	if len(r.b) < 8 {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	x := binary.LittleEndian.Uint64(r.b)
-	r.b = r.b[8:]
-	return x
-}
-
-func (r *byteReader) text() []byte {
-	n := r.number(0, uint64(len(r.b)))
-	if r.bad || n > uint64(len(r.b)) {
-		r.b, r.bad = nil, true
-		return nil
-	}
-	t := r.b[:n]
-	r.b = r.b[n:]
-	return t
 }
 
 // bestMerger merges suspects.
@@ -398,10 +363,10 @@ func (l *scoredLines) write(out *bufio.Writer, line func(format.Position) (int64
 			return fmt.Errorf("scored lines are damaged: %w", err)
 		}
 		pos := c.pos
-		for r := (byteReader{b: chunk}); len(r.b) > 0; {
-			pos.Line += int64(r.number(0, math.MaxInt32))
-			before, after := r.text(), r.text()
-			if r.bad {
+		for r := (wire.Reader{Rest: chunk}); len(r.Rest) > 0; {
+			pos.Line += int64(r.UpTo(math.MaxInt32))
+			before, after := r.Part(), r.Part()
+			if r.Bad {
 				return errors.New("scored lines are damaged")
 			}
 			n, err := line(pos)

@@ -76,11 +76,11 @@ func (x *stretch) append(b []byte) []byte {
 
 func (v *values) stretch() (x stretch) {
 	x.pos.File, x.pos.Offset, x.pos.Line = int(v.natural()), v.natural(), v.natural()
-	n := v.number()
+	n := v.Uvarint()
 	if n > math.MaxUint32 {
-		v.spoil()
+		v.Spoil()
 	}
 	x.network = uint32(n)
-	x.first, x.last = v.signed(), v.signed()
+	x.first, x.last = v.Varint(), v.Varint()
 	return x
 }

@@ -263,7 +263,7 @@ type taker struct {
 var errKey = errors.New("its key is damaged")
 
 func (t *taker) take(d *Detector) error {
-	b := values{b: t.r.Value}
+	b := valuesOf(t.r.Value)
 	switch t.r.Kind {
 	case kindPair:
 		return t.pair(d)
@@ -286,7 +286,7 @@ func (t *taker) take(d *Detector) error {
 		})
 		return err
 	case kindStretch:
-		for len(b.b) > 0 {
+		for len(b.Rest) > 0 {
 			t.stretch = append(t.stretch, b.stretch())
 		}
 		return b.err()
@@ -304,7 +304,7 @@ func (t *taker) take(d *Detector) error {
 	n := binary.BigEndian.Uint32(t.r.Key)
 	switch t.r.Kind {
 	case kindSpan:
-		first, last := b.signed(), b.signed()
+		first, last := b.Varint(), b.Varint()
 		if b.err() == nil {
 			x, ok := t.span[n]
 			if !ok {
@@ -313,13 +313,13 @@ func (t *taker) take(d *Detector) error {
 			t.span[n] = span{min(x.first, first), max(x.last, last)}
 		}
 	case kindDays:
-		for len(b.b) > 0 {
-			if x := b.signed(); x == int64(int32(x)) {
+		for len(b.Rest) > 0 {
+			if x := b.Varint(); x == int64(int32(x)) {
 				t.days[day{n, int32(x)}] = true
 			}
 		}
 	case kindBacks:
-		times, most := b.number(), math.Float64frombits(b.fixed())
+		times, most := b.Uvarint(), math.Float64frombits(b.Fixed64())
 		if b.err() == nil && times < 1<<60 && most >= 0 {
 			y := t.backs[n]
 			t.backs[n] = setBack{y.times + int64(times), max(y.most, most)}
@@ -393,7 +393,7 @@ func (t *taker) times(key uint64) error {
 	if !found || len(t.r.Sub) != 8 {
 		return errors.New("times of a pair come before its totals: sort by KEY and SUB")
 	}
-	b := values{b: t.r.Value[1:]}
+	b := valuesOf(t.r.Value[1:])
 	x := t.all.at(uint32(t.slots[at]) - 1)
 	for _, m := range b.moments(nil) {
 		t.unfold(x)
@@ -404,7 +404,7 @@ func (t *taker) times(key uint64) error {
 
 func (t *taker) named(d *Detector) error {
 	var f fewTexts
-	b := values{b: t.r.Value}
+	b := valuesOf(t.r.Value)
 	if f.read(&b); b.err() != nil || len(t.r.Key) < 5 {
 		return errKey
 	}
@@ -439,9 +439,9 @@ func (t *taker) asked(d *Detector) error {
 
 func (t *taker) joins(d *Detector) error {
 	if t.r.Kind == kindConns {
-		b := values{b: t.r.Value}
-		for last := (conn{}); len(b.b) > 0; {
-			last = conn{last.id + b.number(), last.ms + b.signed(), b.signed(), b.signed(), b.signed()}
+		b := valuesOf(t.r.Value)
+		for last := (conn{}); len(b.Rest) > 0; {
+			last = conn{last.id + b.Uvarint(), last.ms + b.Varint(), b.Varint(), b.Varint(), b.Varint()}
 			last.both += last.sent
 			if b.err() == nil {
 				t.conns.add(last)

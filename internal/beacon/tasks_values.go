@@ -9,95 +9,36 @@ import (
 	"slices"
 
 	"github.com/zeebo/xxh3"
+
+	"weir/internal/wire"
 )
 
-// values read numbers and texts until one is damaged.
-type values struct {
-	b   []byte
-	bad bool
-}
+// values are read until one is damaged.
+type values struct{ wire.Reader }
+
+func valuesOf(b []byte) values { return values{wire.Reader{Rest: b}} }
 
 var errDamaged = errors.New("it is damaged")
 
 func (v *values) err() error {
-	if v.bad {
+	if v.Bad {
 		return errDamaged
 	}
 	return nil
 }
 
-func (v *values) spoil() { v.b, v.bad = nil, true }
+// natural is a number that an int64 holds, and the sum of two.
+func (v *values) natural() int64 { return int64(v.UpTo(math.MaxInt64 / 2)) }
 
-func (v *values) number() uint64 {
-	x, n := binary.Uvarint(v.b)
-	if n <= 0 {
-		v.spoil()
-		return 0
-	}
-	v.b = v.b[n:]
-	return x
-}
-
-// natural is a number that an int64 holds.
-func (v *values) natural() int64 {
-	x := v.number()
-	if x > math.MaxInt64/2 {
-		v.spoil()
-		return 0
-	}
-	return int64(x)
-}
-
-func (v *values) signed() int64 {
-	x, n := binary.Varint(v.b)
-	if n <= 0 {
-		v.spoil()
-		return 0
-	}
-	v.b = v.b[n:]
-	return x
-}
-
-func (v *values) fixed() uint64 {
-	if len(v.b) < 8 {
-		v.spoil()
-		return 0
-	}
-	x := binary.LittleEndian.Uint64(v.b)
-	v.b = v.b[8:]
-	return x
-}
-
-func (v *values) one() byte {
-	if len(v.b) == 0 {
-		v.spoil()
-		return 0
-	}
-	x := v.b[0]
-	v.b = v.b[1:]
-	return x
-}
-
-func (v *values) text() []byte {
-	n := v.number()
-	if n > maxText || n > uint64(len(v.b)) {
-		v.spoil()
-		return nil
-	}
-	t := v.b[:n]
-	v.b = v.b[n:]
-	return t
-}
-
-func appendText(b, t []byte) []byte { return append(binary.AppendUvarint(b, uint64(len(t))), t...) }
+func (v *values) text() []byte { return v.Bytes(v.UpTo(maxText)) }
 
 // moments reads what appendMoments wrote, to the end.
 func (v *values) moments(dst []moment) []moment {
 	ms := int64(0)
-	for len(v.b) > 0 {
-		ms += v.signed()
+	for len(v.Rest) > 0 {
+		ms += v.Varint()
 		m := moment{ms, v.natural()}
-		if !v.bad {
+		if !v.Bad {
 			dst = append(dst, m)
 		}
 	}
@@ -153,21 +94,21 @@ func (f *fewTexts) append(b []byte) []byte {
 	}
 	b = append(b, head)
 	for _, x := range f.list {
-		b = binary.AppendUvarint(appendText(b, x.text), uint64(x.n))
+		b = binary.AppendUvarint(wire.AppendPart(b, x.text), uint64(x.n))
 	}
 	return b
 }
 
 func (f *fewTexts) read(v *values) {
-	head := v.one()
+	head := v.Byte()
 	f.list, f.more = f.list[:0], head&1 != 0
 	if head>>1 > uint8(len(few{}.text)) {
-		v.spoil()
+		v.Spoil()
 	}
 	for range head >> 1 {
-		t, n := v.text(), v.number()
+		t, n := v.text(), v.Uvarint()
 		if len(t) == 0 || n == 0 || n > math.MaxUint32 {
-			v.spoil()
+			v.Spoil()
 			return
 		}
 		f.list = append(f.list, fewText{bytes.Clone(t), hashOf(t), uint32(n)})
@@ -196,7 +137,7 @@ func (f *fewTexts) merge(o *fewTexts) {
 type fewMerger struct{ all, x fewTexts }
 
 func (m *fewMerger) Add(value []byte) error {
-	v := values{b: value}
+	v := valuesOf(value)
 	m.x.read(&v)
 	m.all.merge(&m.x)
 	return v.err()
@@ -227,7 +168,7 @@ type pairRecord struct {
 func (p *pairRecord) append(b []byte) []byte {
 	b = append(b, tagTotals, byte(p.kind))
 	b = binary.AppendUvarint(b, uint64(p.network))
-	b = appendText(appendText(b, p.src), p.dst)
+	b = wire.AppendPart(wire.AppendPart(b, p.src), p.dst)
 	for _, n := range [...]int64{p.count, p.sent, p.received, p.nanos, p.longest} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -250,33 +191,33 @@ func (p *pairRecord) append(b []byte) []byte {
 }
 
 func (p *pairRecord) read(b []byte) error {
-	v := values{b: b}
-	if v.one() != tagTotals {
+	v := valuesOf(b)
+	if v.Byte() != tagTotals {
 		return errDamaged
 	}
-	p.kind = kind(v.one())
-	n := v.number()
+	p.kind = kind(v.Byte())
+	n := v.Uvarint()
 	if p.kind > kindDNS || n > math.MaxUint32 {
 		return errDamaged
 	}
 	p.network = uint32(n)
 	p.src, p.dst = v.text(), v.text()
 	p.count, p.sent, p.received, p.nanos, p.longest = v.natural(), v.natural(), v.natural(), v.natural(), v.natural()
-	p.first = v.signed()
-	p.last = int64(uint64(p.first) + v.number())
-	head := v.one()
+	p.first = v.Varint()
+	p.last = int64(uint64(p.first) + v.Uvarint())
+	head := v.Byte()
 	p.nports, p.thin = head>>1, head&1 != 0
 	if p.nports > 4 || p.count < 1 || p.last < p.first || len(p.src) == 0 || len(p.dst) == 0 {
 		return errDamaged
 	}
 	p.ports = [3]uint16{}
 	for i := range p.ports[:min(p.nports, 3)] {
-		p.ports[i] = uint16(v.number())
+		p.ports[i] = uint16(v.Uvarint())
 	}
 	p.peers, p.agents, p.extra = fewTexts{}, fewTexts{}, [5]uint32{}
 	if p.kind != kindConn {
 		for i := range p.extra {
-			p.extra[i] = uint32(v.number())
+			p.extra[i] = uint32(v.Uvarint())
 		}
 		p.peers.read(&v)
 		p.agents.read(&v)
@@ -304,7 +245,7 @@ func (m *pairMerger) Add(value []byte) error {
 		return errDamaged
 	case day:
 		m.any, m.isDay = true, true
-		v := values{b: value[1:]}
+		v := valuesOf(value[1:])
 		m.times = v.moments(m.times)
 		return v.err()
 	}
@@ -376,14 +317,14 @@ func (d *domainRecord) append(b []byte) []byte {
 }
 
 func (d *domainRecord) read(b []byte) error {
-	v := values{b: b}
+	v := valuesOf(b)
 	d.questions, d.odd, d.failed, d.reversed = v.natural(), v.natural(), v.natural(), v.natural()
 	d.bytes, d.bits, d.length = v.natural(), v.natural(), v.natural()
-	d.first, d.last = v.signed(), v.signed()
+	d.first, d.last = v.Varint(), v.Varint()
 	d.from.read(&v)
 	d.subs.hashes = nil
-	for last := uint64(0); len(v.b) > 0; {
-		next := last + v.number()
+	for last := uint64(0); len(v.Rest) > 0; {
+		next := last + v.Uvarint()
 		if len(d.subs.hashes) > 0 && next <= last || len(d.subs.hashes) == sketchSize {
 			return errDamaged
 		}

@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+
+	"weir/internal/wire"
 )
 
 // A bundle is the counts of a share of one field's tokens in bytes, as they travel between machines: the tokens whose
@@ -211,28 +214,28 @@ func (g *Group) addBundle(table Table, value []byte) error {
 	if table > Parts {
 		return fmt.Errorf("%w: there is no table %d", ErrBundle, table)
 	}
-	d := bundleDecoder{rest: value}
+	d := bundleDecoder{wire.Reader{Rest: value}}
 	to := &g.values
 	if table == Parts {
 		to = &g.parts
 	}
 	u := uint64(0)
-	for len(d.rest) > 0 && !d.bad {
-		u += d.number()
-		head := d.number()
+	for len(d.Rest) > 0 {
+		u += d.Uvarint()
+		head := d.Uvarint()
 		switch {
 		case u>>56 != 0:
-			d.bad = true
+			d.Spoil()
 		case head&3 == 0:
-			e := entry{key: u<<8 | uint64(d.byte()), good: d.count(head >> 3)}
+			e := entry{key: u<<8 | uint64(d.Byte()), good: d.count(head >> 3)}
 			if head&4 != 0 {
-				e.bad = d.count(d.number())
+				e.bad = d.count(d.Uvarint())
 			}
 			d.add(to, e)
 		case head&3 == 1 && table == Values:
-			low := d.byte()
+			low := d.Byte()
 			sum := entry{key: u<<8 | uint64(low)}
-			for n := head >> 2; n > 0 && !d.bad; n-- {
+			for n := head >> 2; n > 0 && !d.Bad; n-- {
 				e := d.entry(0)
 				e.key = (u<<8 | uint64(byte(e.key)^low)) * hourKey
 				sum.good, sum.bad = saturate(sum.good, e.good), saturate(sum.bad, e.bad)
@@ -240,73 +243,52 @@ func (g *Group) addBundle(table Table, value []byte) error {
 			}
 			d.add(to, sum)
 		case head&3 == 2:
-			for n := head >> 2; n > 0 && !d.bad; n-- {
+			for n := head >> 2; n > 0 && !d.Bad; n-- {
 				d.add(to, d.entry(u))
 			}
-			n := d.number()
-			d.bad = d.bad || n > 0 && table != Values
-			for ; n > 0 && !d.bad; n-- {
+			n := d.Uvarint()
+			if n > 0 && table != Values {
+				d.Spoil()
+			}
+			for ; n > 0 && !d.Bad; n-- {
 				e := d.entry(u)
 				e.key *= hourKey
 				d.add(&g.hours, e)
 			}
 		default:
-			d.bad = true
+			d.Spoil()
 		}
 	}
-	if d.bad {
+	if d.Bad {
 		return fmt.Errorf("%w of field %q", ErrBundle, g.Name)
 	}
 	return nil
 }
 
-type bundleDecoder struct {
-	rest []byte
-	bad  bool
-}
+type bundleDecoder struct{ wire.Reader }
 
 func (d *bundleDecoder) add(t *table, e entry) {
 	if e.key == 0 || e.good == 0 && e.bad == 0 {
-		d.bad = true
+		d.Spoil()
 	}
-	if !d.bad {
+	if !d.Bad {
 		t.add(e.key, e.good, e.bad)
 	}
 }
 
-func (d *bundleDecoder) byte() byte {
-	if len(d.rest) == 0 {
-		d.bad = true
-		return 0
-	}
-	b := d.rest[0]
-	d.rest = d.rest[1:]
-	return b
-}
-
-func (d *bundleDecoder) number() uint64 {
-	x, n := binary.Uvarint(d.rest)
-	if n <= 0 {
-		d.bad, d.rest = true, nil
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return x
-}
-
 func (d *bundleDecoder) count(x uint64) uint32 {
-	if x > 1<<32-1 {
-		d.bad = true
+	if x > math.MaxUint32 {
+		d.Spoil()
 	}
 	return uint32(x)
 }
 
 func (d *bundleDecoder) entry(u uint64) entry {
-	e := entry{key: u<<8 | uint64(d.byte())}
-	n := d.number()
+	e := entry{key: u<<8 | uint64(d.Byte())}
+	n := d.Uvarint()
 	e.good = d.count(n >> 1)
 	if n&1 != 0 {
-		e.bad = d.count(d.number())
+		e.bad = d.count(d.Uvarint())
 	}
 	return e
 }
@@ -323,13 +305,13 @@ func (g *Group) AppendHead(dst []byte) []byte {
 
 // AddHead adds a head that AppendHead wrote.
 func (g *Group) AddHead(head []byte) error {
-	d := bundleDecoder{rest: head}
-	hourly := d.number()
-	if d.bad || hourly > 1 {
+	d := wire.Reader{Rest: head}
+	hourly := d.UpTo(1)
+	if d.Bad {
 		return fmt.Errorf("%w of field %q", ErrBundle, g.Name)
 	}
 	g.Hourly = g.Hourly || hourly == 1
-	rest, err := AddHours(&g.Events, d.rest)
+	rest, err := AddHours(&g.Events, d.Rest)
 	if err == nil && len(rest) > 0 {
 		err = ErrBundle
 	}
@@ -357,19 +339,19 @@ func AppendHours(dst []byte, n *[2][HoursOfWeek]uint64) []byte {
 
 // AddHours adds what AppendHours wrote, and returns the bytes behind it.
 func AddHours(n *[2][HoursOfWeek]uint64, from []byte) (rest []byte, err error) {
-	d := bundleDecoder{rest: from}
+	d := wire.Reader{Rest: from}
 	for class := range n {
-		for k := d.number(); k > 0 && !d.bad; k-- {
-			h := int(d.byte())
+		for k := d.Uvarint(); k > 0 && !d.Bad; k-- {
+			h := int(d.Byte())
 			if h >= HoursOfWeek {
-				d.bad = true
+				d.Spoil()
 				break
 			}
-			n[class][h] += d.number()
+			n[class][h] += d.Uvarint()
 		}
 	}
-	if d.bad {
+	if d.Bad {
 		return nil, fmt.Errorf("%w: numbers by hour", ErrBundle)
 	}
-	return d.rest, nil
+	return d.Rest, nil
 }

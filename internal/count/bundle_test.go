@@ -211,3 +211,26 @@ func TestTakeSome(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkAddBundle reads bundles of a million counts, as a reducer does.
+func BenchmarkAddBundle(b *testing.B) {
+	var all [][]byte
+	size := 0
+	_ = counted(additions(1, 1_000_000)).EachBundle(0, func(_ string, table Table, _ int, value []byte) error {
+		if table == Values {
+			all = append(all, value)
+			size += len(value)
+		}
+		return nil
+	})
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		g := Group{}
+		for _, value := range all {
+			if err := g.addBundle(Values, value); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"weir/internal/forest"
 	"weir/internal/linear"
 	"weir/internal/token"
+	"weir/internal/wire"
 )
 
 // Names of a filter's members.
@@ -204,15 +205,16 @@ func (f *Filter) fill(z *zip.Reader) error {
 	}
 	f.base = &linear.Weights{W: f.weights, Bias: f.Bias}
 	if b := bodies[baseName]; b != nil {
-		bias, n := binary.Varint(b)
-		if n <= 0 {
+		r := wire.Reader{Rest: b}
+		bias := r.Varint()
+		if r.Bad {
 			return fmt.Errorf("%s is too short", baseName)
 		}
 		f.base = &linear.Weights{Bias: float64(bias) * weightUnit}
 		if !plausible(f.base.Bias) {
 			return fmt.Errorf("a bias of %v", f.base.Bias)
 		}
-		f.base.W, err = decodeWeights(b[n:], f.Tokens)
+		f.base.W, err = decodeWeights(r.Rest, f.Tokens)
 	}
 	return err
 }
@@ -270,17 +272,17 @@ func (f *Filter) decodeCounts(b []byte) error {
 	}
 	t := &table{bits: f.Bits, keys: make([]uint32, n), group: make([]uint16, n), good: make([]uint32, n), bad: make([]uint32, n)}
 	key := uint64(0)
-	r := varints{b: b}
+	r := wire.Reader{Rest: b}
 	for i := range n {
-		d := r.next()
-		g := r.next()
-		t.good[i], t.bad[i] = r.next32(), r.next32()
-		if key += d; r.bad || i > 0 && d == 0 || d>>f.Bits != 0 || key>>f.Bits != 0 || g >= uint64(len(f.Groups)) {
+		d := r.Uvarint()
+		g := r.Uvarint()
+		t.good[i], t.bad[i] = next32(&r), next32(&r)
+		if key += d; r.Bad || i > 0 && d == 0 || d>>f.Bits != 0 || key>>f.Bits != 0 || g >= uint64(len(f.Groups)) {
 			return fmt.Errorf("%s makes no sense at token %d", countsName, i)
 		}
 		t.keys[i], t.group[i] = uint32(key), f.Groups[g]
 	}
-	if len(r.b) > 0 {
+	if len(r.Rest) > 0 {
 		return fmt.Errorf("%s is too long", countsName)
 	}
 	t.index()
@@ -300,16 +302,17 @@ func encodeWeights(w []float64) []byte {
 
 func decodeWeights(b []byte, n int) ([]float64, error) {
 	w := make([]float64, n)
+	r := wire.Reader{Rest: b}
 	for i := range w {
-		x, k := binary.Varint(b)
-		if k <= 0 {
+		w[i] = float64(r.Varint()) * weightUnit
+		if r.Bad {
 			return nil, fmt.Errorf("%s is too short", weightsName)
 		}
-		if w[i], b = float64(x)*weightUnit, b[k:]; !plausible(w[i]) {
+		if !plausible(w[i]) {
 			return nil, fmt.Errorf("%s holds a weight of %v", weightsName, w[i])
 		}
 	}
-	if len(b) > 0 {
+	if len(r.Rest) > 0 {
 		return nil, fmt.Errorf("%s is too long", weightsName)
 	}
 	return w, nil
@@ -332,18 +335,18 @@ func (f *Filter) encodeSeen() []byte {
 
 func (f *Filter) decodeSeen(b []byte) error {
 	f.seen = &seen{limit: math.MaxInt} // what is learned from now on must leave no trace when it is taken back
-	r := varints{b: b}
-	level := r.next()
-	if r.bad || level >= seenBits {
+	r := wire.Reader{Rest: b}
+	level := r.Uvarint()
+	if r.Bad || level >= seenBits {
 		return fmt.Errorf("%s makes no sense", seenName)
 	}
 	f.seen.level = uint(level)
-	f.seen.packed = r.b
-	for key, first, n := uint64(0), true, 0; len(r.b) > 0; first, n = false, n+1 {
-		d := r.next()
-		x := learned{r.next32(), r.next32()}
+	f.seen.packed = r.Rest
+	for key, first, n := uint64(0), true, 0; len(r.Rest) > 0; first, n = false, n+1 {
+		d := r.Uvarint()
+		x := learned{next32(&r), next32(&r)}
 		key += d
-		if r.bad || !first && d == 0 || d>>seenBits != 0 || key>>(seenBits-f.seen.level) != 0 || x == (learned{}) || n == maxRecords {
+		if r.Bad || !first && d == 0 || d>>seenBits != 0 || key>>(seenBits-f.seen.level) != 0 || x == (learned{}) || n == maxRecords {
 			return fmt.Errorf("%s makes no sense", seenName)
 		}
 	}
@@ -365,24 +368,16 @@ func (j *journal) encode() []byte {
 }
 
 func (j *journal) decode(b []byte) error {
-	r := varints{b: b}
-	n := r.next()
-	for range n {
-		if r.bad || len(r.b) < 17 || len(j.entries) >= maxJournal {
-			return fmt.Errorf("%s makes no sense", journalName)
-		}
-		e := journalEntry{key: binary.LittleEndian.Uint64(r.b), bad: r.b[8] != 0}
-		if e.grown = math.Float64frombits(binary.LittleEndian.Uint64(r.b[9:])); !plausible(e.grown) {
-			return fmt.Errorf("%s makes no sense", journalName)
-		}
-		r.b = r.b[17:]
-		k := r.next()
-		if k > uint64(len(r.b)) { // each takes a byte at least
+	r := wire.Reader{Rest: b}
+	for range r.Uvarint() {
+		e := journalEntry{key: r.Fixed64(), bad: r.Byte() != 0, grown: math.Float64frombits(r.Fixed64())}
+		k := r.Uvarint()
+		if r.Bad || len(j.entries) >= maxJournal || !plausible(e.grown) || k > uint64(len(r.Rest)) { // each takes a byte at least
 			return fmt.Errorf("%s makes no sense", journalName)
 		}
 		e.items = make([]item, k)
 		for i := range e.items {
-			if e.items[i] = r.next(); e.items[i]>>48 != 0 || i > 0 && e.items[i] <= e.items[i-1] {
+			if e.items[i] = r.Uvarint(); e.items[i]>>48 != 0 || i > 0 && e.items[i] <= e.items[i-1] {
 				return fmt.Errorf("%s makes no sense", journalName)
 			}
 		}
@@ -391,32 +386,11 @@ func (j *journal) decode(b []byte) error {
 		}
 		j.entries = append(j.entries, e)
 	}
-	if r.bad || len(r.b) > 0 {
+	if r.Bad || len(r.Rest) > 0 {
 		return fmt.Errorf("%s makes no sense", journalName)
 	}
 	return nil
 }
 
-// varints reads unsigned numbers and notes if there were none.
-type varints struct {
-	b   []byte
-	bad bool
-}
-
-func (v *varints) next() uint64 {
-	x, n := binary.Uvarint(v.b)
-	if n <= 0 {
-		v.b, v.bad = nil, true
-		return 0
-	}
-	v.b = v.b[n:]
-	return x
-}
-
-func (v *varints) next32() uint32 {
-	x := v.next()
-	if x > math.MaxUint32 {
-		v.bad = true
-	}
-	return uint32(x)
-}
+// next32 reads a number of 32 bits.
+func next32(r *wire.Reader) uint32 { return uint32(r.UpTo(math.MaxUint32)) }

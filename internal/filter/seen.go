@@ -3,6 +3,8 @@ package filter
 import (
 	"cmp"
 	"slices"
+
+	"weir/internal/wire"
 )
 
 // seen remembers which records were learned, and as what, so that none is learned twice and a corrected one is taken back
@@ -101,10 +103,10 @@ func (s *seen) merge(o *seen) {
 func (s *seen) clone() *seen {
 	if s.at == nil {
 		c := &seen{limit: s.limit, level: s.level, at: map[uint64]learned{}}
-		r := varints{b: s.packed}
-		for key := uint64(0); len(r.b) > 0; {
-			key += r.next()
-			c.at[key] = learned{r.next32(), r.next32()}
+		r := wire.Reader{Rest: s.packed}
+		for key := uint64(0); len(r.Rest) > 0; {
+			key += r.Uvarint()
+			c.at[key] = learned{next32(&r), next32(&r)}
 		}
 		return c
 	}

@@ -10,6 +10,7 @@ import (
 
 	"weir/internal/linear"
 	"weir/internal/mapreduce"
+	"weir/internal/wire"
 )
 
 // Examples travel in bundles, those whose contents' hashes begin alike in one record: what they have in common (most tokens, and
@@ -135,91 +136,53 @@ func readExamples(packed []byte, f func(x *linear.Example)) error {
 	if err != nil {
 		return err
 	}
-	r := exampleReader{b: b}
-	n := r.number(uint64(len(b)))
-	items := make([]item, 0, r.number(uint64(len(r.b)/6)))
+	r := wire.Reader{Rest: b}
+	n := r.UpTo(uint64(len(b)))
+	items := make([]item, 0, r.UpTo(uint64(len(r.Rest)/6)))
 	for range cap(items) {
-		t := r.bytes(6)
-		if r.bad {
+		t := r.Bytes(6)
+		if r.Bad {
 			return errExamples
 		}
 		items = append(items, newItem(binary.BigEndian.Uint16(t), uint64(binary.BigEndian.Uint32(t[2:]))<<32))
 	}
-	clients := make([]uint64, 0, r.number(uint64(len(r.b)/8)))
+	clients := make([]uint64, 0, r.UpTo(uint64(len(r.Rest)/8)))
 	for range cap(clients) {
-		clients = append(clients, binary.LittleEndian.Uint64(r.bytes(8)))
+		clients = append(clients, r.Fixed64())
 	}
 	var x linear.Example
 	for i := range n {
-		flags := r.bytes(1)[0]
-		key := x.Key + r.number(math.MaxUint64)
+		flags := r.Byte()
+		key := x.Key + r.Uvarint()
 		bad := flags&exampleBad != 0
 		if i > 0 && (key < x.Key || key == x.Key && (!bad || x.Bad)) || flags > 7 {
 			return errExamples
 		}
 		x.Key, x.Bad, x.HasTime, x.Near = key, bad, flags&exampleTimed != 0, key
 		if flags&exampleNear == 0 {
-			x.Near = binary.LittleEndian.Uint64(r.bytes(8))
+			x.Near = r.Fixed64()
 		}
-		x.Count = uint32(r.number(math.MaxUint32))
-		x.Time += r.signed()
-		c := r.number(math.MaxUint32)
+		x.Count = uint32(r.UpTo(math.MaxUint32))
+		x.Time += r.Varint()
+		c := r.UpTo(math.MaxUint32)
 		x.Items = x.Items[:0]
-		for range r.number(uint64(len(r.b))) {
-			k := r.number(math.MaxUint32)
-			if r.bad || k >= uint64(len(items)) {
+		for range r.UpTo(uint64(len(r.Rest))) {
+			k := r.UpTo(math.MaxUint32)
+			if r.Bad || k >= uint64(len(items)) {
 				return errExamples
 			}
 			x.Items = append(x.Items, items[k])
 		}
-		if r.bad || x.Count == 0 || c >= uint64(len(clients)) {
+		if r.Bad || x.Count == 0 || c >= uint64(len(clients)) {
 			return errExamples
 		}
 		x.Client = clients[c]
 		f(&x)
 	}
-	if r.bad || len(r.b) > 0 {
+	if r.Bad || len(r.Rest) > 0 {
 		return errExamples
 	}
 	return nil
-}
-
-// An exampleReader reads numbers until one is damaged.
-type exampleReader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *exampleReader) number(most uint64) uint64 {
-	x, n := binary.Uvarint(r.b)
-	if n <= 0 || x > most {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	r.b = r.b[n:]
-	return x
-}
-
-func (r *exampleReader) signed() int64 {
-	x, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	r.b = r.b[n:]
-	return x
-}
-
-var noBytes [8]byte
-
-func (r *exampleReader) bytes(n int) []byte {
-	if len(r.b) < n {
-		r.b, r.bad = nil, true
-		return noBytes[:n]
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
 }
 
 // A joiner merges bundles of examples: those of one content and class are one.

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"weir/internal/token"
+	"weir/internal/wire"
 )
 
 // A block is stored events of one split in bytes. Events are laid out by column, and features are told where they first stand:
@@ -134,7 +135,7 @@ func (b *blockWriter) write(rows []stored) ([]byte, error) {
 			b.writeColumn(&b.shapes[k], at, rows, b.ofShape[k])
 		}
 	}
-	b.out = append(appendPart(b.out, b.features), b.columns...)
+	b.out = append(wire.AppendPart(b.out, b.features), b.columns...)
 	for i := range rows {
 		if x := &rows[i]; x.suspicious {
 			line, err := b.c.raw.read(x.raw&(1<<spoolShift-1), x.rawLen)
@@ -195,7 +196,7 @@ func (b *blockWriter) writeShapes() {
 			fields++
 			b.fieldAt[f] = fields
 			b.put(uint64(fields - 1))
-			b.out = appendPart(b.out, []byte(b.c.keep.fields[f].Name))
+			b.out = wire.AppendPart(b.out, b.c.keep.fields[f].Name)
 		}
 	}
 }
@@ -299,15 +300,11 @@ func (b *blockWriter) writeFeature(id uint32, feats []uint32, l, r int) {
 	case formFull:
 		out = binary.LittleEndian.AppendUint64(out, f.Hash)
 		out = binary.LittleEndian.AppendUint64(out, f.Left)
-		out = appendPart(appendPart(out, f.Value), f.Other)
+		out = wire.AppendPart(wire.AppendPart(out, f.Value), f.Other)
 	case formValue:
-		out = appendPart(out, f.Value)
+		out = wire.AppendPart(out, f.Value)
 	case formOther:
-		out = appendPart(out, f.Other)
+		out = wire.AppendPart(out, f.Other)
 	}
 	b.features = out
-}
-
-func appendPart(dst, part []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(part))), part...)
 }

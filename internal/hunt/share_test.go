@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -343,14 +344,15 @@ func TestSharesOfNothing(t *testing.T) {
 	}
 }
 
-// FuzzRecords: bytes of others never stop a hunt, but for an error.
-func FuzzRecords(f *testing.F) {
+// recordsOf calls emit with the records of a small hunt.
+func recordsOf(t testing.TB, emit func(kind byte, key, value []byte)) Options {
+	t.Helper()
 	window := Span{1e18, 1e18 + 3600e9}
 	o := Options{Windows: []Span{window}, Hosts: []string{"10.0.0.1"}}
 	keys := event.NewKeys()
 	s, err := NewShare(o, keys, 1)
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
 	for i := range 40 {
 		var e event.Event
@@ -362,11 +364,62 @@ func FuzzRecords(f *testing.F) {
 		s.Event(&e, format.Position{Line: int64(i + 1)}, []byte("line"))
 	}
 	if err := s.Emit(func(kind byte, key, sub, value []byte) error {
-		f.Add(kind, bytes.Clone(key), bytes.Clone(value))
+		emit(kind, bytes.Clone(key), bytes.Clone(value))
 		return nil
 	}); err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
+	return o
+}
+
+// TestDamagedBlock: a block of events that was cut off, or has one byte changed, is refused or read, and never stops the program.
+func TestDamagedBlock(t *testing.T) {
+	var key, block []byte
+	o := recordsOf(t, func(kind byte, k, value []byte) {
+		if kind == recordRows {
+			var err error
+			if key = k; len(block) == 0 {
+				block, err = mapreduce.Unpack(nil, value)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if len(block) < 100 {
+		t.Fatalf("a block of %d bytes", len(block))
+	}
+	add := func(block []byte) error {
+		a, err := NewAssembly(o, []string{"x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed, err := mapreduce.Pack(nil, block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Add(recordRows, key, nil, packed)
+	}
+	if err := add(block); err != nil {
+		t.Fatal(err)
+	}
+	for n := range block {
+		if err := add(block[:n]); !errors.Is(err, ErrRecord) {
+			t.Errorf("the first %d of %d bytes: %v", n, len(block), err)
+		}
+		for _, x := range []byte{0, 1, 0x7f, 0xff} {
+			b := bytes.Clone(block)
+			b[n] = x
+			if err := add(b); err != nil && !errors.Is(err, ErrRecord) {
+				t.Errorf("byte %d as %#x: %v", n, x, err)
+			}
+		}
+	}
+}
+
+// FuzzRecords: bytes of others never stop a hunt, but for an error.
+func FuzzRecords(f *testing.F) {
+	o := recordsOf(f, func(kind byte, key, value []byte) { f.Add(kind, key, value) })
 	f.Fuzz(func(t *testing.T, kind byte, key, value []byte) {
 		if merge := kindOf(kind).Merge; merge != nil {
 			if sum := merge(); sum.Add(value) == nil {

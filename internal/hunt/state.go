@@ -8,6 +8,7 @@ import (
 
 	"weir/internal/count"
 	"weir/internal/profile"
+	"weir/internal/wire"
 )
 
 // A state is what a collector has once, and not by token, entity or event.
@@ -81,7 +82,7 @@ func (s *state) append(dst []byte) []byte {
 			dst = binary.AppendVarint(dst, int64(k))
 		}
 	}
-	return append(binary.AppendUvarint(dst, uint64(len(s.limits))), s.limits...)
+	return wire.AppendPart(dst, s.limits)
 }
 
 // trimmed is the timeline without what is empty at its ends.
@@ -101,88 +102,35 @@ func (l *timeline) trimmed() timeline {
 
 func readState(b []byte) (*state, error) {
 	s := &state{}
-	d := recordReader{rest: b}
+	d := wire.Reader{Rest: b}
 	for _, x := range []*int64{&s.first, &s.last, &s.ignored, &s.unused} {
-		*x = d.signed()
+		*x = d.Varint()
 	}
-	if !d.bad {
-		rest, err := count.AddHours(&s.events, d.rest)
+	if !d.Bad {
+		rest, err := count.AddHours(&s.events, d.Rest)
 		if err != nil {
 			return nil, err
 		}
-		d.rest = rest
+		d.Rest = rest
 	}
-	s.times.rung, s.times.first = int(d.upTo(uint64(len(binWidths)-1))), d.signed()
-	for range d.upTo(maxBins) {
-		s.times.counts = append(s.times.counts, int64(d.upTo(math.MaxInt64>>10)))
+	s.times.rung, s.times.first = int(d.UpTo(uint64(len(binWidths)-1))), d.Varint()
+	for range d.UpTo(maxBins) {
+		s.times.counts = append(s.times.counts, int64(d.UpTo(math.MaxInt64>>10)))
 	}
 	if w := s.times.width(); s.times.first > math.MaxInt64/w+1 || s.times.first < math.MinInt64/w-1 {
-		d.bad = true // a bin before or after all of time
+		d.Spoil() // a bin before or after all of time
 	}
-	if x := d.bytes(8); !d.bad {
-		s.below = binary.LittleEndian.Uint64(x)
-	}
-	for range d.upTo(2) {
-		l := ladderState{worst: int(d.upTo(math.MaxInt))}
-		for range d.upTo(enoughSpans) {
-			l.seen = append(l.seen, int(d.signed()))
+	s.below = d.Fixed64()
+	for range d.UpTo(2) {
+		l := ladderState{worst: int(d.UpTo(math.MaxInt))}
+		for range d.UpTo(enoughSpans) {
+			l.seen = append(l.seen, int(d.Varint()))
 		}
 		s.ladders = append(s.ladders, l)
 	}
-	s.limits = slices.Clone(d.bytes(d.upTo(uint64(len(aspects)))))
-	if d.bad || len(d.rest) > 0 {
+	s.limits = slices.Clone(d.Bytes(d.UpTo(uint64(len(aspects)))))
+	if d.Bad || len(d.Rest) > 0 {
 		return nil, fmt.Errorf("%w: its state", ErrRecord)
 	}
 	return s, nil
 }
-
-// A recordReader reads until its first fault, after which everything is zero.
-type recordReader struct {
-	rest []byte
-	bad  bool
-}
-
-func (d *recordReader) fail() { d.bad, d.rest = true, nil }
-
-func (d *recordReader) number() uint64 {
-	x, n := binary.Uvarint(d.rest)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return x
-}
-
-func (d *recordReader) signed() int64 {
-	x, n := binary.Varint(d.rest)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return x
-}
-
-// upTo reads a number that is at most high.
-func (d *recordReader) upTo(high uint64) uint64 {
-	x := d.number()
-	if x > high {
-		d.fail()
-		return 0
-	}
-	return x
-}
-
-func (d *recordReader) bytes(n uint64) []byte {
-	if n > uint64(len(d.rest)) {
-		d.fail()
-		return nil
-	}
-	b := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return b
-}
-
-// part reads a length and so many bytes.
-func (d *recordReader) part() []byte { return d.bytes(d.number()) }

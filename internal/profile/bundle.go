@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"weir/internal/wire"
 )
 
 // A bundle is what a profile knows of a share of an aspect's entities in bytes, as it travels between machines: those whose
@@ -75,7 +77,7 @@ func (p *Profile) appendMembers(dst []byte, list []int32) []byte {
 		for _, c := range cells {
 			y := &p.cells[c]
 			dst = binary.AppendUvarint(binary.AppendUvarint(dst, y.value-value), y.n)
-			dst = append(binary.AppendUvarint(dst, uint64(len(y.text))), y.text...)
+			dst = wire.AppendPart(dst, y.text)
 			value = y.value
 		}
 	}
@@ -89,32 +91,37 @@ func (p *Profile) AddBundle(aspect int, value []byte) error {
 		return fmt.Errorf("%w: there is no aspect %d", ErrFormat, aspect)
 	}
 	p.flush()
-	d := bundleDecoder{rest: value}
+	d := wire.Reader{Rest: value}
 	entity := uint64(0)
-	for len(d.rest) > 0 && !d.bad {
+	for len(d.Rest) > 0 {
 		x := member{aspect: int32(aspect)}
-		entity += d.number()
-		kind := d.number()
+		entity += d.Uvarint()
+		kind := d.Uvarint()
 		x.entity, x.varied = entity, kind>>1 == 0
 		if kind&1 != 0 {
-			x.peers = d.fixed()
+			x.peers = d.Fixed64()
 		}
-		x.spread = d.fixed()
+		x.spread = d.Fixed64()
 		if x.varied {
-			x.n = d.number()
-			if !d.bad {
+			x.n = d.Uvarint()
+			if !d.Bad {
 				p.addMember(&x)
 			}
 			continue
 		}
-		d.bad = d.bad || kind>>1 > MaxValues+1
+		if kind>>1 > MaxValues+1 {
+			d.Spoil()
+		}
 		y := cell{}
-		known := !d.bad && p.addMember(&x)
-		for n := kind>>1 - 1; n > 0 && !d.bad; n-- {
-			y.value += d.number()
-			y.n = d.number()
-			text := d.bytes(d.number())
-			if d.bad = d.bad || y.n == 0 || y.n > maxBundled || len(text) > maxText; d.bad || !known {
+		known := !d.Bad && p.addMember(&x)
+		for n := kind>>1 - 1; n > 0 && !d.Bad; n-- {
+			y.value += d.Uvarint()
+			y.n = d.Uvarint()
+			text := d.Part()
+			if y.n == 0 || y.n > maxBundled || len(text) > maxText {
+				d.Spoil()
+			}
+			if d.Bad || !known {
 				continue
 			}
 			m := p.memberOf(aspect, x.entity, x.peers, func() uint64 { return x.spread })
@@ -128,7 +135,7 @@ func (p *Profile) AddBundle(aspect int, value []byte) error {
 			}
 		}
 	}
-	if d.bad {
+	if d.Bad {
 		return fmt.Errorf("%w: a bundle of aspect %d is damaged", ErrFormat, aspect)
 	}
 	return nil
@@ -210,35 +217,3 @@ func (b *Bundle) Append(dst []byte) ([]byte, error) {
 
 // maxBundled bounds what one bundle says of one value.
 const maxBundled = 1 << 56
-
-type bundleDecoder struct {
-	rest []byte
-	bad  bool
-}
-
-func (d *bundleDecoder) number() uint64 {
-	x, n := binary.Uvarint(d.rest)
-	if n <= 0 {
-		d.bad, d.rest = true, nil
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return x
-}
-
-func (d *bundleDecoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.rest)) {
-		d.bad = true
-		return nil
-	}
-	b := d.rest[:n]
-	d.rest = d.rest[n:]
-	return b
-}
-
-func (d *bundleDecoder) fixed() uint64 {
-	if b := d.bytes(8); !d.bad {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
