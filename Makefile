@@ -86,8 +86,8 @@ race: ## tests of concurrent packages under the race detector (needs a C compile
 	  else echo "SKIPPED: the race detector needs cgo and a C compiler"; fi
 
 fuzz-short:
-	@echo "== every fuzzer for 5 s"
-	@GO=$(GO) .ci/fuzz 5s
+	@echo "== every fuzzer for 3 s"
+	@GO=$(GO) .ci/fuzz 3s
 
 fuzz: ## every fuzzer for FUZZTIME (default 60s)
 	@GO=$(GO) .ci/fuzz $(FUZZTIME)

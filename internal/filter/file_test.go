@@ -48,6 +48,9 @@ func TestTruncated(t *testing.T) {
 // TestFlipped: a bit that has changed is noticed, or changes nothing that counts (a zip archive says some things twice, and
 // when it was made).
 func TestFlipped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and much work")
+	}
 	b := written(t, small(t, Linear))
 	same := 0
 	for i := range b {

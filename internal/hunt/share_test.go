@@ -160,6 +160,9 @@ func kindOf(b byte) mapreduce.Kind {
 
 // TestSharesGiveTheSameResult hunts in generated logs in one process and through shares.
 func TestSharesGiveTheSameResult(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and much work")
+	}
 	logs, window := company(t, 20_000)
 	inputs := inputsOf(logs)
 	odd := func() func(*event.Event) bool {
