@@ -4,7 +4,7 @@ GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 60s
 # Packages that run goroutines of their own: these are tested again under the race detector.
-RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/mongo
+RACE        ?= ./internal/source ./internal/format ./internal/forest ./internal/filter ./internal/hunt ./internal/partition ./internal/export ./internal/beacon ./internal/cluster ./internal/mapreduce ./internal/engine ./internal/storetest ./internal/mongo
 BENCHFLAGS  ?=
 CRASHES     ?= 200
 

@@ -17,7 +17,7 @@ type wordsDecoder struct {
 	date    string   // that times without a date have, of a # line
 	columns []wordsColumn
 	url     urlKeys
-	last    *event.Key // network.iana_number
+	iana    *event.Key // network.iana_number, of protocols without a name
 }
 
 // A wordsKind is what the two formats do not share.
@@ -54,7 +54,7 @@ var (
 )
 
 func newWords(k *wordsKind, names []string, o Options, keys *event.Keys) *wordsDecoder {
-	d := &wordsDecoder{kind: k, o: o, keys: keys, url: newURLKeys(keys), last: keys.Get("network.iana_number")}
+	d := &wordsDecoder{kind: k, o: o, keys: keys, url: newURLKeys(keys), iana: keys.Get("network.iana_number")}
 	d.apply(names)
 	return d
 }
@@ -169,7 +169,7 @@ func (d *wordsDecoder) record(line []byte, e *event.Event) error {
 			if name := transports[string(v)]; name != nil {
 				e.Add(c.key, name)
 			} else {
-				e.Add(d.last, v)
+				e.Add(d.iana, v)
 			}
 		}
 	}

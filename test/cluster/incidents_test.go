@@ -57,6 +57,7 @@ func TestIncidents(t *testing.T) {
 				got, said := must(t, on(engine, []string{"--maps", "8", "--reducers", "2"}, hunt...)...)
 				if got != want {
 					t.Errorf("on %s the hunt differs from that of this machine: %d and %d bytes\n%s", engine, len(got), len(want), said)
+					continue
 				}
 				t.Logf("%s: %d lines of JSON, the same\n%s", engine, strings.Count(got, "\n"), said)
 			}
