@@ -72,7 +72,7 @@ weir sends itself along: give --binary if the machines there are of another kind
 	p.StringVar(&f.master, "master", "", "for spark-submit: the `URL` of the cluster")
 	p.StringArrayVar(&f.settings, "set", nil, "a setting of the engine, `NAME=VALUE`, as -D or --conf would give it; may be repeated")
 	p.IntVar(&f.maps, "maps", 0, "about how many map `TASKS` (default: the engine's)")
-	p.IntVar(&f.reducers, "reducers", 1, "reduce `TASKS`")
+	p.IntVar(&f.reducers, "reducers", 0, "reduce `TASKS` (default: by the size of the logs)")
 	p.IntVar(&f.memory, "map-memory", 0, "`MB` of memory for a map task (default: the cluster's)")
 	p.Int64Var(&f.splitMB, "split", 128, "on Spark and local, `MB` that a map task reads")
 	p.BoolVar(&f.noCombiner, "no-combiner", false, "do not merge records before they leave a machine")
@@ -110,8 +110,8 @@ func (f *jobFlags) start(cmd *cobra.Command, s *streams) error {
 	}
 	j := &job{flags: f}
 	j.show = func(line string) { fmt.Fprintf(s.err, "weir: %s\n", clean(line)) }
-	if f.reducers < 1 || f.maps < 0 || f.memory < 0 || f.splitMB < 1 {
-		return usagef("--reducers and --split must be at least 1, --maps and --map-memory cannot be negative")
+	if f.reducers < 0 || f.maps < 0 || f.memory < 0 || f.splitMB < 1 {
+		return usagef("--split must be at least 1, --maps, --reducers and --map-memory cannot be negative")
 	}
 	switch f.on {
 	case "hadoop":

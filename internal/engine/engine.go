@@ -26,8 +26,20 @@ type Task struct {
 	Files  []string // of this machine, which tasks find by their base names in their working directory
 
 	Maps     int  // about how many map tasks; 0 leaves it to the engine
-	Reducers int  // reduce tasks, at least 1
+	Reducers int  // reduce tasks; 0 is what the size of the logs asks for
 	Combine  bool // run the reducer on each map task's output first
+}
+
+// reducers is how many reduce tasks there are where each is to have what was counted of so many bytes of logs, at most most.
+func (t *Task) reducers(bytesEach int64, most int) int {
+	if t.Reducers > 0 {
+		return t.Reducers
+	}
+	total := int64(0)
+	for i := range t.Plan.Inputs {
+		total += max(0, t.Plan.Inputs[i].Size)
+	}
+	return int(min(1+total/bytesEach, int64(most)))
 }
 
 // An Engine runs jobs.

@@ -206,11 +206,14 @@ func (r *hadoopRun) clean() error {
 	return err
 }
 
+// hadoopReducer is of how many bytes of logs a reduce task has the counts: each is a container that takes seconds to start.
+const hadoopReducer = 8 << 30
+
 // configuration is what a job wants of Hadoop, as a file of its own: a line end does not get through every shell.
 func (r *hadoopRun) configuration(name string, more [][2]string) (string, error) {
 	settings := [][2]string{
 		{"mapreduce.job.name", "weir " + r.t.Plan.Job},
-		{"mapreduce.job.reduces", strconv.Itoa(max(1, r.t.Reducers))},
+		{"mapreduce.job.reduces", strconv.Itoa(r.t.reducers(hadoopReducer, 64))},
 		// A record's first two fields are its key, and the first alone says which reducer gets it.
 		{"stream.num.map.output.key.fields", "2"},
 		{"mapreduce.partition.keypartitioner.options", "-k1,1"},

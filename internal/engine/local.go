@@ -38,7 +38,7 @@ func (l *Local) Run(ctx context.Context, t *Task) (*Records, error) {
 	}
 	defer w.close()
 	splits := t.Plan.Splits(l.SplitSize)
-	parts := make([][][]byte, max(1, t.Reducers))
+	parts := make([][][]byte, t.reducers(1<<62, 1))
 	counters := map[string]int64{}
 	for i := range splits {
 		l.Progress.tell("map %d of %d", i+1, len(splits))

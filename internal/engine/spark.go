@@ -27,6 +27,9 @@ type Spark struct {
 	stage int
 }
 
+// sparkReducer is of how many bytes of logs a reduce task has the counts: tasks are cheap where the machines run already.
+const sparkReducer = 1 << 28
+
 //go:embed spark_driver.py
 var sparkDriver []byte
 
@@ -123,7 +126,7 @@ func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 		files = append(files, w.path(n))
 	}
 	return append(args, "--deploy-mode", "client", "--conf", "spark.ui.showConsoleProgress=false", "--files", strings.Join(files, ","),
-		w.path(driverName), w.path(splitsName), t.Plan.Job, strconv.Itoa(max(1, t.Reducers)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
+		w.path(driverName), w.path(splitsName), t.Plan.Job, strconv.Itoa(t.reducers(sparkReducer, 64)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
 }
 
 // splitSize cuts finer where more tasks are wanted than the size gives.

@@ -9,35 +9,52 @@ reduced is written to RESULT, a file of this machine. Lines on standard output t
 A task that fails is run again by Spark; its output counts once, since what a task writes goes through its pipe alone.
 """
 import os
+import subprocess
 import sys
 import threading
 import zlib
+from itertools import groupby
 
-from pyspark import SparkContext, SparkFiles
+from pyspark import SparkContext, SparkFiles, StorageLevel, TaskContext
 
 # What weir reads in its environment on the way to logs; RDD.pipe passes on nothing by itself.
 PASSED = ["HADOOP_CONF_DIR", "HADOOP_HOME", "HADOOP_USER_NAME", "KRB5_CONFIG", "KRB5CCNAME", "KRB5_CLIENT_KTNAME",
           "KRB5_KTNAME", "TMPDIR", "GOGC", "GOMEMLIMIT", "PATH"]
 
+# How many letters of records a task sorts at a time to merge those of one key before they leave its machine.
+COMBINED = 64 << 20
 
-def command(path, arguments):
+
+def command(*arguments):
     """A shell line that runs weir, and afterwards writes what it said on standard error, each line behind a '!'.
 
-    It is written when weir has ended, so that it is never in the middle of a record.
+    It is written when weir has ended, so that it is never in the middle of a record. Program and arguments come by the
+    environment (see environment): no name of a file is ever part of a shell line.
     """
-    script = ('e=$(mktemp); "{w}" {a} 2>"$e"; s=$?; [ $s -eq 0 ] || echo; sed "s/^/!/" "$e"; '
-              '[ $s -eq 0 ] || echo "!exit $s"; rm -f "$e"; exit $s').format(w=path, a=arguments)
+    script = ('e=$(mktemp); "$WEIR_BINARY" {a} 2>"$e"; s=$?; [ $s -eq 0 ] || echo; sed "s/^/!/" "$e"; '
+              '[ $s -eq 0 ] || echo "!exit $s"; rm -f "$e"; exit $s').format(a=" ".join(arguments))
     return "sh -c '" + script + "'"
+
+
+def environment(weir, plan, job):
+    env = {name: os.environ[name] for name in PASSED if name in os.environ}
+    env.setdefault("PATH", "/usr/bin:/bin")
+    env.update(WEIR_BINARY=weir, WEIR_PLAN=plan, WEIR_JOB=job)
+    return env
+
+
+def failure(status, said):
+    return RuntimeError("weir exited with %s: %s" % (status, " / ".join(said[-3:])))
 
 
 class Counting:
     """Takes what weir said out of the records: counters go to an accumulator, errors fail the task."""
 
-    def __init__(self, counters):
-        self.counters = counters
+    def __init__(self, counters, stage):
+        self.counters, self.stage = counters, stage
 
     def __call__(self, lines):
-        said = []
+        said, task = [], TaskContext.get()
         for line in lines:
             if not line.startswith("!"):
                 if line:
@@ -45,11 +62,24 @@ class Counting:
             elif line.startswith("!reporter:counter:weir,"):
                 name, _, n = line[len("!reporter:counter:weir,"):].rpartition(",")
                 if n.isdigit():
-                    self.counters.add({name: int(n)})
+                    # Spark adds up what all attempts have counted, also those that it ran again for lost records.
+                    self.counters.add({(name, self.stage, task.partitionId(), task.taskAttemptId()): int(n)})
             elif line.startswith("!exit "):
-                raise RuntimeError("weir exited with %s: %s" % (line[len("!exit "):], " / ".join(said[-3:])))
+                raise failure(line[len("!exit "):], said)
             elif not line.startswith("!reporter:"):
                 said.append(line[1:])
+
+
+def totals(counters):
+    """The counters by name, of each task what its fullest attempt has counted."""
+    tasks = {}
+    for (name, stage, partition, _), n in counters.items():
+        key = (name, stage, partition)
+        tasks[key] = max(tasks.get(key, 0), n)
+    out = {}
+    for (name, _, _), n in tasks.items():
+        out[name] = out.get(name, 0) + n
+    return out
 
 
 def identity(line):
@@ -63,8 +93,40 @@ def partition(key):
     return zlib.crc32(key.split("\t", 1)[0].encode("ascii"))
 
 
-def by_identity(lines):
-    return iter(sorted(lines, key=identity))
+class Combining:
+    """Merges the records of one key that a task has written. Those that stand alone do not pass through weir again."""
+
+    def __init__(self, env):
+        self.env = env
+
+    def __call__(self, lines):
+        batch, size = [], 0
+        for line in lines:
+            batch.append(line)
+            size += len(line)
+            if size > COMBINED:
+                yield from self.merged(batch)
+                batch, size = [], 0
+        yield from self.merged(batch)
+
+    def merged(self, batch):
+        batch.sort(key=identity)
+        several = []
+        for _, group in groupby(batch, identity):
+            group = list(group)
+            if len(group) == 1:
+                yield group[0]
+            else:
+                several += group
+        if several:
+            yield from self.reduce(several)
+
+    def reduce(self, lines):
+        weir = subprocess.run([self.env["WEIR_BINARY"], "reduce", "--job", self.env["WEIR_JOB"]], env=self.env, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, input=("\n".join(lines) + "\n").encode("ascii"))
+        if weir.returncode != 0:  # as a shell would say it: 128 and the signal
+            raise failure(weir.returncode if weir.returncode > 0 else 128 - weir.returncode, weir.stderr.decode("utf-8", "replace").splitlines())
+        return weir.stdout.decode("ascii").splitlines()
 
 
 def watch(sc, done):
@@ -101,29 +163,28 @@ def main(splits, job, reducers, combine, result):
     watcher.start()
     # Tasks of a cluster have weir in their working directory; those in this process have it where Spark put it.
     here = sc.master.split("[")[0] == "local"
-    weir = SparkFiles.get("weir") if here else "./weir"
-    plan = SparkFiles.get("plan.json") if here else "plan.json"
-    env = {name: os.environ[name] for name in PASSED if name in os.environ}
-    env.setdefault("PATH", "/usr/bin:/bin")
-    reduce_command = command(weir, "reduce --job " + job)
-    take = Counting(counters)
+    env = environment(SparkFiles.get("weir") if here else "./weir", SparkFiles.get("plan.json") if here else "plan.json", job)
     with open(splits) as lines:
         listed = [line.rstrip("\n") for line in lines]
     records = sc.parallelize(listed, max(1, len(listed)))
-    records = records.pipe(command(weir, "map --splits --plan " + plan), env, checkCode=True).mapPartitions(take)
+    records = (records.pipe(command("map", "--splits", "--plan", '"$WEIR_PLAN"'), env, checkCode=True)
+               .mapPartitions(Counting(counters, "map")))
     if combine:
-        records = records.mapPartitions(by_identity).pipe(reduce_command, env, checkCode=True).mapPartitions(take)
+        records = records.mapPartitions(Combining(env))
     reduced = (records.map(lambda line: (identity(line), line))
                .repartitionAndSortWithinPartitions(reducers, partition)
                .map(lambda pair: pair[1])
-               .pipe(reduce_command, env, checkCode=True).mapPartitions(take))
+               .pipe(command("reduce", "--job", '"$WEIR_JOB"'), env, checkCode=True)
+               .mapPartitions(Counting(counters, "reduce")))
+    if reducers > 1:  # the iterator below asks for one partition after the other
+        reduced.persist(StorageLevel.DISK_ONLY).count()
     with open(result, "w", encoding="ascii", newline="\n") as out:
         for line in reduced.toLocalIterator():
             out.write(line + "\n")
     done.set()
     watcher.join()
     print("weir:counter map tasks,%d" % len(listed), flush=True)
-    for name, n in sorted(counters.value.items()):
+    for name, n in sorted(totals(counters.value).items()):
         print("weir:counter %s,%d" % (name, n), flush=True)
     sc.stop()
 

@@ -19,6 +19,14 @@ func TestTrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := 0
+	for _, name := range []string{"good.log", "bad.log"} {
+		b, err := os.ReadFile(filepath.Join(home, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += bytes.Count(b, []byte{'\n'})
+	}
 	for _, x := range []struct {
 		name, engine string
 		flags        func(t *testing.T) []string
@@ -45,6 +53,9 @@ func TestTrain(t *testing.T) {
 			}
 			if n := counted(t, said, "map tasks"); n < 8 {
 				t.Errorf("%d map tasks", n)
+			}
+			if n := counted(t, said, "records"); n != lines {
+				t.Errorf("the tasks counted %d records of %d", n, lines)
 			}
 			if n := counted(t, said, "map tasks that failed"); x.engine == "hadoop" && (n > 0) != x.killed {
 				t.Errorf("%d map tasks failed", n)
