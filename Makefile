@@ -75,7 +75,7 @@ imports: ## who may import whom (internal/architecture)
 
 docs: ## every command block of README and docs
 	@echo "== commands in the documentation"
-	$(GO) test -count=1 ./test/docs
+	$(GO) test ./test/docs
 
 race: ## tests of concurrent packages under the race detector (needs a C compiler)
 	@echo "== race detector"
