@@ -30,6 +30,14 @@ type Task struct {
 	Combine  bool // run the reducer on each map task's output first
 }
 
+// splitSize is how many bytes a task reads: so that there are about as many tasks as are wanted, else usual.
+func (t *Task) splitSize(usual int64) int64 {
+	if t.Maps < 1 {
+		return usual
+	}
+	return max(1, (t.Plan.Size()+int64(t.Maps)-1)/int64(t.Maps))
+}
+
 // An Engine runs jobs.
 type Engine interface {
 	// Run does a job and returns its reduced records. Closing them removes what the job has left behind. Where ctx ends the job is
