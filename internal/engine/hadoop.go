@@ -213,6 +213,7 @@ func (r *hadoopRun) configuration(name string, more [][2]string) (string, error)
 		{"mapreduce.job.reduces", strconv.Itoa(max(1, r.t.Reducers))},
 		// A record's first two fields are its key, and the first alone says which reducer gets it.
 		{"stream.num.map.output.key.fields", "2"},
+		{"stream.num.reduce.output.key.fields", "2"}, // of the combiner's output too, which is merged with that of other tasks by its key
 		{"mapreduce.partition.keypartitioner.options", "-k1,1"},
 		{"mapreduce.map.output.compress", "true"},
 		// A cluster that is away is away after seconds, not after a quarter of an hour.
