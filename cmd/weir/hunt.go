@@ -20,6 +20,7 @@ import (
 	"weir/internal/format"
 	"weir/internal/hunt"
 	"weir/internal/lake"
+	"weir/internal/mapreduce"
 	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
@@ -158,6 +159,11 @@ func (f *huntFlags) run(ctx context.Context, s *streams, args []string) (*hunt.R
 	if s.job != nil {
 		return f.runOn(ctx, s, args)
 	}
+	return f.runHere(ctx, s, args)
+}
+
+// runHere is run on this machine.
+func (f *huntFlags) runHere(ctx context.Context, s *streams, args []string) (*hunt.Result, error) {
 	o, err := f.options(ctx, s, time.Now())
 	if err != nil {
 		return nil, err
@@ -181,11 +187,11 @@ func (f *huntFlags) runOn(ctx context.Context, s *streams, args []string) (*hunt
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := expand(s, args)
-	if err != nil {
-		return nil, err
+	err = f.addTo(ctx, s, p, args)
+	if errors.Is(err, errNoSegments) { // this machine says what there is to say
+		return f.runHere(ctx, s, args)
 	}
-	if err := addInputs(s, p, inputs); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	records, err := runOn(ctx, s, p, files...)
@@ -196,23 +202,41 @@ func (f *huntFlags) runOn(ctx context.Context, s *streams, args []string) (*hunt
 	return f.assemble(s, p, records)
 }
 
+// addTo adds what is hunted in to a plan.
+func (f *huntFlags) addTo(ctx context.Context, s *streams, p *mapreduce.Plan, args []string) error {
+	if f.archive.given() {
+		l, err := f.openArchive(ctx, args)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		return addLake(ctx, s, p, l)
+	}
+	inputs, err := expand(s, args)
+	if err != nil {
+		return err
+	}
+	return addInputs(s, p, inputs)
+}
+
+// openArchive opens the archive that is hunted in; logs must not be named beside it.
+func (f *huntFlags) openArchive(ctx context.Context, args []string) (lake.Store, error) {
+	if err := f.archive.fault(""); err != nil {
+		return nil, usageError{err}
+	}
+	if len(args) > 0 {
+		return nil, usagef("logs and %s at once: ingest the logs first (%s)", f.archive.flag(), f.archive.makeWith())
+	}
+	return f.archive.open(ctx, nil)
+}
+
 // inputs returns what is hunted in: logs, or what stands for them in a lake, which is open until release.
 func (f *huntFlags) inputs(ctx context.Context, s *streams, o *hunt.Options, args []string) (inputs []source.Input, release func(), err error) {
 	if !f.archive.given() {
 		inputs, err = expand(s, args)
 		return inputs, func() {}, err
 	}
-	if err := f.archive.fault(""); err != nil {
-		return nil, nil, usageError{err}
-	}
-	if len(args) > 0 {
-		flag := "--lake"
-		if f.archive.store != "" {
-			flag = "--store"
-		}
-		return nil, nil, usagef("logs and %s at once: ingest the logs first (%s)", flag, f.archive.makeWith())
-	}
-	l, err := f.archive.open(ctx, nil)
+	l, err := f.openArchive(ctx, args)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,7 +26,7 @@ type jobFlags struct {
 	on, output, binary       string
 	inputs                   []string
 	hadoop, jar, sparkSubmit string
-	master                   string
+	master, segments         string
 	settings                 []string
 	maps, reducers, memory   int
 	splitMB                  int64
@@ -51,7 +51,8 @@ comes after on this one. The result is the same, byte for byte, as without an en
 weir sends itself along: give --binary if the machines there are of another kind.`,
 		Example: `  weir job --on hadoop train --good hdfs:///logs/good --bad hdfs:///logs/bad --filter web.weir
   weir job --on hadoop hunt --window "2026-03-01 02:10/2026-03-01 04:30" --input hdfs:///logs/zeek
-  weir job --on spark --master yarn score --filter web.weir hdfs:///logs/today`,
+  weir job --on spark --master yarn score --filter web.weir hdfs:///logs/today
+  weir job --on spark --segments hdfs:///lake hunt --lake archive --window "2026-03-01 02:10/2026-03-01 04:30"`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -65,6 +66,7 @@ weir sends itself along: give --binary if the machines there are of another kind
 	p.StringVar(&f.on, "on", "", "the `ENGINE`: "+strings.Join(engineNames, ", "))
 	p.StringArrayVar(&f.inputs, "input", nil, "a `LOG`, as an argument would name it; may be repeated")
 	p.StringVar(&f.output, "output", "", "keep the records that the job made in this new `DIR` (hdfs://… on Hadoop)")
+	p.StringVar(&f.segments, "segments", "", "with --lake, where tasks find the lake's directory: its `URL`, hdfs://…, or path (default: as --lake says)")
 	p.StringVar(&f.binary, "binary", "", "weir for the machines of the cluster, a `FILE` (default: this one)")
 	p.StringVar(&f.hadoop, "hadoop", "", "the `FILE` that is the program hadoop (default: bin/hadoop of HADOOP_HOME, or on the path)")
 	p.StringVar(&f.jar, "streaming-jar", "", "the `FILE` that is the jar of Hadoop Streaming (default: hadoop-streaming-*.jar of HADOOP_HOME)")
@@ -81,7 +83,10 @@ weir sends itself along: give --binary if the machines there are of another kind
 	for _, c := range cmd.Commands() {
 		run := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {
-			err := run(cmd, append(slices.Clone(args), f.inputs...))
+			err := f.checkSegments(cmd)
+			if err == nil {
+				err = run(cmd, append(slices.Clone(args), f.inputs...))
+			}
 			if err == nil && !s.job.ran {
 				return usagef("%q with these flags is not done by an engine: leave out 'job --on %s'", cmd.Name(), f.on)
 			}
@@ -89,6 +94,14 @@ weir sends itself along: give --binary if the machines there are of another kind
 		}
 	}
 	return cmd
+}
+
+// checkSegments makes sure that a lake is read where its segments are said to be elsewhere.
+func (f *jobFlags) checkSegments(cmd *cobra.Command) error {
+	if given := cmd.Flags().Lookup("lake"); f.segments != "" && (given == nil || given.Value.String() == "") {
+		return usagef("--segments says where tasks find a lake: name the lake with --lake DIR")
+	}
+	return nil
 }
 
 func noJob(name string) error {

@@ -45,7 +45,8 @@ func newMap(s *streams) *cobra.Command {
 log it is, and where its split begins, say --input, --start and --length, or else the variables that Hadoop Streaming sets:
 mapreduce_map_input_file, mapreduce_map_input_start and mapreduce_map_input_length.
 
-With --splits standard input has lines of LOG, start and length in bytes, with tabs between them, and weir opens the logs itself.`,
+With --splits standard input has lines of LOG, start and length in bytes, with tabs between them, and weir opens the logs itself. Of a
+lake they are 0, the number of the first segment, and how many follow.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return inner(runMap(cmd.Context(), s, f)) },
 	}
 	p := cmd.Flags()
@@ -104,7 +105,8 @@ func runMap(ctx context.Context, s *streams, f *mapFlags) error {
 	if len(splits) == 0 && f.splits {
 		return nil
 	}
-	return mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(s.out), mapreduce.MapOptions{Open: s.openPath, Report: s.err, Now: time.Now, Workers: f.workers})
+	return mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(s.out), mapreduce.MapOptions{Open: s.openPath, Segments: s.segments,
+		Report: s.err, Now: time.Now, Workers: f.workers})
 }
 
 // read finds out what the task is to read.

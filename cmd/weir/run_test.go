@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //	columns N FILE            no line of FILE is wider than N columns
 //	neutral FILE              FILE holds nothing that a terminal would obey or hide
 //	catalogue LAKE SQL        changes the catalogue of a lake behind its back
+//	spoil FILE                changes a byte in the middle of FILE
 //	jsonl FILE N FIELD...     FILE is N lines of JSON, each with the fields and none with a number that is not finite
 //
 // where FILE may be stdout or stderr of the last command.
@@ -63,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"columns":  always(columns),
 			"neutral":  always(neutral),
 			"jsonl":    always(jsonl),
+			"spoil":    always(spoil),
 
 			"catalogue": always(catalogue),
 		},
@@ -92,6 +94,14 @@ func number(ts *testscript.TestScript, s string) int {
 	n, err := strconv.Atoi(s)
 	ts.Check(err)
 	return n
+}
+
+func spoil(ts *testscript.TestScript, args []string) {
+	name := ts.MkAbs(args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(name, b, 0o644))
 }
 
 func ordinary(ts *testscript.TestScript, args []string) {

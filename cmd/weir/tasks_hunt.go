@@ -40,8 +40,8 @@ type huntPlan struct {
 // plan makes the plan of a hunt, without inputs, which the caller adds. files are those of this machine that tasks need in their
 // working directory.
 func (f *huntFlags) plan(ctx context.Context, s *streams, now time.Time) (p *mapreduce.Plan, files []string, err error) {
-	if f.archive.given() {
-		return nil, nil, usagef("tasks read logs, not an archive: leave out 'job --on', or name logs")
+	if f.archive.store != "" {
+		return nil, nil, usagef("tasks can read logs and lakes, not what is in MongoDB: leave out 'job --on', or name logs")
 	}
 	// Somebody else's clock and the names of this machine's files are no part of what is asked.
 	x := &huntPlan{Now: now.UTC(), Window: f.windows, Host: f.hosts, Ignore: f.ignore, Good: f.good, KnownClients: f.knownClients,
@@ -57,6 +57,11 @@ func (f *huntFlags) plan(ctx context.Context, s *streams, now time.Time) (p *map
 	}
 	if _, err := f.options(ctx, s, x.Now); err != nil {
 		return nil, nil, err
+	}
+	if f.set != nil && f.marks == "" { // they are a lake's
+		if x.Marks, err = encodeMarks(f.set); err != nil {
+			return nil, nil, err
+		}
 	}
 	zone, err := time.LoadLocation(f.zone)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 type labelPlan struct {
 	Goods int    `json:"goods,omitempty"`
 	Truth []byte `json:"truth,omitempty"` // as it stood in the file
-	Marks []byte `json:"marks,omitempty"`
+	Marks []byte `json:"marks"`           // nil where there is no journal; one may have no marks
 }
 
 // planFor adds to a plan what its tasks need to label records.
@@ -43,6 +43,19 @@ func (f *labelFlags) planFor(p *mapreduce.Plan, goods int) error {
 	}
 	p.Options, err = json.Marshal(o)
 	return err
+}
+
+// encodeMarks writes marks as a journal.
+func encodeMarks(set *marks.Set) ([]byte, error) {
+	out := []byte{}
+	for _, m := range set.All() {
+		line, err := m.Encode()
+		if err != nil {
+			return nil, fmt.Errorf("cannot send mark %s along: %w", m.ID, err)
+		}
+		out = append(out, line...)
+	}
+	return out, nil
 }
 
 // maxLabels bounds what is sent to every task.
@@ -163,6 +176,14 @@ func (f *trainFlags) planTrain(s *streams, p *mapreduce.Plan, l *labelled, choic
 		return hintf(usagef("--record file cannot be done by an engine, which hands out lines"), "Train on this machine: leave out 'job'.")
 	}
 	p.Choice, p.GeoIP = choice, f.geoip
+	if l.archive != nil {
+		journal, err := encodeMarks(l.marks)
+		if err != nil {
+			return err
+		}
+		p.Options, err = json.Marshal(labelPlan{Marks: journal})
+		return err
+	}
 	return f.labelFlags.planFor(p, l.goods)
 }
 

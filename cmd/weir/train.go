@@ -16,6 +16,8 @@ import (
 	"weir/internal/enrich"
 	"weir/internal/filter"
 	"weir/internal/format"
+	"weir/internal/lake"
+	"weir/internal/mapreduce"
 	"weir/internal/marks"
 	"weir/internal/source"
 	"weir/internal/token"
@@ -129,6 +131,8 @@ type labelled struct {
 
 	goods   int            // as many inputs are good, where neither a truth nor marks say it
 	binding *marks.Binding // of the marks; nil where there are none
+	archive lake.Store     // that holds the records, in place of inputs; nil for logs
+	marks   *marks.Set     // of the archive
 }
 
 // print tells how labels are understood.
@@ -312,7 +316,13 @@ func (f *trainFlags) train(ctx context.Context, s *streams, l *labelled, o *filt
 		bar.done()
 		return trained, summary, err
 	}
-	p, err := planFor(s, l.inputs, filter.JobTrain, 0, o.Zone)
+	p := mapreduce.NewPlan(version(), filter.JobTrain, 0, o.Zone)
+	var err error
+	if l.archive != nil {
+		err = addLake(ctx, s, p, l.archive)
+	} else {
+		err = addInputs(s, p, l.inputs)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -17,6 +17,14 @@ func (f *trainFlags) trainOfLake(ctx context.Context, s *streams, args []string)
 	if len(args)+len(f.good)+len(f.bad) > 0 || f.truth != "" || f.marks != "" {
 		return usagef("%s takes events and labels from the archive: leave out logs, --good, --bad, --truth and --marks", f.archive.flag())
 	}
+	if s.job != nil {
+		switch {
+		case f.archive.store != "":
+			return usagef("tasks can read logs and lakes, not what is in MongoDB: leave out 'job --on %s'", s.job.flags.on)
+		case f.filter == "":
+			return usagef("to bring a lake's model up to date only what marks have changed is read, which is no job: leave out 'job --on %s', or say --filter OUT", s.job.flags.on)
+		}
+	}
 	lf := &lakeFlags{archiveFlags: f.archive, geoip: f.geoip}
 	if f.filter == "" {
 		days, err := halfLifeOf(f.halfLife)
@@ -47,7 +55,8 @@ func (f *trainFlags) trainOfLake(ctx context.Context, s *streams, args []string)
 			return err
 		}
 		b := set.Bind(nil)
-		examples := &labelled{notes: []string{"Records that no mark covers, and those that are to be ignored, have no label."}, label: labelBy(b)}
+		examples := &labelled{notes: []string{"Records that no mark covers, and those that are to be ignored, have no label."}, label: labelBy(b),
+			binding: b, archive: l, marks: set}
 		examples.print(s)
 		o.Label = examples.label
 		return f.learn(ctx, s, examples, o)

@@ -35,11 +35,15 @@ func (t *Task) reducers(bytesEach int64, most int) int {
 	if t.Reducers > 0 {
 		return t.Reducers
 	}
-	total := int64(0)
-	for i := range t.Plan.Inputs {
-		total += max(0, t.Plan.Inputs[i].Size)
+	return int(min(1+t.Plan.Size()/bytesEach, int64(most)))
+}
+
+// splitSize is how many bytes a task reads: so that there are about as many tasks as are wanted, else usual.
+func (t *Task) splitSize(usual int64) int64 {
+	if t.Maps < 1 {
+		return usual
 	}
-	return int(min(1+total/bytesEach, int64(most)))
+	return max(1, (t.Plan.Size()+int64(t.Maps)-1)/int64(t.Maps))
 }
 
 // An Engine runs jobs.

@@ -153,7 +153,7 @@ func (r *hadoopRun) makeDirectory() error {
 	link := r.h.Output
 	if link == "" {
 		link = fmt.Sprintf("hdfs:///tmp/weir-%s-%s", r.h.User, r.h.Nonce)
-		if first := r.t.Plan.Inputs[0].Where(); hdfs.IsURL(first) { // where the logs are
+		if first := r.t.Plan.First(); hdfs.IsURL(first) { // where the logs are
 			authority, _, _ := strings.Cut(strings.TrimPrefix(first, "hdfs://"), "/")
 			link = strings.Replace(link, "hdfs:///", "hdfs://"+authority+"/", 1)
 		}
@@ -216,6 +216,7 @@ func (r *hadoopRun) configuration(name string, more [][2]string) (string, error)
 		{"mapreduce.job.reduces", strconv.Itoa(r.t.reducers(hadoopReducer, 64))},
 		// A record's first two fields are its key, and the first alone says which reducer gets it.
 		{"stream.num.map.output.key.fields", "2"},
+		{"stream.num.reduce.output.key.fields", "2"}, // of the combiner's output too, which is merged with that of other tasks by its key
 		{"mapreduce.partition.keypartitioner.options", "-k1,1"},
 		{"mapreduce.map.output.compress", "true"},
 		// A cluster that is away is away after seconds, not after a quarter of an hour.
@@ -277,7 +278,7 @@ func (r *hadoopRun) textArgs(inputs []int) ([]string, error) {
 // splitArgs has tasks open logs themselves: one task for each line of a file of splits.
 func (r *hadoopRun) splitArgs(inputs []int) ([]string, error) {
 	var b strings.Builder
-	for _, x := range r.t.Plan.Splits(ownSplit) {
+	for _, x := range r.t.Plan.Splits(r.t.splitSize(ownSplit)) {
 		if slices.Contains(inputs, x.Input) {
 			fmt.Fprintf(&b, "%d\t%d\t%d\n", x.Input, x.Start, x.Length)
 		}

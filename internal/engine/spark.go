@@ -103,7 +103,7 @@ const (
 
 func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 	var splits strings.Builder
-	for _, x := range t.Plan.Splits(s.splitSize(t)) {
+	for _, x := range t.Plan.Splits(t.splitSize(s.SplitSize)) {
 		fmt.Fprintf(&splits, "%d\t%d\t%d\n", x.Input, x.Start, x.Length)
 	}
 	if splits.Len() == 0 {
@@ -127,18 +127,6 @@ func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 	}
 	return append(args, "--deploy-mode", "client", "--conf", "spark.ui.showConsoleProgress=false", "--files", strings.Join(files, ","),
 		w.path(driverName), w.path(splitsName), t.Plan.Job, strconv.Itoa(t.reducers(sparkReducer, 64)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
-}
-
-// splitSize cuts finer where more tasks are wanted than the size gives.
-func (s *Spark) splitSize(t *Task) int64 {
-	if t.Maps < 1 {
-		return s.SplitSize
-	}
-	total := int64(0)
-	for i := range t.Plan.Inputs {
-		total += t.Plan.Inputs[i].Size
-	}
-	return max(1, (total+int64(t.Maps)-1)/int64(t.Maps))
 }
 
 // submit runs the driver.

@@ -25,6 +25,9 @@ var codecs = []string{".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".lz
 // divide tells logs that Hadoop cuts into lines as weir does from those that tasks had better open themselves: those that are
 // compressed (a damaged one is read up to the damage), or only look so by their names, and those that must be read whole.
 func divide(p *mapreduce.Plan) (texts, own []int) {
+	if len(p.Segments) > 0 {
+		return nil, []int{0} // their splits are all of input 0
+	}
 	for i := range p.Inputs {
 		in := &p.Inputs[i]
 		if in.Err != "" || in.Size == 0 {

@@ -19,13 +19,17 @@ func (l *Lake) sized(name string, size int64) error {
 	info, err := os.Stat(full)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, ErrGone)
+		return gone(full)
 	case err != nil:
 		return fmt.Errorf("cannot read %q: %w", full, pathError(err))
 	case info.Size() != size:
-		return damaged(full, fmt.Errorf("it has %d bytes and should have %d", info.Size(), size))
+		return wrongSize(full, info.Size(), size)
 	}
 	return nil
+}
+
+func wrongSize(full string, is, should int64) error {
+	return damaged(full, fmt.Errorf("it has %d bytes and should have %d", is, should))
 }
 
 // Damaged reads the files of the lake and returns an error (ErrSegment) that names the first that does not have the bytes that

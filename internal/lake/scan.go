@@ -127,7 +127,7 @@ func (s *scan) work(ctx context.Context, r *segmentReader, h format.Handler) err
 			return nil
 		})
 		if err == nil && n != s.list[i].Rows {
-			err = damaged(s.l.path(s.list[i].Path), fmt.Errorf("it has %d events and should have %d", n, s.list[i].Rows))
+			err = wrongRows(s.l.path(s.list[i].Path), n, s.list[i].Rows)
 		}
 		if err != nil {
 			s.next.Store(int64(len(s.list))) // the others need not go on
@@ -141,6 +141,10 @@ func (s *scan) work(ctx context.Context, r *segmentReader, h format.Handler) err
 		}
 	}
 	return nil
+}
+
+func wrongRows(full string, is, should int64) error {
+	return damaged(full, fmt.Errorf("it has %d events and should have %d", is, should))
 }
 
 // summary tells of the sources what a scan of the files would.

@@ -159,7 +159,7 @@ func damaged(path string, err error) error {
 func openParquet(full string) (*os.File, *parquet.File, error) {
 	f, err := os.Open(full)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, ErrGone)
+		return nil, nil, gone(full)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read %q: %w", full, pathError(err))
@@ -177,8 +177,13 @@ func openParquet(full string) (*os.File, *parquet.File, error) {
 	return f, p, nil
 }
 
+// gone says that a file is not there.
+func gone(full string) error {
+	return fmt.Errorf("%w: %q %w; if the lake was being compacted, run again", ErrSegment, full, ErrGone)
+}
+
 // openFooter reads what a file says of itself. The library panics on some damaged ones.
-func openFooter(f *os.File, size int64) (p *parquet.File, err error) {
+func openFooter(f io.ReaderAt, size int64) (p *parquet.File, err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			err = fmt.Errorf("%v", x)
@@ -234,6 +239,11 @@ func (r *segmentReader) readGroups(full string, withRaw bool, wanted func(*forma
 		return err
 	}
 	defer file.Close()
+	return r.readOpen(full, p, withRaw, wanted, f)
+}
+
+// readOpen is readGroups of a file that is open.
+func (r *segmentReader) readOpen(full string, p *parquet.File, withRaw bool, wanted func(*format.RowGroup) bool, f func(*stored) error) (err error) {
 	defer func() { // the library panics on some damaged files
 		if x := recover(); x != nil {
 			err = damaged(full, fmt.Errorf("%v", x))

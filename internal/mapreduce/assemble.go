@@ -16,6 +16,7 @@ type Assembly struct {
 	// Summary is that of a scan of all inputs on one machine.
 	Summary *format.Summary
 	splits  [][]countedSplit // by input, by start
+	archive bool             // what was read is segments
 }
 
 type countedSplit struct {
@@ -75,6 +76,12 @@ func Assemble(p *Plan, kinds []Kind, in io.Reader, take func(r *Record) error) (
 	}
 	if !planned {
 		return nil, fmt.Errorf("%w: there is no output of any task", ErrIncomplete)
+	}
+	if len(p.Segments) > 0 {
+		if err := a.addSegments(p); err != nil {
+			return nil, err
+		}
+		return a, nil
 	}
 	if err := a.add(p); err != nil {
 		return nil, err
@@ -143,6 +150,9 @@ func (a *Assembly) complete(in *Input, splits []countedSplit) error {
 func (a *Assembly) Position(pos format.Position) (format.Position, error) {
 	if pos.File < 0 || pos.File >= len(a.splits) {
 		return pos, fmt.Errorf("there is no input %d", pos.File)
+	}
+	if a.archive { // segments know where their records stood
+		return format.Position{File: pos.File, Line: pos.Line}, nil
 	}
 	k, ok := slices.BinarySearchFunc(a.splits[pos.File], pos.Offset, func(x countedSplit, at int64) int { return cmp.Compare(x.Start, at) })
 	if !ok {

@@ -16,10 +16,11 @@ import (
 
 // MapOptions govern [Map].
 type MapOptions struct {
-	Open    Opener           // opens logs of splits without Lines
-	Report  io.Writer        // takes counters and status as Hadoop Streaming reads them from standard error; nil for nobody
-	Now     func() time.Time // the clock; nil where nobody wants a status
-	Workers int              // goroutines that decode; 0 is one
+	Open     Opener                               // opens logs of splits without Lines
+	Segments func(keys *event.Keys) SegmentReader // makes a goroutine's reader of segments, whose events have keys
+	Report   io.Writer                            // takes counters and status as Hadoop Streaming reads them from standard error; nil for nobody
+	Now      func() time.Time                     // the clock; nil where nobody wants a status
+	Workers  int                                  // goroutines that decode; 0 is one
 }
 
 // Map is a task: it reads splits and writes the records of what the job makes of them.
@@ -35,7 +36,11 @@ func Map(ctx context.Context, p *Plan, job *Job, splits []Split, w *Writer, o Ma
 		return fmt.Errorf("cannot write records: %w", err)
 	}
 	t := &task{p: p, splits: splits, o: &o, parts: make([]format.Part, len(splits)), report: reporter{w: o.Report, now: o.Now}}
-	if err := t.run(ctx, job, w); err != nil {
+	run := t.run
+	if len(p.Segments) > 0 {
+		run = t.runSegments
+	}
+	if err := run(ctx, job, w); err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {

@@ -59,7 +59,8 @@ type Merger interface {
 // A Mapper is a worker of a task. Each belongs to one goroutine.
 type Mapper interface {
 	// Event takes a record of a log: that of an input of the plan, pos.File, which stands on line pos.Line (from 1) of the
-	// split that begins at pos.Offset. [Assembly.Position] makes of that where it stands in the log. The rest is as for [format.Handler].
+	// split that begins at pos.Offset, or, of a segment, on that line of its log. [Assembly.Position] makes of that where it stands in
+	// the log. The rest is as for [format.Handler].
 	Event(e *event.Event, pos format.Position, raw []byte)
 	// Finish writes down what was not written yet. A mapper whose memory is full may write earlier, in Event.
 	Finish() error

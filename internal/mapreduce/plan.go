@@ -21,7 +21,7 @@ import (
 )
 
 // PlanVersion is the version of plans and of records.
-const PlanVersion = 1
+const PlanVersion = 2
 
 // A Plan is all that a task is told: it is made once, before the job is given to an engine, and sent along.
 type Plan struct {
@@ -33,6 +33,10 @@ type Plan struct {
 	Zone    string  `json:"zone"`
 	Buckets uint    `json:"buckets"` // counts of one field are divided into 2^Buckets bundles
 	Inputs  []Input `json:"inputs"`  // in the order of the command line
+
+	// Segments are the files of an archive that hold the records of the inputs; without any the inputs are read.
+	Segments []Segment       `json:"segments,omitempty"`
+	archived *format.Summary // what was read when the records came into the archive; nil in tasks
 
 	Format string         `json:"format,omitempty"` // all logs are read as this
 	Choice *format.Choice `json:"choice,omitempty"` // or as the examples of a filter
@@ -51,6 +55,7 @@ type Input struct {
 	Head        []byte `json:"head,omitempty"`        // its first lines (format.HeadOf), gzipped
 	Shaped      bool   `json:"shaped,omitempty"`      // its records do not stand in lines (source.Stream.Shaped)
 	Whole       bool   `json:"whole,omitempty"`       // it must be read by one task, from its beginning
+	Source      int64  `json:"source,omitempty"`      // of an archive: the number by which segments call it
 	Err         string `json:"err,omitempty"`         // why it cannot be read at all; no task reads it
 
 	head []byte
@@ -168,6 +173,9 @@ func (p *Plan) check() error {
 	if _, err := time.LoadLocation(p.Zone); err != nil {
 		return fmt.Errorf("there is no time zone %q here", p.Zone)
 	}
+	if len(p.Segments) > 0 {
+		return p.checkArchive()
+	}
 	seen := map[string]bool{}
 	for i := range p.Inputs {
 		in := &p.Inputs[i]
@@ -193,6 +201,25 @@ func (in *Input) path() string {
 
 // Where returns where tasks find the log.
 func (in *Input) Where() string { return in.path() }
+
+// First returns where the first file is that tasks open.
+func (p *Plan) First() string {
+	if len(p.Segments) > 0 {
+		return p.Segments[0].Path
+	}
+	return p.Inputs[0].path()
+}
+
+// Size returns how many bytes there are to read, as logs have them: segments, which are packed, count as what is in them.
+func (p *Plan) Size() (n int64) {
+	for i := range p.Inputs {
+		n += p.Inputs[i].Size
+	}
+	for i := range p.Segments {
+		n += p.Segments[i].Size * segmentShare
+	}
+	return n
+}
 
 // Beginning returns the log's first lines.
 func (in *Input) Beginning() ([]byte, error) {

@@ -14,17 +14,18 @@ import (
 	"weir/internal/source"
 )
 
-// A Split is a stretch of a log that a task reads.
+// A Split is a stretch of a log that a task reads; or, of a plan with segments, some of these.
 type Split struct {
-	Input  int   // index in the plan
-	Start  int64 // first byte as stored
-	Length int64 // −1 where nobody says
+	Input  int   // index in the plan; 0 for segments
+	Start  int64 // first byte as stored; or index of the first segment
+	Length int64 // −1 where nobody says; or how many segments
 
 	// Lines gives the lines of the split, uncompressed, as an engine has cut them. Where it is nil the log is opened.
 	Lines io.Reader
 }
 
-// ReadSplits reads lines of INPUT TAB START TAB LENGTH, where INPUT is the path of a log or its index in the plan.
+// ReadSplits reads lines of INPUT TAB START TAB LENGTH, where INPUT is the path of a log or its index in the plan. For a plan with
+// segments INPUT is 0, START the index of the first segment, LENGTH their number.
 func (p *Plan) ReadSplits(r io.Reader) ([]Split, error) {
 	var out []Split
 	s := bufio.NewScanner(r)
@@ -68,6 +69,9 @@ func (p *Plan) split(text string) (x Split, err error) {
 }
 
 func (p *Plan) checkSplit(x *Split) error {
+	if len(p.Segments) > 0 {
+		return p.checkSegmentSplit(x)
+	}
 	in := &p.Inputs[x.Input]
 	switch {
 	case x.Start > 0 && !in.Splittable():
@@ -79,7 +83,11 @@ func (p *Plan) checkSplit(x *Split) error {
 }
 
 // Splits cuts the plan's inputs into splits of at most size bytes. Those that are compressed, or must be read whole, are one each.
+// Segments are not cut, but put together.
 func (p *Plan) Splits(size int64) []Split {
+	if len(p.Segments) > 0 {
+		return p.segmentSplits(size)
+	}
 	var out []Split
 	for i := range p.Inputs {
 		in := &p.Inputs[i]
@@ -166,7 +174,7 @@ func (f *faulty) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A splitReport is what a task says of a split.
+// A splitReport is what a task says of a split. Each segment has one, whose start is its number and whose length its records.
 type splitReport struct {
 	Length  int64              `json:"length"`
 	Changed bool               `json:"changed,omitempty"` // a header came that parts after this one do not know
@@ -199,7 +207,7 @@ func (p *Plan) readSplitReport(r *Record) (x Split, s splitReport, err error) {
 		return x, s, errors.New("its key is damaged")
 	}
 	x.Input, x.Start = int(binary.BigEndian.Uint32(r.Key)), int64(binary.BigEndian.Uint64(r.Key[4:]))
-	if x.Input >= len(p.Inputs) || x.Start < 0 {
+	if x.Input >= len(p.Inputs) || x.Start < 0 || len(p.Segments) > 0 && (x.Input > 0 || x.Start >= int64(len(p.Segments))) {
 		return x, s, errors.New("the plan has no such input")
 	}
 	if err := json.Unmarshal(r.Value, &s); err != nil {

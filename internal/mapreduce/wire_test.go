@@ -159,6 +159,15 @@ func FuzzPlan(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes(), "hdfs://x:8020/a.log", "0\t0\t9")
+	q := NewPlan("test", JobCount, 1, time.UTC)
+	if err := q.AddArchive([]Input{{Name: "a.log", Source: 3}}, []Segment{{"hdfs://x/1.parquet", 900, 40}, {"hdfs://x/2.parquet", 1, 1}}, nil); err != nil {
+		f.Fatal(err)
+	}
+	var archive bytes.Buffer
+	if err := q.Write(&archive); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(archive.Bytes(), "a.log", "0\t0\t2")
 	f.Fuzz(func(t *testing.T, plan []byte, name, split string) {
 		p, err := ReadPlan(bytes.NewReader(plan))
 		if err != nil {
@@ -169,6 +178,15 @@ func FuzzPlan(f *testing.F) {
 		}
 		_, _ = p.Find(name)
 		_, _ = p.ReadSplits(strings.NewReader(split))
+		if len(p.Segments) > 0 {
+			n := 0
+			for _, x := range p.Splits(1 << 20) {
+				n += int(x.Length)
+			}
+			if n != len(p.Segments) {
+				t.Fatalf("splits have %d of %d segments", n, len(p.Segments))
+			}
+		}
 		for i := range p.Inputs {
 			_, _ = p.Inputs[i].Beginning()
 		}

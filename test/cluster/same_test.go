@@ -90,6 +90,29 @@ func TestHunt(t *testing.T) {
 	nothingLeft(t)
 }
 
+// TestBeacons: pairs come sorted by time from tasks whose output was combined.
+func TestBeacons(t *testing.T) {
+	needs(t)
+	beacons := []string{"beacons", "--json", "--all", "hdfs:///logs/zeek/conn.log"}
+	want, _ := must(t, beacons...)
+	if strings.Count(want, "\n") < 50 {
+		t.Fatalf("%d pairs", strings.Count(want, "\n"))
+	}
+	for _, engine := range []string{"hadoop", "spark"} {
+		t.Run(engine, func(t *testing.T) {
+			got, said := must(t, on(engine, []string{"--maps", "6", "--reducers", "2"}, beacons...)...)
+			t.Log(said)
+			if got != want {
+				t.Errorf("the pairs differ from those of this machine: %d and %d bytes", len(got), len(want))
+			}
+			if n := counted(t, said, "map tasks"); n < 4 {
+				t.Errorf("%d map tasks", n)
+			}
+		})
+	}
+	nothingLeft(t)
+}
+
 // TestOddLogs: what is compressed, has no line end at its end, carriage returns, lines that are no records, nothing at all, or
 // a name that says something else, is read as on this machine.
 func TestOddLogs(t *testing.T) {
