@@ -194,8 +194,15 @@ func addInputs(s *streams, p *mapreduce.Plan, inputs []source.Input) error {
 func runOn(ctx context.Context, s *streams, p *mapreduce.Plan, files ...string) (io.ReadCloser, error) {
 	f := s.job.flags
 	s.job.ran = true
+	if p.Zone == time.Local.String() {
+		return nil, usagef("--zone %s is another one on each machine: name the zone, as Europe/Berlin", p.Zone)
+	}
+	p.Sent = files
 	for i := range p.Inputs {
 		p.Inputs[i].Whole = p.Inputs[i].Whole || f.whole
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
 	binary := f.binary
 	if binary == "" {
@@ -206,7 +213,7 @@ func runOn(ctx context.Context, s *streams, p *mapreduce.Plan, files ...string) 
 	} else if info, err := os.Stat(binary); err != nil || !info.Mode().IsRegular() {
 		return nil, usagef("--binary: there is no file %q", binary)
 	}
-	r, err := s.job.engine.Run(ctx, &engine.Task{Plan: p, Binary: binary, Files: files, Maps: f.maps, Reducers: f.reducers, Combine: !f.noCombiner})
+	r, err := s.job.engine.Run(ctx, &engine.Task{Plan: p, Binary: binary, Maps: f.maps, Reducers: f.reducers, Combine: !f.noCombiner})
 	if err != nil {
 		return nil, err
 	}

@@ -164,6 +164,7 @@ func readPlan(name string) (*mapreduce.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	p.LiesIn(filepath.Dir(name))
 	return p, nil
 }
 
@@ -255,26 +256,15 @@ func profileJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 	return hunt.ProfileJob(p.Seed, enrichment), nil
 }
 
-// enrichmentOf says what tasks know of addresses. The database is where the plan says, or, where the engine has put it, in the
-// working directory.
+// enrichmentOf says what tasks know of addresses.
 func enrichmentOf(p *mapreduce.Plan) (func() *token.Enrichment, error) {
 	zone := p.Location()
 	if p.GeoIP == "" {
 		return func() *token.Enrichment { return token.NewEnrichment(zone, nil) }, nil
 	}
-	geo, err := enrich.OpenGeoDB(besides(p.GeoIP))
+	geo, err := enrich.OpenGeoDB(p.File(p.GeoIP))
 	if err != nil {
 		return nil, err
 	}
 	return func() *token.Enrichment { return token.NewEnrichment(zone, geo) }, nil
-}
-
-// besides is a file that a plan names: where an engine has put it, in the working directory, or else where the plan says.
-func besides(name string) string {
-	if base := filepath.Base(name); base != name {
-		if _, err := os.Stat(base); err == nil {
-			return base
-		}
-	}
-	return name
 }

@@ -90,10 +90,10 @@ func optionsOf(p *mapreduce.Plan) (o *hunt.Options, binding *marks.Binding, err 
 		dropCountry: x.DropCountry, onlyCountry: x.OnlyCountry, dropHours: x.DropHours, onlyHours: x.OnlyHours, dropNetworks: x.DropNetworks,
 		dropWhere: x.DropWhere, ablate: x.Ablate}
 	if p.GeoIP != "" {
-		f.geoip = besides(p.GeoIP)
+		f.geoip = p.File(p.GeoIP)
 	}
 	if x.Filter != "" {
-		f.filter = besides(x.Filter)
+		f.filter = p.File(x.Filter)
 	}
 	if len(x.Marks) > 0 {
 		if f.set, err = marks.Read(bytes.NewReader(x.Marks)); err != nil {

@@ -54,7 +54,7 @@ func scoreJob(p *mapreduce.Plan) (*mapreduce.Job, error) {
 	if err := p.DecodeOptions(&o); err != nil {
 		return nil, err
 	}
-	fl, err := readFilter(besides(o.Filter))
+	fl, err := readFilter(p.File(o.Filter))
 	if err != nil {
 		return nil, err
 	}

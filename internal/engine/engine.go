@@ -21,9 +21,8 @@ import (
 
 // A Task is a job as an engine is given it.
 type Task struct {
-	Plan   *mapreduce.Plan
-	Binary string   // of weir, for the machines that tasks run on
-	Files  []string // of this machine, which tasks find by their base names in their working directory
+	Plan   *mapreduce.Plan // the files that it sends along are of this machine
+	Binary string          // of weir, for the machines that tasks run on
 
 	Maps     int  // about how many map tasks; 0 leaves it to the engine
 	Reducers int  // reduce tasks; 0 is what the size of the logs asks for
@@ -131,7 +130,7 @@ const (
 // A workshop is a temporary directory of this machine with what goes along with a job.
 type workshop struct{ dir string }
 
-// newWorkshop puts binary, plan and files into a directory, by the names that tasks know.
+// newWorkshop puts binary, plan and what is sent along into a directory, by the names that tasks know.
 func newWorkshop(t *Task) (*workshop, error) {
 	dir, err := os.MkdirTemp("", "weir-job-*")
 	if err != nil {
@@ -154,12 +153,8 @@ func (w *workshop) fill(t *Task) error {
 		return fmt.Errorf("cannot write the plan: %w", err)
 	}
 	links := map[string]string{binaryName: t.Binary}
-	for _, f := range t.Files {
-		base := filepath.Base(f)
-		if base == planName || links[base] != "" {
-			return fmt.Errorf("two files for the tasks are called %q: rename one", base)
-		}
-		links[base] = f
+	for i, f := range t.Plan.Sent {
+		links[mapreduce.SentName(i)] = f
 	}
 	for base, to := range links {
 		to, err := filepath.Abs(to)
@@ -171,7 +166,7 @@ func (w *workshop) fill(t *Task) error {
 			err = copyFile(to, w.path(base))
 		}
 		if err != nil {
-			return fmt.Errorf("cannot send %q along: %w", base, err)
+			return fmt.Errorf("cannot send %q along: %w", links[base], err)
 		}
 	}
 	return nil
@@ -200,8 +195,8 @@ func (w *workshop) path(base string) string { return filepath.Join(w.dir, base) 
 // names are all files of the workshop that go to tasks.
 func (w *workshop) names(t *Task) []string {
 	out := []string{binaryName, planName}
-	for _, f := range t.Files {
-		out = append(out, filepath.Base(f))
+	for i := range t.Plan.Sent {
+		out = append(out, mapreduce.SentName(i))
 	}
 	return out
 }

@@ -115,12 +115,18 @@ func (a *Assembly) add(p *Plan) error {
 				return fmt.Errorf("%q %w: it is several logs in one file, and tasks that begin later do not see that; have it read as a whole", in.Name, ErrHeader)
 			}
 		}
+		if in.Compression == "" && !in.Shaped && f.Bytes+markBytes < in.Size {
+			return fmt.Errorf("%q %w (%d bytes were read of %d)", in.Name, ErrShrunk, f.Bytes, in.Size)
+		}
 		if in.Compression == "" {
 			f.Bytes = min(f.Bytes, in.Size) // engines end a last line that has no end
 		}
 	}
 	return nil
 }
+
+// markBytes is what engines may leave out at the beginning of a log: a byte order mark.
+const markBytes = 3
 
 // complete checks that splits cover a log.
 func (a *Assembly) complete(in *Input, splits []countedSplit) error {
@@ -140,7 +146,7 @@ func (a *Assembly) complete(in *Input, splits []countedSplit) error {
 		}
 		at += x.Length
 	}
-	if len(splits) == 0 || at >= 0 && at != in.Size {
+	if len(splits) == 0 || at >= 0 && at < in.Size { // beyond is what came between the plan and the beginning of the engine's job
 		return fmt.Errorf("%w: of %q, %d of %d bytes were read; did it change, or did a task fail?", ErrIncomplete, in.Name, max(at, 0), in.Size)
 	}
 	return nil

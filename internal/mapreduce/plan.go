@@ -9,8 +9,11 @@ import (
 	"io"
 	"net/url"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/zeebo/xxh3"
@@ -40,7 +43,11 @@ type Plan struct {
 
 	Format string         `json:"format,omitempty"` // all logs are read as this
 	Choice *format.Choice `json:"choice,omitempty"` // or as the examples of a filter
-	GeoIP  string         `json:"geoip,omitempty"`  // where tasks find a database of countries and networks
+	GeoIP  string         `json:"geoip,omitempty"`  // a database of countries and networks
+
+	// Sent are files of the machine that asks, as they were named there, that go along with the plan ([Plan.File]).
+	Sent []string `json:"sent,omitempty"`
+	dir  string   // where the plan lies, and what was sent with it; empty where it was made
 
 	Options json.RawMessage `json:"options,omitempty"` // the job's own
 }
@@ -82,6 +89,9 @@ func NewPlan(weir, job string, seed uint64, zone *time.Location) *Plan {
 func (p *Plan) Add(in source.Input, path string) error {
 	if in.Size < 0 || in.Once() {
 		return fmt.Errorf("%q is no file: tasks on other machines cannot read it; put it into a file first", in.Name)
+	}
+	if !utf8.ValidString(in.Name) || !utf8.ValidString(path) {
+		return fmt.Errorf("%q has a name that is not UTF-8, which a plan cannot hold; rename it", in.Name)
 	}
 	x := Input{Name: in.Name, Size: in.Size}
 	if path != in.Name {
@@ -151,13 +161,14 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	if err := json.Unmarshal(b, p); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPlan, err)
 	}
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPlan, err)
 	}
 	return p, nil
 }
 
-func (p *Plan) check() error {
+// Check says what is wrong with a plan.
+func (p *Plan) Check() error {
 	switch {
 	case p.Version != PlanVersion:
 		return fmt.Errorf("it has version %d, this weir reads %d; the tasks must run the weir that made the plan (%s)", p.Version, PlanVersion, p.Weir)
@@ -170,7 +181,7 @@ func (p *Plan) check() error {
 	case len(p.Inputs) == 0 || len(p.Inputs) > maxInputs:
 		return fmt.Errorf("it has %d inputs", len(p.Inputs))
 	}
-	if _, err := time.LoadLocation(p.Zone); err != nil {
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
 		return fmt.Errorf("there is no time zone %q here", p.Zone)
 	}
 	if len(p.Segments) > 0 {
@@ -190,6 +201,20 @@ func (p *Plan) check() error {
 		seen[in.path()] = true
 	}
 	return nil
+}
+
+// SentName is what the i-th of the files that go along with a plan is called beside it. No name of a user's goes through an engine.
+func SentName(i int) string { return fmt.Sprintf("sent-%d", i) }
+
+// LiesIn tells a plan that was read in which directory it lies.
+func (p *Plan) LiesIn(dir string) { p.dir = dir }
+
+// File returns where a file is that the plan's job names: in a task, what was sent along; where the plan was made, the file itself.
+func (p *Plan) File(name string) string {
+	if i := slices.Index(p.Sent, name); i >= 0 && p.dir != "" {
+		return filepath.Join(p.dir, SentName(i))
+	}
+	return name
 }
 
 func (in *Input) path() string {

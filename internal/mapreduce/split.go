@@ -76,7 +76,7 @@ func (p *Plan) checkSplit(x *Split) error {
 	switch {
 	case x.Start > 0 && !in.Splittable():
 		return fmt.Errorf("%q must be read by one task, but a split begins at %d; tell the engine not to split it", in.Name, x.Start)
-	case x.Start > in.Size:
+	case x.Start > in.Size && x.Lines == nil: // an engine cuts what is there when it begins
 		return fmt.Errorf("%q has %d bytes, but a split begins at %d: it has changed since the plan was made; plan again", in.Name, in.Size, x.Start)
 	}
 	return nil
@@ -127,7 +127,7 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 			*fault = err
 			return nil, err
 		}
-		if _, err := f.Seek(x.Start, io.SeekStart); err != nil {
+		if err := in.goTo(f, x.Start); err != nil {
 			*fault = err
 			f.Close()
 			return nil, err
@@ -153,6 +153,21 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 		}
 		return closing{source.NewSplit(&faulty{f, fault}, x.Start, x.Start+x.Length), f}, nil
 	}), nil
+}
+
+// ErrShrunk is wrapped by errors of logs that are shorter than they were when the job was planned.
+var ErrShrunk = errors.New("is shorter than it was when the job was planned: it was cut off or replaced; run the job again")
+
+// goTo goes to the beginning of a split, in a log that is still there whole. One that grows is read as far as it was, or one line further.
+func (in *Input) goTo(f io.Seeker, start int64) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil && size < in.Size {
+		err = fmt.Errorf("%q %w (%d bytes, %d before)", in.Name, ErrShrunk, size, in.Size)
+	}
+	if err == nil {
+		_, err = f.Seek(start, io.SeekStart)
+	}
+	return err
 }
 
 type closing struct {

@@ -355,7 +355,7 @@ func TestPoison(t *testing.T) {
 	in := source.Bytes("a.json", text)
 	p := planOf(t, JobCount, []source.Input{in})
 	var out bytes.Buffer
-	open := func(string) (io.ReadSeekCloser, error) { return poison{nopSeeker{bytes.NewReader(nil)}}, nil }
+	open := func(string) (io.ReadSeekCloser, error) { return poison{nopSeeker{bytes.NewReader(text)}}, nil }
 	if err := Map(t.Context(), p, CountJob(p, enrichment), p.Splits(1<<30), NewWriter(&out), MapOptions{Open: open}); err == nil || !strings.Contains(err.Error(), "bad sector") {
 		t.Errorf("reading a bad sector: %v", err)
 	}
@@ -382,5 +382,47 @@ func TestPoison(t *testing.T) {
 		if !c.Tally.Equal(tally) || !reflect.DeepEqual(a.Summary, sum) {
 			t.Errorf("splits of %d: %+v, not %+v", size, a.Summary.Files, sum.Files)
 		}
+	}
+}
+
+// TestChanged: a log that has become shorter since the plan was made is an error wherever that shows; one that grows is read as far
+// as it was, or as far as the engine found it.
+func TestChanged(t *testing.T) {
+	text := bytes.Repeat([]byte("{\"a\":1}\n"), 1000)
+	in := source.Bytes("a.json", text)
+	p := planOf(t, JobCount, []source.Input{in})
+	count := func(splits [][]Split, now []byte) (*Assembly, error) {
+		open := func(string) (io.ReadSeekCloser, error) { return nopSeeker{bytes.NewReader(now)}, nil }
+		records, _, err := Local(t.Context(), p, CountJob(p, enrichment), splits, 1, true, MapOptions{Open: open})
+		if err != nil {
+			return nil, err
+		}
+		return Assemble(p, CountKinds(), bytes.NewReader(records), NewCounted(p).Take)
+	}
+	opened := func() (out [][]Split) {
+		for _, s := range p.Splits(3000) {
+			out = append(out, []Split{s})
+		}
+		return out
+	}
+	cut := func(now []byte, length int) (out [][]Split) {
+		for at := 0; at < length; at += 2000 {
+			lines := now[min(at, len(now)):min(at+2000, len(now))]
+			out = append(out, []Split{{Start: int64(at), Length: int64(min(2000, length-at)), Lines: bytes.NewReader(lines)}})
+		}
+		return out
+	}
+	shorter := text[:4000]
+	for what, splits := range map[string][][]Split{"opened by tasks": opened(), "cut by the engine": cut(shorter, len(shorter)), "cut by the engine before it shrank": cut(shorter, len(text))} {
+		if _, err := count(splits, shorter); err == nil || !errors.Is(err, ErrShrunk) && !errors.Is(err, ErrIncomplete) {
+			t.Errorf("%s, a log that has shrunk: %v", what, err)
+		}
+	}
+	longer := append(bytes.Clone(text), text[:4000]...)
+	if a, err := count(opened(), longer); err != nil || a.Summary.Files[0].Records > 1001 {
+		t.Errorf("a log that grows: %v", err)
+	}
+	if a, err := count(cut(longer, len(longer)), nil); err != nil || a.Summary.Files[0].Records != 1500 {
+		t.Errorf("a log that has grown when the engine began: %v", err)
 	}
 }
