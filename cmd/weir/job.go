@@ -126,6 +126,9 @@ func (f *jobFlags) start(cmd *cobra.Command, s *streams) error {
 	if f.reducers < 0 || f.maps < 0 || f.memory < 0 || f.splitMB < 1 {
 		return usagef("--split must be at least 1, --maps, --reducers and --map-memory cannot be negative")
 	}
+	if err := f.meant(cmd); err != nil {
+		return err
+	}
 	switch f.on {
 	case "hadoop":
 		if f.output != "" && !hdfs.IsURL(f.output) {
@@ -143,6 +146,31 @@ func (f *jobFlags) start(cmd *cobra.Command, s *streams) error {
 		return usagef("--on %s: there is no such engine; write one of %s", f.on, strings.Join(engineNames, ", "))
 	}
 	s.job = j
+	return nil
+}
+
+// meant is an error for flags that mean nothing to the engine.
+func (f *jobFlags) meant(cmd *cobra.Command) error {
+	only := map[string][]string{"hadoop": {"hadoop", "streaming-jar", "map-memory"}, "spark": {"spark-submit", "master"}}
+	for engine, flags := range only {
+		for _, name := range flags {
+			if engine != f.on && f.on != "" && cmd.Flags().Changed(name) {
+				return usagef("--%s is for --on %s", name, engine)
+			}
+		}
+	}
+	switch {
+	case f.on == "hadoop" && cmd.Flags().Changed("split"):
+		return hintf(usagef("--split is for --on spark and local"), "Hadoop cuts logs by their blocks; --set mapreduce.input.fileinputformat.split.minsize=BYTES makes splits larger.")
+	case f.on == "spark" && hdfs.IsURL(f.output):
+		return hintf(usagef("--output of a job on Spark is a directory of this machine"), "Write it there and copy it: hdfs dfs -put.")
+	case f.on == "local":
+		for _, name := range []string{"output", "set"} {
+			if cmd.Flags().Changed(name) {
+				return usagef("--%s is for --on hadoop and spark", name)
+			}
+		}
+	}
 	return nil
 }
 
@@ -251,6 +279,8 @@ func explainJob(err error) error {
 		{engine.ErrSpace, "Free space or have the quota raised (hdfs dfs -count -q shows it), then run the job again."},
 		{engine.ErrUnreachable, "Is the cluster running, and does HADOOP_CONF_DIR hold its configuration (yarn-site.xml)? For Spark, is --master right?"},
 		{engine.ErrPermission, "Ask for the right, or set HADOOP_USER_NAME to a user who has it."},
+		{engine.ErrResult, "Have more reducers (--reducers N), or --set spark.driver.maxResultSize=4g and --set spark.driver.memory=4g."},
+		{engine.ErrBlock, "Are all DataNodes up, and has the NameNode left safe mode? 'hdfs dfsadmin -report' and 'hdfs fsck' say so."},
 		{engine.ErrTask, "What weir said there stands above; the same plan fails again until that is mended."},
 		{engine.ErrFailed, "The engine's own log says why; the lines above are its last."},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -18,7 +19,11 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	stops := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		stops = append(stops, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(20) // most memory holds no pointers, so that collecting often costs little
@@ -66,8 +71,13 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, syscall.EPIPE) {
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Path == os.Stdout.Name() && errors.Is(path, syscall.EPIPE) {
 		return exitOK // the reader has seen enough
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "weir: stopped before it was done")
+		return exitFailed
 	}
 	fmt.Fprintf(stderr, "weir: %s\n", clean(err.Error()))
 	var h hint

@@ -255,6 +255,9 @@ func (f *scoreFlags) scoreOnEngine(ctx context.Context, s *streams, inputs []sou
 	if fl.Reading.Record == format.RecordFile {
 		return nil, nil, hintf(errors.New("the filter judges files as a whole, which an engine, that hands out lines, cannot do"), "Score on this machine: leave out 'job'.")
 	}
+	if f.top > maxTop {
+		return nil, nil, usagef("--top of a job is at most %d; without it all lines are written", maxTop)
+	}
 	p, err := planFor(s, inputs, jobScore, 0, zone)
 	if err != nil {
 		return nil, nil, err

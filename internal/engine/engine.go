@@ -87,6 +87,8 @@ var (
 	ErrExists      = errors.New("the output is there already")
 	ErrMemory      = errors.New("a task was killed for using more memory than it was given")
 	ErrBinary      = errors.New("the machines of the cluster cannot run this binary")
+	ErrResult      = errors.New("a reducer's records are more than the driver takes")
+	ErrBlock       = errors.New("HDFS cannot give the data now")
 	ErrTask        = errors.New("a task failed")
 	ErrFailed      = errors.New("the job failed")
 	ErrInput       = errors.New("the engine cannot read this input")

@@ -148,11 +148,14 @@ type hadoopRun struct {
 	counters map[string]int64
 }
 
+// temporary is the directory in HDFS of what is temporary.
+const temporary = "/tmp"
+
 // makeDirectory makes the job's directory in HDFS.
 func (r *hadoopRun) makeDirectory() error {
 	link := r.h.Output
 	if link == "" {
-		link = fmt.Sprintf("hdfs:///tmp/weir-%s-%s", r.h.User, r.h.Nonce)
+		link = fmt.Sprintf("hdfs://%s/weir-%s-%s", temporary, r.h.User, r.h.Nonce)
 		if first := r.t.Plan.First(); hdfs.IsURL(first) { // where the logs are
 			authority, _, _ := strings.Cut(strings.TrimPrefix(first, "hdfs://"), "/")
 			link = strings.Replace(link, "hdfs:///", "hdfs://"+authority+"/", 1)
@@ -165,6 +168,11 @@ func (r *hadoopRun) makeDirectory() error {
 	if r.h.Output != "" && r.h.stage == 1 {
 		if _, err := r.system.Stat(r.dir); err == nil {
 			return fmt.Errorf("%q: %w", link, ErrExists)
+		}
+	}
+	if _, err := r.system.Stat(temporary); r.h.Output == "" && errors.Is(err, fs.ErrNotExist) {
+		if err := r.system.MakeTemp(temporary); err != nil {
+			return fmt.Errorf("cannot make the directory %q: %w", r.system.URL(temporary), spaceOr(err))
 		}
 	}
 	r.dir = path.Join(r.dir, fmt.Sprintf("%d-%s", r.h.stage, r.t.Plan.Job))
@@ -219,10 +227,6 @@ func (r *hadoopRun) configuration(name string, more [][2]string) (string, error)
 		{"stream.num.reduce.output.key.fields", "2"}, // of the combiner's output too, which is merged with that of other tasks by its key
 		{"mapreduce.partition.keypartitioner.options", "-k1,1"},
 		{"mapreduce.map.output.compress", "true"},
-		// A cluster that is away is away after seconds, not after a quarter of an hour.
-		{"yarn.resourcemanager.connect.max-wait.ms", "30000"},
-		{"yarn.resourcemanager.connect.retry-interval.ms", "2000"},
-		{"ipc.client.connect.max.retries", "3"},
 	}
 	if r.t.Maps > 0 {
 		settings = append(settings, [2]string{"mapreduce.job.maps", strconv.Itoa(r.t.Maps)})
@@ -238,6 +242,7 @@ func (r *hadoopRun) configuration(name string, more [][2]string) (string, error)
 		}
 		settings = append(settings, [2]string{name, value})
 	}
+	settings = append(settings, [2]string{"mapreduce.output.fileoutputformat.compress", "false"}) // whatever the cluster has: weir reads it
 	var b strings.Builder
 	b.WriteString("<?xml version=\"1.0\"?>\n<configuration>\n")
 	for _, s := range settings {
@@ -249,7 +254,7 @@ func (r *hadoopRun) configuration(name string, more [][2]string) (string, error)
 	}
 	b.WriteString("</configuration>\n")
 	file := r.w.path(name)
-	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		return "", fmt.Errorf("cannot write the job's settings: %w", err)
 	}
 	return file, nil

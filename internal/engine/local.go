@@ -37,7 +37,7 @@ func (l *Local) Run(ctx context.Context, t *Task) (*Records, error) {
 		return nil, err
 	}
 	defer w.close()
-	splits := t.Plan.Splits(l.SplitSize)
+	splits := t.Plan.Splits(t.splitSize(l.SplitSize))
 	parts := make([][][]byte, t.reducers(1<<62, 1))
 	counters := map[string]int64{}
 	for i := range splits {

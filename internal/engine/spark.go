@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -99,7 +101,12 @@ const (
 	driverName = "spark_driver.py"
 	splitsName = "splits.txt"
 	resultName = "records"
+
+	settingsName = "settings"
 )
+
+// secret are the names of settings whose values Spark itself hides (spark.redaction.regex): they are not for a list of processes.
+var secret = regexp.MustCompile(`(?i)secret|password|token|access[.]?key`)
 
 func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 	var splits strings.Builder
@@ -113,6 +120,7 @@ func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 		return nil, fmt.Errorf("cannot write what Spark is given: %w", err)
 	}
 	var args, files []string
+	var hidden []byte
 	if s.Master != "" {
 		args = append(args, "--master", s.Master)
 	}
@@ -120,13 +128,25 @@ func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 		if !strings.Contains(set, "=") {
 			return nil, fmt.Errorf("the setting %q is not NAME=VALUE", set)
 		}
-		args = append(args, "--conf", set)
+		name, value, _ := strings.Cut(set, "=")
+		if !secret.MatchString(name) {
+			args = append(args, "--conf", set)
+			continue
+		}
+		line, err := json.Marshal([]string{name, value})
+		if err != nil {
+			return nil, fmt.Errorf("cannot write the setting %q: %w", name, err)
+		}
+		hidden = append(append(hidden, line...), '\n')
+	}
+	if err := os.WriteFile(w.path(settingsName), hidden, 0o600); err != nil {
+		return nil, fmt.Errorf("cannot write what Spark is given: %w", err)
 	}
 	for _, n := range w.names(t) {
 		files = append(files, w.path(n))
 	}
 	return append(args, "--deploy-mode", "client", "--conf", "spark.ui.showConsoleProgress=false", "--files", strings.Join(files, ","),
-		w.path(driverName), w.path(splitsName), t.Plan.Job, strconv.Itoa(t.reducers(sparkReducer, 64)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
+		w.path(driverName), w.path(splitsName), w.path(settingsName), t.Plan.Job, strconv.Itoa(t.reducers(sparkReducer, 64)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
 }
 
 // submit runs the driver.

@@ -1,13 +1,14 @@
 """Runs a job of weir on Spark. weir carries this file, and gives it to spark-submit.
 
-    spark_driver.py SPLITS JOB REDUCERS COMBINE RESULT
+    spark_driver.py SPLITS SETTINGS JOB REDUCERS COMBINE RESULT
 
 Tasks are weir itself, through RDD.pipe: each line of SPLITS is a split of a log, which "weir map" opens; records are
 sorted by their first two fields and partitioned by the first, as Hadoop does; "weir reduce" merges them. What was
-reduced is written to RESULT, a file of this machine. Lines on standard output that begin with "weir:" are for weir.
+reduced is written to RESULT, a file of this machine. SETTINGS has those of Spark that no list of processes is to show. Lines on standard output that begin with "weir:" are for weir.
 
 A task that fails is run again by Spark; its output counts once, since what a task writes goes through its pipe alone.
 """
+import json
 import os
 import subprocess
 import sys
@@ -15,11 +16,11 @@ import threading
 import zlib
 from itertools import groupby
 
-from pyspark import SparkContext, SparkFiles, StorageLevel, TaskContext
+from pyspark import SparkConf, SparkContext, SparkFiles, StorageLevel, TaskContext
 
-# What weir reads in its environment on the way to logs; RDD.pipe passes on nothing by itself.
+# What weir reads in its environment on the way to logs, and is passed on where the machine of a task does not have it itself.
 PASSED = ["HADOOP_CONF_DIR", "HADOOP_HOME", "HADOOP_USER_NAME", "KRB5_CONFIG", "KRB5CCNAME", "KRB5_CLIENT_KTNAME",
-          "KRB5_KTNAME", "TMPDIR", "GOGC", "GOMEMLIMIT", "PATH"]
+          "KRB5_KTNAME", "GOGC", "GOMEMLIMIT"]
 
 # How many letters of records a task sorts at a time to merge those of one key before they leave its machine.
 COMBINED = 64 << 20
@@ -31,14 +32,32 @@ def command(*arguments):
     It is written when weir has ended, so that it is never in the middle of a record. Program and arguments come by the
     environment (see environment): no name of a file is ever part of a shell line.
     """
-    script = ('e=$(mktemp); "$WEIR_BINARY" {a} 2>"$e"; s=$?; [ $s -eq 0 ] || echo; sed "s/^/!/" "$e"; '
+    script = ('e=$(mktemp 2>/dev/null || mktemp ./weir.XXXXXX); "$WEIR_BINARY" {a} 2>"$e"; s=$?; [ $s -eq 0 ] || echo; sed "s/^/!/" "$e"; '
               '[ $s -eq 0 ] || echo "!exit $s"; rm -f "$e"; exit $s').format(a=" ".join(arguments))
     return "sh -c '" + script + "'"
 
 
-def environment(weir, plan, job):
-    env = {name: os.environ[name] for name in PASSED if name in os.environ}
+class Environment(dict):
+    """The environment of weir in a task: that of the machine it runs on, which has its own directories and programs, and behind it
+    what the one who asked has. RDD.pipe carries it to the tasks, where it is put together."""
+
+    def __reduce__(self):
+        return there, (dict(self),)
+
+
+def there(asked):
+    env = dict(os.environ)
+    for name, value in asked.items():
+        if name.startswith("WEIR_"):
+            env[name] = value
+        else:
+            env.setdefault(name, value)
     env.setdefault("PATH", "/usr/bin:/bin")
+    return env
+
+
+def environment(weir, plan, job):
+    env = Environment((name, os.environ[name]) for name in PASSED if name in os.environ)
     env.update(WEIR_BINARY=weir, WEIR_PLAN=plan, WEIR_JOB=job)
     return env
 
@@ -143,7 +162,7 @@ def watch(sc, done):
                     last = now
 
 
-def main(splits, job, reducers, combine, result):
+def main(splits, settings, job, reducers, combine, result):
     from pyspark.accumulators import AccumulatorParam
 
     class Sums(AccumulatorParam):
@@ -155,7 +174,12 @@ def main(splits, job, reducers, combine, result):
                 a[name] = a.get(name, 0) + n
             return a
 
-    sc = SparkContext(appName="weir " + job)
+    conf = SparkConf().setAppName("weir " + job)
+    with open(settings, encoding="utf-8") as lines:
+        for line in lines:
+            name, value = json.loads(line)
+            conf.set(name, value)
+    sc = SparkContext(conf=conf)
     sc.setLogLevel("WARN")
     counters = sc.accumulator({}, Sums())
     done = threading.Event()
@@ -190,4 +214,4 @@ def main(splits, job, reducers, combine, result):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "true", sys.argv[5])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5] == "true", sys.argv[6])

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"weir/internal/mapreduce"
 )
@@ -23,7 +24,8 @@ const ownSplit = 128 << 20
 var codecs = []string{".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".lzo", ".lzo_deflate", ".xz"}
 
 // divide tells logs that Hadoop cuts into lines as weir does from those that tasks had better open themselves: those that are
-// compressed (a damaged one is read up to the damage), or only look so by their names, and those that must be read whole.
+// compressed (a damaged one is read up to the damage), or only look so by their names, those that must be read whole, and those whose
+// names Java would spell as the locale of some machine has it.
 func divide(p *mapreduce.Plan) (texts, own []int) {
 	if len(p.Segments) > 0 {
 		return nil, []int{0} // their splits are all of input 0
@@ -39,7 +41,7 @@ func divide(p *mapreduce.Plan) (texts, own []int) {
 				codec = c
 			}
 		}
-		if !in.Whole && (in.Compression == "" && codec == "" || in.Compression == "bzip2" && codec == ".bz2") {
+		if !in.Whole && !in.Shaped && ascii(in.Where()) && (in.Compression == "" && codec == "" || in.Compression == "bzip2" && codec == ".bz2") {
 			texts = append(texts, i)
 		} else {
 			own = append(own, i)
@@ -48,10 +50,15 @@ func divide(p *mapreduce.Plan) (texts, own []int) {
 	return texts, own
 }
 
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf })
+}
+
 // What Hadoop's client says.
 var (
 	jobID      = regexp.MustCompile(`\bjob_\d+_\d+\b`)
 	mapPercent = regexp.MustCompile(`map (\d+)% reduce (\d+)%`)
+	jobEnd     = regexp.MustCompile(`\bJob job_\d+_\d+ (completed|failed)`)
 	failedTask = regexp.MustCompile(`Task Id : (attempt_\S+), Status : (FAILED|KILLED)`)
 	counter    = regexp.MustCompile(`^\t\t(.+)=(-?\d+)$`)
 	clientLine = regexp.MustCompile(`^\S+ \S+ (INFO|WARN) `)
@@ -71,15 +78,23 @@ type watcher struct {
 	counters map[string]int64
 	found    diagnosis
 	show     between
+	waits    time.Time // since when a server does not answer, before there is a job; zero while all do
+	ended    bool      // the client has said that the job has
 }
+
+// mostWait is how long a cluster may be away before there is a job. The client's own patience, a quarter of an hour, is for
+// a job that runs, and stays as the cluster has it.
+const mostWait = 30 * time.Second
 
 func (w *watcher) line(line string) {
 	p := w.r.h.Progress
 	if id := jobID.FindString(line); id != "" && w.job == "" {
-		w.job = id
+		w.job, w.waits = id, time.Time{}
 		p.tell("hadoop: %s of %s", id, w.name)
 	}
 	switch {
+	case jobEnd.MatchString(line):
+		w.ended = true
 	case mapPercent.MatchString(line):
 		m := mapPercent.FindStringSubmatch(line)
 		if text := fmt.Sprintf("hadoop: map %s %%, reduce %s %%", m[1], m[2]); w.show.due(text) {
@@ -103,8 +118,15 @@ func (w *watcher) line(line string) {
 		w.group = strings.TrimSpace(line)
 		return
 	case strings.Contains(line, "Retrying connect to server"):
+		if w.waits.IsZero() {
+			w.waits = time.Now()
+		}
 		if w.show.due("retry") {
 			p.tell("hadoop: %s", line)
+		}
+	default:
+		if !strings.Contains(line, "etry") && !strings.Contains(line, "ConnectException") {
+			w.waits = time.Time{}
 		}
 	}
 	if clientLine.MatchString(line) && w.job == "" && strings.Contains(line, "Retrying") || !clientLine.MatchString(line) || strings.Contains(line, "failed with state") {
@@ -135,9 +157,24 @@ func (r *hadoopRun) submit(ctx context.Context, name string, args []string, out 
 		write.Close()
 		ended <- err
 	}()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	giveUp := func() {
+		_ = c.Process.Kill() // it may have ended
+		go func() {
+			for range lines { // so that the reader ends
+			}
+		}()
+		<-ended
+	}
 	var err error
 	for done := false; !done; {
 		select {
+		case <-look.C:
+			if !w.waits.IsZero() && time.Since(w.waits) > mostWait {
+				giveUp()
+				return w.found.failure("")
+			}
 		case line := <-lines:
 			w.line(line)
 		case <-read:
@@ -145,12 +182,7 @@ func (r *hadoopRun) submit(ctx context.Context, name string, args []string, out 
 			done = true
 		case <-ctx.Done():
 			r.kill(w.job)
-			_ = c.Process.Kill() // it may have ended
-			go func() {
-				for range lines { // so that the reader ends
-				}
-			}()
-			<-ended
+			giveUp()
 			return ctx.Err()
 		}
 	}
@@ -160,6 +192,9 @@ func (r *hadoopRun) submit(ctx context.Context, name string, args []string, out 
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return fmt.Errorf("cannot run %q: %w", r.bin, err)
+	}
+	if !w.ended {
+		r.kill(w.job) // the client has given up; its job would go on writing into a directory that is removed
 	}
 	return r.explain(w)
 }
@@ -194,6 +229,9 @@ func (r *hadoopRun) explain(w *watcher) error {
 	// What the containers' logs say tells more than that a process ended.
 	if d.cause != nil && (f.Cause == ErrFailed || d.cause != ErrTask) {
 		f.Cause, f.Lines = d.cause, []string{d.line}
+	}
+	if d.cause == nil && len(own) == 0 {
+		f.Lines = append(f.Lines, d.errors()...)
 	}
 	f.Lines = append(f.Lines, own...)
 	if len(own) > 0 && f.Cause == ErrFailed {

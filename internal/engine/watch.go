@@ -68,11 +68,15 @@ var symptoms = []struct {
 	{"Error opening job jar", ErrWrongJar},
 	{"FileAlreadyExistsException", ErrExists},
 	{"already exists", ErrExists},
+	{"Cannot run program", ErrBinary}, // before what the system says of it
+	{"./weir: Permission denied", ErrBinary},
 	{"AccessControlException", ErrPermission},
 	{"Permission denied", ErrPermission},
 	{"QuotaExceededException", ErrSpace},
 	{"quota exceeded", ErrSpace},
 	{"No space left on device", ErrSpace},
+	{"No space available in any of the local directories", ErrSpace},
+	{"Could not find any valid local directory", ErrSpace},
 	{"could only be written to 0 of", ErrSpace},
 	{"could only be replicated to 0 nodes", ErrSpace},
 	{"beyond the 'PHYSICAL' memory limit", ErrMemory},
@@ -81,7 +85,6 @@ var symptoms = []struct {
 	{"OutOfMemoryError", ErrMemory},
 	{"Container killed by YARN for exceeding", ErrMemory},
 	{"Exec format error", ErrBinary},
-	{"Cannot run program", ErrBinary},
 	{"GLIBC_", ErrBinary},
 	{"cannot execute binary file", ErrBinary},      // bash, of a program for another processor
 	{"./weir: 1: ", ErrBinary},                     // dash, which takes it for a script
@@ -97,6 +100,10 @@ var symptoms = []struct {
 	{"Connection refused", ErrUnreachable},
 	{"UnknownHostException", ErrUnreachable},
 	{"NoRouteToHostException", ErrUnreachable},
+	{"spark.driver.maxResultSize", ErrResult},
+	{"failed to report status for", ErrTask},
+	{"BlockMissingException", ErrBlock},
+	{"SafeModeException", ErrBlock},
 	{"subprocess failed with code", ErrTask},
 	{"RuntimeError: weir exited with", ErrTask},
 }
@@ -106,9 +113,13 @@ type diagnosis struct {
 	cause error
 	rank  int
 	line  string
-	last  tail // lines
-	worst tail // those that speak of errors
+	last  tail     // lines
+	first []string // those that speak of errors
+	worst tail     // and the last of them
 }
+
+// errors are the lines that speak of errors, the first and the last of them.
+func (d *diagnosis) errors() []string { return slices.Concat(d.first, d.worst.lines) }
 
 // see takes a line.
 func (d *diagnosis) see(line string) {
@@ -120,6 +131,10 @@ func (d *diagnosis) see(line string) {
 	switch {
 	case strings.HasPrefix(line, "at ") || strings.HasPrefix(line, "Traceback"):
 	case strings.Contains(line, "Exception") || strings.Contains(line, "rror: ") || strings.Contains(line, " ERROR "):
+		if len(d.first) < 3 { // what comes last is often how all the rest was shut down
+			d.first = append(d.first, line)
+			break
+		}
 		d.worst.add(line)
 	default:
 		d.last.add(line)
@@ -137,7 +152,7 @@ func (d *diagnosis) see(line string) {
 // failure is what was found.
 func (d *diagnosis) failure(log string) *Failure {
 	if d.cause == nil {
-		lines := d.worst.lines
+		lines := d.errors()
 		if len(lines) == 0 {
 			lines = d.last.lines
 		}

@@ -15,7 +15,7 @@ import (
 // Expand finds the inputs that URLs name: files, globs, and directories with everything below them, in the order of names,
 // each once. Notes tell what was left out, and why. It is an error if a URL names nothing.
 func (c *Cluster) Expand(ctx context.Context, links []string) (inputs []source.Input, notes []string, err error) {
-	x := expansion{ctx: ctx, seen: map[string]bool{}}
+	x := expansion{ctx: ctx, cluster: c, seen: map[string]bool{}}
 	for _, link := range links {
 		s, name, err := c.System(link)
 		if err != nil {
@@ -30,17 +30,21 @@ func (c *Cluster) Expand(ctx context.Context, links []string) (inputs []source.I
 }
 
 type expansion struct {
-	ctx    context.Context
-	system *System
-	inputs []source.Input
-	notes  []string
-	seen   map[string]bool
+	ctx     context.Context
+	cluster *Cluster
+	system  *System
+	inputs  []source.Input
+	notes   []string
+	seen    map[string]bool
 }
 
 func (x *expansion) link(name string) error {
 	info, err := x.system.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(name, "*?[") {
 		return x.glob(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) && strings.Contains(name, "{") {
+		return fmt.Errorf("%w; {a,b} is no pattern here: name both, or use * ? [ab]", err)
 	}
 	if err != nil {
 		return err
@@ -72,12 +76,15 @@ func (x *expansion) glob(pattern string) error {
 				next = append(next, path.Join(dir, element))
 				continue
 			}
+			if info, err := x.system.Stat(dir); err == nil && !info.IsDir() {
+				continue // a file beside the directories
+			}
 			list, err := x.system.ReadDir(dir)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			for _, info := range list {
-				if ok, _ := path.Match(element, info.Name()); ok {
+				if ok, _ := path.Match(element, info.Name()); ok && (!hidden(info.Name()) || hidden(element)) {
 					next = append(next, path.Join(dir, info.Name()))
 				}
 			}
@@ -120,7 +127,7 @@ func (x *expansion) directory(dir string) error {
 		}
 		name := path.Join(dir, info.Name())
 		switch {
-		case strings.HasPrefix(info.Name(), "."), info.Name() == "_SUCCESS", info.Name() == "_temporary":
+		case hidden(info.Name()):
 			x.note(name, "hidden")
 		case info.IsDir():
 			if err := x.directory(name); errors.Is(err, fs.ErrPermission) {
@@ -135,6 +142,12 @@ func (x *expansion) directory(dir string) error {
 	return nil
 }
 
+// hidden reports whether those who write to HDFS, Hadoop and Spark themselves, mean a name not to be read: what is still being written,
+// and what they note beside results.
+func hidden(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || strings.HasSuffix(name, "._COPYING_")
+}
+
 // found takes a file that a directory or a glob led to, unless its name says that it is no log.
 func (x *expansion) found(name string, info fs.FileInfo) {
 	if why := source.NoLog(name); why != "" {
@@ -146,10 +159,14 @@ func (x *expansion) found(name string, info fs.FileInfo) {
 
 func (x *expansion) file(name string, info fs.FileInfo) {
 	link := x.system.URL(name)
-	if x.seen[link] {
+	full := link // one file, however its NameNode is called
+	if f, err := x.cluster.Full(link); err == nil {
+		full = f
+	}
+	if x.seen[full] {
 		return
 	}
-	x.seen[link] = true
+	x.seen[full] = true
 	s := x.system
 	in := source.Opener(link, func() (io.ReadCloser, error) { return s.Open(name) })
 	in.Size, in.ModTime = info.Size(), info.ModTime()

@@ -239,8 +239,17 @@ func (s *System) ReadDir(name string) ([]fs.FileInfo, error) {
 	return list, plain(err)
 }
 
-// MkdirAll makes a directory and those above it.
-func (s *System) MkdirAll(name string) error { return plain(s.client.MkdirAll(name, 0o755)) }
+// MkdirAll makes a directory that only its owner reads, and those above it that are not there, likewise.
+func (s *System) MkdirAll(name string) error { return plain(s.client.MkdirAll(name, 0o700)) }
+
+// MakeTemp makes the directory for what is temporary, which everybody writes to and nobody removes another's from, if it is not there.
+func (s *System) MakeTemp(name string) error {
+	err := s.client.Mkdir(name, 0o1777)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return plain(err)
+}
 
 // RemoveAll removes a path and what is below it.
 func (s *System) RemoveAll(name string) error { return plain(s.client.RemoveAll(name)) }
