@@ -147,6 +147,11 @@ func newWorkshop(t *Task) (*workshop, error) {
 }
 
 func (w *workshop) fill(t *Task) error {
+	if heads := t.Plan.DetachHeads(); heads != nil {
+		if err := os.WriteFile(w.path(mapreduce.HeadsName), heads, 0o644); err != nil {
+			return fmt.Errorf("cannot write the beginnings of logs: %w", err)
+		}
+	}
 	var plan bytes.Buffer
 	if err := t.Plan.Write(&plan); err != nil {
 		return err
@@ -197,6 +202,9 @@ func (w *workshop) path(base string) string { return filepath.Join(w.dir, base) 
 // names are all files of the workshop that go to tasks.
 func (w *workshop) names(t *Task) []string {
 	out := []string{binaryName, planName}
+	if t.Plan.Heads != 0 {
+		out = append(out, mapreduce.HeadsName)
+	}
 	for i := range t.Plan.Sent {
 		out = append(out, mapreduce.SentName(i))
 	}

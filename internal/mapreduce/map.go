@@ -65,7 +65,7 @@ func (t *task) run(ctx context.Context, job *Job, w *Writer) error {
 	for i := range t.splits {
 		x := &t.splits[i]
 		in := &t.p.Inputs[x.Input]
-		head, err := in.Beginning()
+		head, err := t.p.Beginning(in)
 		if err != nil {
 			return err
 		}

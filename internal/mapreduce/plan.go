@@ -49,6 +49,10 @@ type Plan struct {
 	Sent []string `json:"sent,omitempty"`
 	dir  string   // where the plan lies, and what was sent with it; empty where it was made
 
+	// Heads is the hash of the file in which the beginnings of many logs go along ([Plan.DetachHeads]); 0 where each is in its input.
+	Heads uint64 `json:"heads,string,omitempty"`
+	heads []byte
+
 	Options json.RawMessage `json:"options,omitempty"` // the job's own
 }
 
@@ -59,13 +63,13 @@ type Input struct {
 	Size        int64  `json:"size"`                  // bytes, as stored
 	Modified    int64  `json:"modified,omitempty"`    // nanoseconds since 1970
 	Compression string `json:"compression,omitempty"` // gzip, zstd, bzip2
-	Head        []byte `json:"head,omitempty"`        // its first lines (format.HeadOf), gzipped
+	Head        []byte `json:"head,omitempty"`        // its first lines (format.HeadOf), gzipped; or else
+	HeadAt      int64  `json:"head_at,omitempty"`     // where they are among the plan's heads
+	HeadLen     int64  `json:"head_len,omitempty"`    // and how many bytes, gzipped
 	Shaped      bool   `json:"shaped,omitempty"`      // its records do not stand in lines (source.Stream.Shaped)
 	Whole       bool   `json:"whole,omitempty"`       // it must be read by one task, from its beginning
 	Source      int64  `json:"source,omitempty"`      // of an archive: the number by which segments call it
 	Err         string `json:"err,omitempty"`         // why it cannot be read at all; no task reads it
-
-	head []byte
 }
 
 // Bounds of plans.
@@ -127,13 +131,12 @@ func (x *Input) look(in source.Input) (head []byte, whole bool, err error) {
 }
 
 func (p *Plan) add(in Input, head []byte, whole bool) error {
-	in.head = format.HeadOf(head, whole)
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
-	if _, err = z.Write(in.head); err == nil {
+	if _, err = z.Write(format.HeadOf(head, whole)); err == nil {
 		err = z.Close()
 	}
 	in.Head = b.Bytes()
@@ -244,25 +247,6 @@ func (p *Plan) Size() (n int64) {
 		n += p.Segments[i].Size * segmentShare
 	}
 	return n
-}
-
-// Beginning returns the log's first lines.
-func (in *Input) Beginning() ([]byte, error) {
-	if in.head == nil && len(in.Head) > 0 {
-		z, err := gzip.NewReader(bytes.NewReader(in.Head))
-		if err != nil {
-			return nil, fmt.Errorf("%w: the beginning of %q is damaged: %w", ErrPlan, in.Name, err)
-		}
-		head, err := io.ReadAll(io.LimitReader(z, format.SampleBytes+1))
-		if err == nil && len(head) > format.SampleBytes {
-			err = errors.New("it is too long")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: the beginning of %q is damaged: %w", ErrPlan, in.Name, err)
-		}
-		in.head = head
-	}
-	return in.head, nil
 }
 
 // Splittable reports whether several tasks may read parts of the log.

@@ -188,7 +188,7 @@ func FuzzPlan(f *testing.F) {
 			}
 		}
 		for i := range p.Inputs {
-			_, _ = p.Inputs[i].Beginning()
+			_, _ = p.Beginning(&p.Inputs[i])
 		}
 		var again bytes.Buffer
 		if err := p.Write(&again); err != nil {
