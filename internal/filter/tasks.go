@@ -10,6 +10,8 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/zeebo/xxh3"
+
 	"weir/internal/event"
 	"weir/internal/format"
 	"weir/internal/linear"
@@ -21,7 +23,7 @@ const JobTrain = "train"
 
 // Kinds of records of training.
 const (
-	kindExample = 'x' // KEY: bucket; VALUE: a bundle of examples (tasks_examples.go)
+	kindExample = 'x' // KEY: a hash of VALUE; VALUE: a block of examples (block.go)
 	kindWords   = 'w' // KEY: bucket; VALUE: a bundle of the vocabulary, by the rest of the 32-bit key, by group and class
 	kindSeen    = 's' // KEY: bucket; VALUE: a bundle of records, by the rest of their 48 bits, by class
 	kindColumn  = 'g' // KEY: group; VALUE: the field's name
@@ -33,7 +35,7 @@ const (
 // TrainKinds are the kinds of records of training.
 func TrainKinds() []mapreduce.Kind {
 	return []mapreduce.Kind{
-		{Byte: kindExample, Name: "examples", Merge: func() mapreduce.Merger { return &joiner{} }},
+		{Byte: kindExample, Name: "examples"},
 		{Byte: kindWords, Name: "words", Merge: mapreduce.NewBundle},
 		{Byte: kindSeen, Name: "records seen", Merge: mapreduce.NewBundle},
 		{Byte: kindColumn, Name: "columns", Merge: func() mapreduce.Merger { return &best{} }},
@@ -50,25 +52,88 @@ func TrainJob(p *mapreduce.Plan, o TrainOptions) *mapreduce.Job {
 	return &mapreduce.Job{Name: JobTrain, Kinds: TrainKinds(), Mapper: func(_ *event.Keys, w *mapreduce.Writer) (mapreduce.Mapper, error) {
 		c := newCollector(&o)
 		c.label = o.Label()
-		return &writingCollector{c, w, exampleBits(p)}, nil
+		return newWritingCollector(c, &o, w), nil
 	}}
 }
 
-// A writingCollector is a collector that is written down at the end. It is bounded as it is.
+// A writingCollector is a collector that is written down. What it keeps of contents are features instead of items, which are fewer, and
+// from which items follow.
 type writingCollector struct {
 	*collector
+	o    *TrainOptions
 	w    *mapreduce.Writer
-	bits uint // of bundles of examples
+	keep *keeper
+	row  []uint64
+	err  error
+}
+
+// maxKept is how much memory features may take, in bytes, before they are written down.
+const maxKept = 64 << 20
+
+func newWritingCollector(c *collector, o *TrainOptions, w *mapreduce.Writer) *writingCollector {
+	x := &writingCollector{collector: c, o: o, w: w}
+	x.begin()
+	return x
+}
+
+// begin makes an empty sample that has been narrowed as the one before.
+func (c *writingCollector) begin() {
+	good, bad := c.sample.Level(false), c.sample.Level(true)
+	c.keep = newKeeper(c.x)
+	c.sample = linear.NewSample(c.o.Limits.Items, func(ids []uint64, bad bool, n uint32) {
+		c.row = c.keep.itemsOf(c.row[:0], ids)
+		c.tally(c.row, bad, n)
+	})
+	c.sample.Narrow(false, good)
+	c.sample.Narrow(true, bad)
+}
+
+// Event implements mapreduce.Mapper.
+func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte) {
+	x, ok := c.collector.take(e, pos, raw)
+	if !ok {
+		return
+	}
+	same, kept := c.sample.Lookup(x.Key, x.Bad)
+	if !kept {
+		c.tally(c.x.all(), x.Bad, 1)
+		return
+	}
+	c.keep.sender()
+	if same != nil {
+		same.Join(&x)
+		return
+	}
+	c.row, x.Size = c.keep.row(c.row[:0])
+	c.sample.Add(x, func() []uint64 { return c.row })
+	if c.keep.memory() > maxKept {
+		c.writeExamples()
+		c.begin()
+	}
+}
+
+// writeExamples writes the sample.
+func (c *writingCollector) writeExamples() {
+	var class [2][]*linear.Example
+	c.sample.Each(func(x *linear.Example) { class[index(x.Bad)] = append(class[index(x.Bad)], x) })
+	b := newBlockWriter(c.keep)
+	for i, list := range class {
+		if c.err == nil {
+			c.err = b.write(i == 1, list, func(packed []byte) error {
+				return c.w.Put(kindExample, binary.BigEndian.AppendUint64(nil, xxh3.Hash(packed))[:4], nil, packed)
+			})
+		}
+	}
 }
 
 // Finish implements mapreduce.Mapper.
 func (c *writingCollector) Finish() error {
-	e := &recordWriter{w: c.w}
+	c.writeExamples()
+	e := &recordWriter{w: c.w, err: c.err}
 	e.put(kindLevels, nil, c.levels().bytes())
 	e.cells = append(e.cells, mapreduce.Cell{Key: 0, N: uint64(c.records[0])}, mapreduce.Cell{Key: 1, N: uint64(c.records[1])},
 		mapreduce.Cell{Key: 2, N: uint64(c.untimed)})
 	e.put(kindRecords, nil, mapreduce.AppendBundle(nil, e.cells))
-	e.examples(c.sample, c.bits)
 	e.cells = e.cells[:0]
 	for _, v := range c.words.Sorted() {
 		key, tag := uint64(v.Key)<<(32-c.words.Bits()), uint64(v.Group)<<1
@@ -121,22 +186,6 @@ func (e *recordWriter) buckets(kind byte, width uint) {
 		e.err = err
 	}
 	e.cells = e.cells[:0]
-}
-
-// examples writes the sample.
-func (e *recordWriter) examples(s *linear.Sample, bits uint) {
-	var list []*linear.Example
-	s.Each(func(x *linear.Example) { list = append(list, x) })
-	slices.SortFunc(list, compareExamples)
-	var w exampleWriter
-	for i := 0; i < len(list) && e.err == nil; {
-		bucket, from := list[i].Key>>(64-bits), i
-		for ; i < len(list) && list[i].Key>>(64-bits) == bucket; i++ {
-		}
-		if e.buf, e.err = w.append(e.buf[:0], list[from:i]); e.err == nil {
-			e.put(kindExample, binary.BigEndian.AppendUint32(nil, uint32(bucket)), e.buf)
-		}
-	}
 }
 
 // best merges values into one of them, or what better makes of two: the least, where that is nil.
@@ -206,15 +255,18 @@ func higher(a, b []byte) ([]byte, error) {
 
 // A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged.
 type Gathering struct {
-	o   TrainOptions
-	all *collector
-	err error
+	o      TrainOptions
+	all    *collector
+	blocks blockReader
+	err    error
 }
 
 // NewGathering returns a gathering for a filter that is trained with o, of which Label does not matter.
 func NewGathering(o TrainOptions) *Gathering {
 	o.defaults()
-	return &Gathering{o: o, all: newCollector(&o)}
+	g := &Gathering{o: o, all: newCollector(&o)}
+	g.blocks.x = newExtractor(hashSeed, o.Enrich())
+	return g
 }
 
 // Take takes a record, as [mapreduce.Assemble] gives it.
@@ -222,9 +274,7 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 	c := g.all
 	switch r.Kind {
 	case kindExample:
-		return readExamples(r.Value, func(x *linear.Example) {
-			c.sample.Add(*x, func() []item { return x.Items })
-		})
+		return g.blocks.read(r.Value, func(x *linear.Example, items func() []item) { c.sample.Add(*x, items) })
 	case kindColumn:
 		if len(r.Key) != 2 {
 			return errors.New("its key is damaged")

@@ -143,9 +143,16 @@ func (c *collector) tally(items []item, bad bool, n uint32) {
 
 // Event implements format.Handler.
 func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
+	if x, ok := c.take(e, pos, raw); ok {
+		c.sample.Add(x, c.x.all)
+	}
+}
+
+// take counts a record and makes an example of it, which has no items yet. ok is false if it is not for training.
+func (c *collector) take(e *event.Event, pos format.Position, raw []byte) (x linear.Example, ok bool) {
 	l := c.label(e, pos, raw)
 	if l == Unlabelled || c.before != 0 && (!e.HasTime || e.Time >= c.before) {
-		return
+		return x, false
 	}
 	bad := l == Bad
 	c.records[index(bad)]++
@@ -154,7 +161,7 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	}
 	c.seen.add(recordKey(raw), bad, 1)
 	c.x.take(e)
-	c.sample.Add(linear.Example{Key: c.x.content, Bad: bad, Count: 1, Time: e.Time, HasTime: e.HasTime, Client: c.x.client, Near: c.x.near}, c.x.all)
+	return linear.Example{Key: c.x.content, Bad: bad, Count: 1, Time: e.Time, HasTime: e.HasTime, Client: c.x.client, Near: c.x.near}, true
 }
 
 func index(bad bool) int {
