@@ -25,7 +25,7 @@ const JobTrain = "train"
 const (
 	kindExample = 'x' // KEY: a hash of VALUE; VALUE: a block of examples (block.go)
 	kindWords   = 'w' // KEY: bucket; VALUE: a bundle of the vocabulary, by the rest of the 32-bit key, by group and class
-	kindSeen    = 's' // KEY: bucket; VALUE: a bundle of records, by the rest of their 48 bits, by class
+	kindSeen    = 's' // KEY: bucket; VALUE: records, by the rest of their 48 bits, by class (tasks_seen.go)
 	kindColumn  = 'g' // KEY: group; VALUE: the field's name
 	kindNumbers = 'n' // KEY: bucket; VALUE: a bundle, by the rest of the 48-bit item, by the number
 	kindRecords = 'r' // VALUE: a bundle of records: 0 good, 1 bad, 2 untimed
@@ -37,7 +37,7 @@ func TrainKinds() []mapreduce.Kind {
 	return []mapreduce.Kind{
 		{Byte: kindExample, Name: "examples"},
 		{Byte: kindWords, Name: "words", Merge: mapreduce.NewBundle},
-		{Byte: kindSeen, Name: "records seen", Merge: mapreduce.NewBundle},
+		{Byte: kindSeen, Name: "records seen", Merge: newSeenBundle},
 		{Byte: kindColumn, Name: "columns", Merge: func() mapreduce.Merger { return &best{} }},
 		{Byte: kindNumbers, Name: "numbers", Merge: mapreduce.NewBundle},
 		{Byte: kindRecords, Name: "records", Merge: mapreduce.NewBundle},
@@ -139,18 +139,18 @@ func (c *writingCollector) Finish() error {
 		key, tag := uint64(v.Key)<<(32-c.words.Bits()), uint64(v.Group)<<1
 		e.cells = append(e.cells, mapreduce.Cell{Key: key, Tag: tag, N: uint64(v.Good)}, mapreduce.Cell{Key: key, Tag: tag | 1, N: uint64(v.Bad)})
 	}
-	e.buckets(kindWords, 32)
+	e.buckets(kindWords, 32, mapreduce.AppendBundle)
 	for _, s := range c.seen.sorted() {
 		e.cells = append(e.cells, mapreduce.Cell{Key: s.key, N: uint64(s.good)}, mapreduce.Cell{Key: s.key, Tag: 1, N: uint64(s.bad)})
 	}
-	e.buckets(kindSeen, seenBits)
+	e.buckets(kindSeen, seenBits, appendSeen)
 	for g, name := range c.columns.names {
 		e.put(kindColumn, binary.BigEndian.AppendUint16(nil, g), []byte(name))
 	}
 	for it, x := range c.columns.numbers {
 		e.cells = append(e.cells, mapreduce.Cell{Key: it, Tag: numberTag(x), N: 1})
 	}
-	e.buckets(kindNumbers, 48)
+	e.buckets(kindNumbers, 48, mapreduce.AppendBundle)
 	return e.err
 }
 
@@ -176,10 +176,10 @@ func (e *recordWriter) put(kind byte, key, value []byte) {
 	}
 }
 
-func (e *recordWriter) buckets(kind byte, width uint) {
+func (e *recordWriter) buckets(kind byte, width uint, bundle func(dst []byte, cells []mapreduce.Cell) []byte) {
 	cells := slices.DeleteFunc(e.cells, func(c mapreduce.Cell) bool { return c.N == 0 })
 	err := mapreduce.EachBucket(cells, width, trainBuckets, func(bucket []byte, cells []mapreduce.Cell) error {
-		e.buf = mapreduce.AppendBundle(e.buf[:0], cells)
+		e.buf = bundle(e.buf[:0], cells)
 		return e.w.Put(kind, bucket, nil, e.buf)
 	})
 	if e.err == nil {
@@ -287,7 +287,7 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 		}
 		g.narrow(l)
 	case kindRecords:
-		return g.cells(r, 0, func(x mapreduce.Cell) {
+		return g.cells(r, 0, mapreduce.EachCell, func(x mapreduce.Cell) {
 			switch x.Key {
 			case 0, 1:
 				c.records[x.Key] += int64(x.N)
@@ -298,7 +298,7 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 			}
 		})
 	case kindWords:
-		return g.cells(r, 32, func(x mapreduce.Cell) {
+		return g.cells(r, 32, mapreduce.EachCell, func(x mapreduce.Cell) {
 			n := uint32(min(x.N, math.MaxUint32))
 			if x.Tag&1 == 0 {
 				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), n, 0)
@@ -307,9 +307,10 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 			}
 		})
 	case kindSeen:
-		return g.cells(r, seenBits, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
+		each := func(b []byte, f func(mapreduce.Cell)) error { return eachSeen(b, seenBits-trainBuckets, f) }
+		return g.cells(r, seenBits, each, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
 	case kindNumbers:
-		return g.cells(r, 48, func(x mapreduce.Cell) {
+		return g.cells(r, 48, mapreduce.EachCell, func(x mapreduce.Cell) {
 			if !c.columns.full {
 				c.columns.number(x.Key, numberOf(x.Tag))
 			}
@@ -321,7 +322,7 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 }
 
 // cells calls f with the cells of a bundle, whose keys are hashes of width bits; 0 is for those that stand in no bucket.
-func (g *Gathering) cells(r *mapreduce.Record, width uint, f func(mapreduce.Cell)) error {
+func (g *Gathering) cells(r *mapreduce.Record, width uint, each func([]byte, func(mapreduce.Cell)) error, f func(mapreduce.Cell)) error {
 	high, err := uint64(0), error(nil)
 	if width > 0 {
 		if high, err = mapreduce.BucketKey(r.Key, width, trainBuckets); err != nil {
@@ -329,7 +330,7 @@ func (g *Gathering) cells(r *mapreduce.Record, width uint, f func(mapreduce.Cell
 		}
 	}
 	g.err = nil
-	err = mapreduce.EachCell(r.Value, func(x mapreduce.Cell) {
+	err = each(r.Value, func(x mapreduce.Cell) {
 		if width > 0 && x.Key>>(width-trainBuckets) != 0 {
 			g.err = errors.New("a hash is too long")
 			return
