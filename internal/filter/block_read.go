@@ -24,7 +24,10 @@ type blockReader struct {
 	rows     []linear.Example
 	expect   *expectation
 	items    []item
-	cells    []uint32 // of one shape, by column and example
+	cells    []uint32        // of one shape, by column and example
+	row      [maxShape]*told // features of the example that is read
+	pairs    [maxShape]told
+	groups   [maxShape]uint16 // of whole values
 	buf      []byte
 	unpacked []byte
 }
@@ -44,7 +47,12 @@ func (b *blockReader) read(packed []byte, f func(x *linear.Example, items func()
 	if b.unpacked, err = mapreduce.Unpack(b.unpacked[:0], packed); err != nil {
 		return err
 	}
-	b.d = wire.Reader{Rest: b.unpacked}
+	return b.block(b.unpacked, f)
+}
+
+// block is read for a block that is not packed.
+func (b *blockReader) block(block []byte, f func(x *linear.Example, items func() []item)) error {
+	b.d = wire.Reader{Rest: block}
 	b.bad = b.d.UpTo(1) == 1
 	b.readFields()
 	b.readShapes()
@@ -77,8 +85,7 @@ func (b *blockReader) read(packed []byte, f func(x *linear.Example, items func()
 
 func (b *blockReader) readFields() {
 	b.fields = b.fields[:0]
-	n := b.d.UpTo(uint64(len(b.d.Rest)))
-	for range n {
+	for range b.d.UpTo(maxBlockFields + 2*maxShape) {
 		name := b.d.Part()
 		if b.d.Bad {
 			return
@@ -89,10 +96,14 @@ func (b *blockReader) readFields() {
 
 func (b *blockReader) readShapes() {
 	b.shapes = b.shapes[:0]
-	for range b.d.UpTo(maxShapes) {
+	places := 0
+	for range b.d.UpTo(maxBlockPlaces) {
 		s := b.shape()
 		if b.d.Bad {
 			return
+		}
+		if places += len(s.places) + 1; places > maxBlockPlaces+maxShape {
+			b.d.Spoil()
 		}
 		b.shapes = append(b.shapes, s)
 	}
@@ -269,9 +280,7 @@ func (b *blockReader) readCells(s *shape, used []int) bool {
 // emit calls f with the examples of a shape.
 func (b *blockReader) emit(s *shape, f func(x *linear.Example, items func() []item)) {
 	n := len(s.rows)
-	row := make([]*told, len(s.places))
-	pairs := make([]told, len(s.places))
-	groups := make([]uint16, len(s.places))
+	row, pairs, groups := b.row[:len(s.places)], b.pairs[:len(s.places)], b.groups[:len(s.places)]
 	repeated := false
 	for i, p := range s.places {
 		for _, q := range s.places[:i] {

@@ -49,7 +49,7 @@ func newKeeper(x *extractor) *keeper {
 
 // memory is about how many bytes it holds.
 func (k *keeper) memory() int {
-	return 88*cap(k.list) + cap(k.texts) + 8*cap(k.items) + 4*len(k.slots)
+	return 88*cap(k.list) + cap(k.texts) + 8*cap(k.items) + 4*len(k.slots) + 48*len(k.senders)
 }
 
 // find returns the slot of a feature; it is 0 if there is none.

@@ -2,10 +2,8 @@ package filter
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"math/bits"
 	"slices"
@@ -63,15 +61,19 @@ type writingCollector struct {
 	o    *TrainOptions
 	w    *mapreduce.Writer
 	keep *keeper
+	most int // bytes that it keeps
 	row  []uint64
 	err  error
 }
 
-// maxKept is how much memory features may take, in bytes, before they are written down.
+// maxKept is how many bytes features may take before they are written down.
 const maxKept = 64 << 20
 
 func newWritingCollector(c *collector, o *TrainOptions, w *mapreduce.Writer) *writingCollector {
-	x := &writingCollector{collector: c, o: o, w: w}
+	x := &writingCollector{collector: c, o: o, w: w, most: o.Limits.Kept}
+	if x.most <= 0 {
+		x.most = maxKept
+	}
 	x.begin()
 	return x
 }
@@ -106,7 +108,7 @@ func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte
 	}
 	c.row, x.Size = c.keep.row(c.row[:0])
 	c.sample.Add(x, func() []uint64 { return c.row })
-	if c.keep.memory() > maxKept {
+	if c.keep.memory() > c.most {
 		c.writeExamples()
 		c.begin()
 	}
@@ -251,115 +253,4 @@ func higher(a, b []byte) ([]byte, error) {
 		a[i] = max(a[i], b[i])
 	}
 	return a, nil
-}
-
-// A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged.
-type Gathering struct {
-	o      TrainOptions
-	all    *collector
-	blocks blockReader
-	err    error
-}
-
-// NewGathering returns a gathering for a filter that is trained with o, of which Label does not matter.
-func NewGathering(o TrainOptions) *Gathering {
-	o.defaults()
-	g := &Gathering{o: o, all: newCollector(&o)}
-	g.blocks.x = newExtractor(hashSeed, o.Enrich())
-	return g
-}
-
-// Take takes a record, as [mapreduce.Assemble] gives it.
-func (g *Gathering) Take(r *mapreduce.Record) error {
-	c := g.all
-	switch r.Kind {
-	case kindExample:
-		return g.blocks.read(r.Value, func(x *linear.Example, items func() []item) { c.sample.Add(*x, items) })
-	case kindColumn:
-		if len(r.Key) != 2 {
-			return errors.New("its key is damaged")
-		}
-		c.columns.merge(&columns{names: map[uint16]string{binary.BigEndian.Uint16(r.Key): string(r.Value)}})
-	case kindLevels:
-		l, err := levelsOf(r.Value)
-		if err != nil {
-			return err
-		}
-		g.narrow(l)
-	case kindRecords:
-		return g.cells(r, 0, mapreduce.EachCell, func(x mapreduce.Cell) {
-			switch x.Key {
-			case 0, 1:
-				c.records[x.Key] += int64(x.N)
-			case 2:
-				c.untimed += int64(x.N)
-			default:
-				g.err = errors.New("there is no such class")
-			}
-		})
-	case kindWords:
-		return g.cells(r, 32, mapreduce.EachCell, func(x mapreduce.Cell) {
-			n := uint32(min(x.N, math.MaxUint32))
-			if x.Tag&1 == 0 {
-				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), n, 0)
-			} else {
-				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), 0, n)
-			}
-		})
-	case kindSeen:
-		each := func(b []byte, f func(mapreduce.Cell)) error { return eachSeen(b, seenBits-trainBuckets, f) }
-		return g.cells(r, seenBits, each, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
-	case kindNumbers:
-		return g.cells(r, 48, mapreduce.EachCell, func(x mapreduce.Cell) {
-			if !c.columns.full {
-				c.columns.number(x.Key, numberOf(x.Tag))
-			}
-		})
-	default:
-		return fmt.Errorf("training has no kind %q", r.Kind)
-	}
-	return nil
-}
-
-// cells calls f with the cells of a bundle, whose keys are hashes of width bits; 0 is for those that stand in no bucket.
-func (g *Gathering) cells(r *mapreduce.Record, width uint, each func([]byte, func(mapreduce.Cell)) error, f func(mapreduce.Cell)) error {
-	high, err := uint64(0), error(nil)
-	if width > 0 {
-		if high, err = mapreduce.BucketKey(r.Key, width, trainBuckets); err != nil {
-			return err
-		}
-	}
-	g.err = nil
-	err = each(r.Value, func(x mapreduce.Cell) {
-		if width > 0 && x.Key>>(width-trainBuckets) != 0 {
-			g.err = errors.New("a hash is too long")
-			return
-		}
-		x.Key |= high
-		f(x)
-	})
-	if err == nil {
-		err = g.err
-	}
-	return err
-}
-
-func (g *Gathering) narrow(l levels) {
-	c := g.all
-	for c.seen.level < uint(l.seen) {
-		c.seen.halve()
-	}
-	c.words.Narrow(32 - uint(l.words))
-	c.sample.Narrow(false, uint(l.good))
-	c.sample.Narrow(true, uint(l.bad))
-	if l.columnsFull == 1 {
-		c.columns.full = true
-		c.columns.check()
-	}
-}
-
-// Train goes on where [Train] does when everything was read. o.Choice says how that was done.
-func (g *Gathering) Train(ctx context.Context, choice *format.Choice) (*Filter, error) {
-	g.o.Choice = choice
-	return g.all.train(ctx, &g.o)
 }

@@ -79,7 +79,7 @@ func TestTasks(t *testing.T) {
 		limits Limits
 	}{
 		{"as it is", files, Limits{}},
-		{"small", files, Limits{Tokens: 150, Items: 6000, Seen: 100}},
+		{"small", files, Limits{Tokens: 150, Items: 6000, Seen: 100, Kept: 60_000}},
 		{"table", tables, Limits{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,18 +119,25 @@ func TestTasks(t *testing.T) {
 
 // FuzzGathering: no record, damaged or not, does more than be refused.
 func FuzzGathering(f *testing.F) {
+	for _, b := range fewBlocks(f) {
+		packed, err := mapreduce.Pack(nil, b)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(byte('x'), []byte("1234"), packed)
+	}
 	f.Add(byte('l'), []byte(nil), []byte{1, 2, 3, 4, 0})
 	f.Add(byte('w'), []byte{0, 1}, mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 3, Tag: 5, N: 7}}))
 	f.Add(byte('n'), []byte{0, 1}, mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 3, Tag: numberTag(4), N: 1}}))
-	f.Add(byte('s'), []byte{0, 15}, mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 3, Tag: 1, N: 7}}))
+	f.Add(byte('s'), []byte{0, 15}, appendSeen(nil, []mapreduce.Cell{{Key: 3, N: 1}, {Key: 3, Tag: 1, N: 7}, {Key: 9000, N: 1}}))
 	f.Add(byte('g'), []byte{0, 15}, []byte("field"))
 	f.Add(byte('r'), []byte(nil), mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 1, N: 7}}))
 	f.Fuzz(func(t *testing.T, kind byte, key, value []byte) {
 		g := NewGathering(TrainOptions{Limits: Limits{Tokens: 10, Items: 100, Seen: 5}})
 		r := &mapreduce.Record{Kind: kind, Key: key, Value: value}
-		_ = g.Take(r)
+		_ = errors.Join(g.Take(r), g.readBlocks())
 		for _, k := range TrainKinds() {
-			if k.Byte != kind {
+			if k.Byte != kind || k.Merge == nil {
 				continue
 			}
 			m := k.Merge()

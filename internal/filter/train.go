@@ -61,6 +61,7 @@ type Limits struct {
 	Tokens int // of the vocabulary: count.MaxVocabulary
 	Items  int // of the sample: linear.MaxItems
 	Seen   int // records remembered: maxSeen
+	Kept   int // bytes of features that a task keeps before it writes them down: maxKept
 }
 
 // hashSeed keys the hashes of tokens. It is fixed, because a filter has to come out the same wherever it is trained and to go on
