@@ -161,6 +161,9 @@ func (b *blockReader) features(field int) []told {
 			d.Spoil()
 		}
 	}
+	if d.Bad {
+		return nil
+	}
 	lengths := make([]uint32, n)
 	for i := range list {
 		if list[i].form == byText {
