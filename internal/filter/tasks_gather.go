@@ -174,16 +174,24 @@ func (g *Gathering) readBlocks() error {
 	return errors.Join(errs...)
 }
 
-// Train goes on where [Train] does when everything was read. choice says how that was done.
-func (g *Gathering) Train(ctx context.Context, choice *format.Choice) (*Filter, error) {
+// Gather ends reading: everything is in one state, as locally when all workers are merged. Train calls it.
+func (g *Gathering) Gather() error {
 	if err := g.readBlocks(); err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range g.readers[1:] {
 		g.all.sample.Merge(r.sample)
 		g.all.words.Merge(r.words)
 	}
 	g.readers = g.readers[:1]
+	return nil
+}
+
+// Train goes on where [Train] does when everything was read. choice says how that was done.
+func (g *Gathering) Train(ctx context.Context, choice *format.Choice) (*Filter, error) {
+	if err := g.Gather(); err != nil {
+		return nil, err
+	}
 	g.o.Choice = choice
 	return g.all.train(ctx, &g.o)
 }
