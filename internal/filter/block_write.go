@@ -33,7 +33,7 @@ type blockWriter struct {
 
 func newBlockWriter(k *keeper) *blockWriter { return &blockWriter{k: k} }
 
-// write appends packed blocks of the examples of one class to what emit takes.
+// write calls emit with packed blocks of the examples of one class.
 func (w *blockWriter) write(bad bool, list []*linear.Example, emit func(packed []byte) error) error {
 	w.stamped, w.number = make([]uint32, len(w.k.list)), make([]uint32, len(w.k.list))
 	var packed []byte
