@@ -187,9 +187,8 @@ func FuzzBlock(f *testing.F) {
 // TestSeenRecords: records that were seen are read as they were written, and merged in any order.
 func TestSeenRecords(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	const width = seenBits - trainBuckets
 	for n := range 300 {
-		high := uint64(1) << (1 + r.UintN(width)) // of narrowed sets all are small
+		high := uint64(1) << (1 + r.UintN(seenWidth)) // of narrowed sets all are small
 		var cells []mapreduce.Cell
 		for range n {
 			c := mapreduce.Cell{Key: r.Uint64N(high), Tag: r.Uint64N(2), N: 1}
@@ -209,8 +208,8 @@ func TestSeenRecords(t *testing.T) {
 		want := sum(cells)
 		b := appendSeen(nil, want)
 		var got []mapreduce.Cell
-		if err := eachSeen(b, width, func(c mapreduce.Cell) { got = append(got, c) }); err != nil {
-			t.Fatal(err)
+		if halved, err := eachSeen(b, func(c mapreduce.Cell) { got = append(got, c) }); err != nil || halved != 0 {
+			t.Fatal(halved, err)
 		}
 		if !reflect.DeepEqual(sum(got), want) {
 			t.Fatalf("%v became %v", want, sum(got))
@@ -228,10 +227,70 @@ func TestSeenRecords(t *testing.T) {
 	// 10,000 random numbers below 2^44: log2(2^44/10,000) + 1.44 = 32.2 bits each.
 	var cells []mapreduce.Cell
 	for range 10_000 {
-		cells = append(cells, mapreduce.Cell{Key: r.Uint64N(1 << width), N: 1})
+		cells = append(cells, mapreduce.Cell{Key: r.Uint64N(1 << seenWidth), N: 1})
 	}
 	slices.SortFunc(cells, func(a, b mapreduce.Cell) int { return int(int64(a.Key) - int64(b.Key)) })
 	if bits := 8 * float64(len(appendSeen(nil, cells))) / 10_000; bits > 32.4 {
 		t.Errorf("a record takes %.2f bits", bits)
+	}
+}
+
+// TestSeenHalved: however buckets of too many records are merged and halved, what is put together of them is the set of all.
+func TestSeenHalved(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	for trial := range 60 {
+		limit := 1 + r.IntN(60)
+		want := newSeen(limit)
+		skew := r.IntN(6) // sets whose small hashes are many
+		values := map[uint64][][]byte{}
+		level := uint(0)
+		for range 1 + r.IntN(20) {
+			task := newSeen(limit)
+			for range r.IntN([]int{200, limit}[trial%2]) { // of half of the trials no task has too many
+				key := r.Uint64() >> r.IntN(skew+1)
+				if trial%4 > 1 && r.IntN(20) > 0 {
+					key = 3<<60 | key>>4 // one bucket has nearly all
+				}
+				want.add(key, key&1 == 0, 1)
+				task.add(key, key&1 == 0, 1)
+			}
+			level = max(level, task.level)
+			var cells []mapreduce.Cell
+			for _, s := range task.sorted() {
+				cells = append(cells, mapreduce.Cell{Key: s.key, N: uint64(s.good)}, mapreduce.Cell{Key: s.key, Tag: 1, N: uint64(s.bad)})
+			}
+			cells = slices.DeleteFunc(cells, func(c mapreduce.Cell) bool { return c.N == 0 })
+			if err := mapreduce.EachBucket(cells, seenBits, trainBuckets, func(bucket []byte, cells []mapreduce.Cell) error {
+				values[uint64(bucket[1])] = append(values[uint64(bucket[1])], appendSeen(nil, cells))
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, m := NewGathering(TrainOptions{Limits: Limits{Seen: limit}}), newSeenBundle().(*seenBundle)
+		m.limit = limit
+		got.narrow(levels{seen: byte(level)})
+		merge := func(values [][]byte) []byte {
+			for _, v := range values {
+				if err := m.Add(v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := m.Append(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		for bucket, v := range values {
+			n := r.IntN(len(v) + 1)
+			b := merge([][]byte{merge(v[:n]), merge(v[n:])}) // a combiner, a reducer
+			if err := got.Take(&mapreduce.Record{Kind: kindSeen, Key: []byte{0, byte(bucket)}, Value: b}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := got.all.seen; s.level != want.level || !reflect.DeepEqual(s.at, want.at) {
+			t.Fatalf("of %d at level %d, %d at level %d are left", len(want.at), want.level, len(s.at), s.level)
+		}
 	}
 }

@@ -82,8 +82,16 @@ func (g *Gathering) Take(r *mapreduce.Record) error {
 			}
 		})
 	case kindSeen:
-		each := func(b []byte, f func(mapreduce.Cell)) error { return eachSeen(b, seenBits-trainBuckets, f) }
-		return g.cells(r, seenBits, each, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
+		var halved uint
+		each := func(b []byte, f func(mapreduce.Cell)) (err error) {
+			halved, err = eachSeen(b, f)
+			return err
+		}
+		err := g.cells(r, seenBits, each, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
+		if err == nil && halved > 0 {
+			c.seen.narrow(seenLevel(uint64(r.Key[1]), halved))
+		}
+		return err
 	case kindNumbers:
 		return g.cells(r, 48, mapreduce.EachCell, func(x mapreduce.Cell) {
 			if !c.columns.full {
@@ -121,9 +129,7 @@ func (g *Gathering) cells(r *mapreduce.Record, width uint, each func([]byte, fun
 
 func (g *Gathering) narrow(l levels) {
 	c := g.all
-	for c.seen.level < uint(l.seen) {
-		c.seen.halve()
-	}
+	c.seen.narrow(uint(l.seen))
 	c.words.Narrow(32 - uint(l.words))
 	c.sample.Narrow(false, uint(l.good))
 	c.sample.Narrow(true, uint(l.bad))

@@ -60,7 +60,7 @@ type TrainOptions struct {
 type Limits struct {
 	Tokens int // of the vocabulary: count.MaxVocabulary
 	Items  int // of the sample: linear.MaxItems
-	Seen   int // records remembered: maxSeen
+	Seen   int // records remembered, at most maxSeen, which it is
 	Kept   int // bytes of features that a task keeps before it writes them down: maxKept
 }
 
