@@ -96,6 +96,10 @@ func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte
 	if !ok {
 		return
 	}
+	if c.keep.memory() > c.most {
+		c.writeExamples()
+		c.begin()
+	}
 	same, kept := c.sample.Lookup(x.Key, x.Bad)
 	if !kept {
 		c.tally(c.x.all(), x.Bad, 1)
@@ -108,10 +112,6 @@ func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte
 	}
 	c.row, x.Size = c.keep.row(c.row[:0])
 	c.sample.Add(x, func() []uint64 { return c.row })
-	if c.keep.memory() > c.most {
-		c.writeExamples()
-		c.begin()
-	}
 }
 
 // writeExamples writes the sample.
