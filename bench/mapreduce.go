@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -40,7 +41,6 @@ func (b *bench) mapreduce(ctx context.Context) error {
 		}
 		inputs = append(inputs, in)
 	}
-	enrichment := func() *token.Enrichment { return token.NewEnrichment(time.UTC, nil) }
 	p := mapreduce.NewPlan("bench", mapreduce.JobCount, 1, time.UTC)
 	for _, in := range inputs {
 		if err := p.Add(in, in.Name); err != nil {
@@ -49,20 +49,33 @@ func (b *bench) mapreduce(ctx context.Context) error {
 	}
 	fmt.Printf("\n## Tasks of jobs\n\n%d events, %d tasks, processor time of reading and counting; what goes to reducers, per record, after combining.\n\n"+
 		"| job | local, events/s | mapper, events/s | mapper / local | bytes to reducers, per record | reduced |\n|---|--:|--:|--:|--:|--:|\n", c.events, mapTasks)
-	alternate := func() filter.Labeller {
-		return func(_ *event.Event, pos format.Position, _ []byte) filter.Label {
-			return filter.Good + filter.Label(pos.File&1)
-		}
-	}
-	jobs := []*mapreduce.Job{mapreduce.CountJob(p, enrichment), filter.TrainJob(p, filter.TrainOptions{Label: alternate, Enrich: enrichment})}
-	for _, job := range jobs {
+	count, training := mapreduce.CountJob(p, enrichment), filter.TrainOptions{Label: alternate, Enrich: enrichment}
+	for _, j := range []measuredJob{
+		{count, func(o format.ScanOptions) error { return scanOnly(ctx, inputs, o, count) }},
+		{filter.TrainJob(p, training), func(o format.ScanOptions) error { return gatherOnly(ctx, inputs, o, training) }},
+	} {
 		plan := *p
-		plan.Job = job.Name
-		if err := b.mapJob(ctx, &plan, job, inputs, c.events); err != nil {
+		plan.Job = j.Name
+		if err := b.mapJob(ctx, &plan, &j, c.events); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.otherLogs(ctx)
+}
+
+func enrichment() *token.Enrichment { return token.NewEnrichment(time.UTC, nil) }
+
+// alternate labels every other log as bad.
+func alternate() filter.Labeller {
+	return func(_ *event.Event, pos format.Position, _ []byte) filter.Label {
+		return filter.Good + filter.Label(pos.File&1)
+	}
+}
+
+// A measuredJob is a job, and what a worker of a local run does of it: it reads and gathers.
+type measuredJob struct {
+	*mapreduce.Job
+	local func(o format.ScanOptions) error
 }
 
 // reducer has one reducer merge the counts of very many distinct tokens of one field, that ten tasks have seen.
@@ -118,7 +131,7 @@ func (c *counting) Write(p []byte) (int, error) {
 }
 
 // mapJob measures one job.
-func (b *bench) mapJob(ctx context.Context, p *mapreduce.Plan, job *mapreduce.Job, inputs []source.Input, events int64) error {
+func (b *bench) mapJob(ctx context.Context, p *mapreduce.Plan, job *measuredJob, events int64) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	tasks := divide(p, mapTasks)
@@ -129,7 +142,9 @@ func (b *bench) mapJob(ctx context.Context, p *mapreduce.Plan, job *mapreduce.Jo
 		repeat = 1
 	}
 	for range repeat {
-		took, err := processorTime(func() error { return scanOnly(ctx, p, job, inputs) })
+		took, err := processorTime(func() error {
+			return job.local(format.ScanOptions{Options: format.Options{Zone: time.UTC}, Workers: 1, FileTimes: true})
+		})
 		if err != nil {
 			return err
 		}
@@ -138,7 +153,7 @@ func (b *bench) mapJob(ctx context.Context, p *mapreduce.Plan, job *mapreduce.Jo
 		}
 		took, err = processorTime(func() error {
 			for _, splits := range tasks {
-				if err := mapreduce.Map(ctx, p, job, splits, mapreduce.NewWriter(io.Discard), mapreduce.MapOptions{Open: open}); err != nil {
+				if err := mapreduce.Map(ctx, p, job.Job, splits, mapreduce.NewWriter(io.Discard), mapreduce.MapOptions{Open: open}); err != nil {
 					return err
 				}
 			}
@@ -151,9 +166,16 @@ func (b *bench) mapJob(ctx context.Context, p *mapreduce.Plan, job *mapreduce.Jo
 			mapped = took
 		}
 	}
-	out, shuffled, err := mapreduce.Local(ctx, p, job, tasks, 2, true, mapreduce.MapOptions{Open: open})
+	out, shuffled, err := mapreduce.Local(ctx, p, job.Job, tasks, 2, true, mapreduce.MapOptions{Open: open})
 	if err != nil {
 		return err
+	}
+	if job.Name == filter.JobTrain {
+		_, took, err := assemble(p, filter.TrainOptions{Enrich: enrichment}, out)
+		if err != nil {
+			return err
+		}
+		defer fmt.Printf("\nAssembly of training: %.2f s of processor time.\n", took.Seconds())
 	}
 	byKind := map[byte]int{}
 	for l := range bytes.Lines(out) {
@@ -176,9 +198,8 @@ func kinds(by map[byte]int) string {
 	return out
 }
 
-// scanOnly does what a worker of a local run does: it reads and gathers.
-func scanOnly(ctx context.Context, p *mapreduce.Plan, job *mapreduce.Job, inputs []source.Input) error {
-	o := format.ScanOptions{Options: format.Options{Zone: time.UTC}, Workers: 1, FileTimes: true}
+// scanOnly reads with the mapper of a job.
+func scanOnly(ctx context.Context, inputs []source.Input, o format.ScanOptions, job *mapreduce.Job) error {
 	var failed error
 	_, err := format.Scan(ctx, inputs, o, func(_ int, keys *event.Keys) format.Handler {
 		m, err := job.Mapper(keys, mapreduce.NewWriter(io.Discard))
@@ -191,6 +212,23 @@ func scanOnly(ctx context.Context, p *mapreduce.Plan, job *mapreduce.Job, inputs
 		return failed
 	}
 	return err
+}
+
+// gatherOnly reads as training does, and stops there.
+func gatherOnly(ctx context.Context, inputs []source.Input, o format.ScanOptions, training filter.TrainOptions) error {
+	gathered := errors.New("gathered")
+	training.Workers, training.Zone, training.Choice = 1, time.UTC, &format.Choice{}
+	training.Scan = func(ctx context.Context, _ format.ScanOptions, newHandler func(worker int, keys *event.Keys) format.Handler) (*format.Summary, error) {
+		s, err := format.Scan(ctx, inputs, o, newHandler)
+		if err == nil {
+			err = gathered
+		}
+		return s, err
+	}
+	if _, _, err := filter.Train(ctx, inputs, training); !errors.Is(err, gathered) {
+		return err
+	}
+	return nil
 }
 
 // divide gives as many tasks as are wanted splits of about the same size.

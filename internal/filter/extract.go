@@ -28,7 +28,8 @@ type extractor struct {
 	codify     *token.Codifier
 	groups     [][]uint16 // by Field.ID and Kind; 0 is not made yet
 	features   []token.Feature
-	client     uint64
+	client     uint64        // hash of who sent the record, 0 where it names nobody
+	sender     token.Feature // whose hash client is
 	content    uint64
 	near       uint64 // like content, but texts that differ in digits or separators only have the same
 	buf        []byte
@@ -54,7 +55,7 @@ func (x *extractor) take(e *event.Event) {
 	for i := range all {
 		f := &all[i]
 		if f.Field.Client() && x.client == 0 {
-			x.client = f.Hash
+			x.client, x.sender = f.Hash, *f
 		}
 		if f.Field.Identity {
 			continue
@@ -85,10 +86,15 @@ func (x *extractor) all() []item {
 		x.items = append(x.items, x.expanded(&x.features[i])...)
 	}
 	if x.repeated {
-		slices.Sort(x.items)
-		x.items = slices.Compact(x.items)
+		x.items = compact(x.items)
 	}
 	return x.items
+}
+
+// compact sorts items, and leaves each once.
+func compact(items []item) []item {
+	slices.Sort(items)
+	return slices.Compact(items)
 }
 
 // An expansion is a feature's items, kept since the same few values come again and again.

@@ -65,6 +65,13 @@ func (s *seen) halve() {
 	}
 }
 
+// narrow halves the set until it was halved as often as level says.
+func (s *seen) narrow(level uint) {
+	for s.level < level {
+		s.halve()
+	}
+}
+
 func (s *seen) get(key uint64) learned { return s.at[key>>(64-seenBits)] }
 
 func (s *seen) take(key uint64, bad bool) {
@@ -86,9 +93,7 @@ func (s *seen) take(key uint64, bad bool) {
 }
 
 func (s *seen) merge(o *seen) {
-	for s.level < o.level {
-		s.halve()
-	}
+	s.narrow(o.level)
 	for k, t := range o.at {
 		if t.good > 0 {
 			s.add(k<<(64-seenBits), false, t.good)

@@ -2,13 +2,13 @@ package filter
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/zeebo/xxh3"
 
 	"weir/internal/event"
 	"weir/internal/format"
@@ -21,9 +21,9 @@ const JobTrain = "train"
 
 // Kinds of records of training.
 const (
-	kindExample = 'x' // KEY: bucket; VALUE: a bundle of examples (tasks_examples.go)
+	kindExample = 'x' // KEY: a hash of VALUE; VALUE: a block of examples (block.go)
 	kindWords   = 'w' // KEY: bucket; VALUE: a bundle of the vocabulary, by the rest of the 32-bit key, by group and class
-	kindSeen    = 's' // KEY: bucket; VALUE: a bundle of records, by the rest of their 48 bits, by class
+	kindSeen    = 's' // KEY: bucket; VALUE: records, by the rest of their 48 bits, by class (tasks_seen.go)
 	kindColumn  = 'g' // KEY: group; VALUE: the field's name
 	kindNumbers = 'n' // KEY: bucket; VALUE: a bundle, by the rest of the 48-bit item, by the number
 	kindRecords = 'r' // VALUE: a bundle of records: 0 good, 1 bad, 2 untimed
@@ -33,9 +33,9 @@ const (
 // TrainKinds are the kinds of records of training.
 func TrainKinds() []mapreduce.Kind {
 	return []mapreduce.Kind{
-		{Byte: kindExample, Name: "examples", Merge: func() mapreduce.Merger { return &joiner{} }},
+		{Byte: kindExample, Name: "examples"},
 		{Byte: kindWords, Name: "words", Merge: mapreduce.NewBundle},
-		{Byte: kindSeen, Name: "records seen", Merge: mapreduce.NewBundle},
+		{Byte: kindSeen, Name: "records seen", Merge: newSeenBundle},
 		{Byte: kindColumn, Name: "columns", Merge: func() mapreduce.Merger { return &best{} }},
 		{Byte: kindNumbers, Name: "numbers", Merge: mapreduce.NewBundle},
 		{Byte: kindRecords, Name: "records", Merge: mapreduce.NewBundle},
@@ -50,42 +50,109 @@ func TrainJob(p *mapreduce.Plan, o TrainOptions) *mapreduce.Job {
 	return &mapreduce.Job{Name: JobTrain, Kinds: TrainKinds(), Mapper: func(_ *event.Keys, w *mapreduce.Writer) (mapreduce.Mapper, error) {
 		c := newCollector(&o)
 		c.label = o.Label()
-		return &writingCollector{c, w, exampleBits(p)}, nil
+		return newWritingCollector(c, &o, w), nil
 	}}
 }
 
-// A writingCollector is a collector that is written down at the end. It is bounded as it is.
+// A writingCollector is a collector that is written down. What it keeps of contents are features instead of items, which are fewer, and
+// from which items follow.
 type writingCollector struct {
 	*collector
+	o    *TrainOptions
 	w    *mapreduce.Writer
-	bits uint // of bundles of examples
+	keep *keeper
+	most int // bytes that it keeps
+	row  []uint64
+	err  error
+}
+
+// maxKept is how many bytes features may take before they are written down.
+const maxKept = 64 << 20
+
+func newWritingCollector(c *collector, o *TrainOptions, w *mapreduce.Writer) *writingCollector {
+	x := &writingCollector{collector: c, o: o, w: w, most: o.Limits.Kept}
+	if x.most <= 0 {
+		x.most = maxKept
+	}
+	x.begin()
+	return x
+}
+
+// begin makes an empty sample that has been narrowed as the one before.
+func (c *writingCollector) begin() {
+	good, bad := c.sample.Level(false), c.sample.Level(true)
+	c.keep = newKeeper(c.x)
+	c.sample = linear.NewSample(c.o.Limits.Items, func(ids []uint64, bad bool, n uint32) {
+		c.row = c.keep.itemsOf(c.row[:0], ids)
+		c.tally(c.row, bad, n)
+	})
+	c.sample.Narrow(false, good)
+	c.sample.Narrow(true, bad)
+}
+
+// Event implements mapreduce.Mapper.
+func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte) {
+	x, ok := c.collector.take(e, pos, raw)
+	if !ok {
+		return
+	}
+	if c.keep.memory() > c.most {
+		c.writeExamples()
+		c.begin()
+	}
+	same, kept := c.sample.Lookup(x.Key, x.Bad)
+	if !kept {
+		c.tally(c.x.all(), x.Bad, 1)
+		return
+	}
+	c.keep.sender()
+	if same != nil {
+		same.Join(&x)
+		return
+	}
+	c.row, x.Size = c.keep.row(c.row[:0])
+	c.sample.Add(x, func() []uint64 { return c.row })
+}
+
+// writeExamples writes the sample.
+func (c *writingCollector) writeExamples() {
+	var class [2][]*linear.Example
+	c.sample.Each(func(x *linear.Example) { class[index(x.Bad)] = append(class[index(x.Bad)], x) })
+	b := newBlockWriter(c.keep)
+	for i, list := range class {
+		if c.err == nil {
+			c.err = b.write(i == 1, list, func(packed []byte) error {
+				return c.w.Put(kindExample, binary.BigEndian.AppendUint64(nil, xxh3.Hash(packed))[:4], nil, packed)
+			})
+		}
+	}
 }
 
 // Finish implements mapreduce.Mapper.
 func (c *writingCollector) Finish() error {
-	e := &recordWriter{w: c.w}
+	c.writeExamples()
+	e := &recordWriter{w: c.w, err: c.err}
 	e.put(kindLevels, nil, c.levels().bytes())
 	e.cells = append(e.cells, mapreduce.Cell{Key: 0, N: uint64(c.records[0])}, mapreduce.Cell{Key: 1, N: uint64(c.records[1])},
 		mapreduce.Cell{Key: 2, N: uint64(c.untimed)})
 	e.put(kindRecords, nil, mapreduce.AppendBundle(nil, e.cells))
-	e.examples(c.sample, c.bits)
 	e.cells = e.cells[:0]
 	for _, v := range c.words.Sorted() {
 		key, tag := uint64(v.Key)<<(32-c.words.Bits()), uint64(v.Group)<<1
 		e.cells = append(e.cells, mapreduce.Cell{Key: key, Tag: tag, N: uint64(v.Good)}, mapreduce.Cell{Key: key, Tag: tag | 1, N: uint64(v.Bad)})
 	}
-	e.buckets(kindWords, 32)
+	e.buckets(kindWords, 32, mapreduce.AppendBundle)
 	for _, s := range c.seen.sorted() {
 		e.cells = append(e.cells, mapreduce.Cell{Key: s.key, N: uint64(s.good)}, mapreduce.Cell{Key: s.key, Tag: 1, N: uint64(s.bad)})
 	}
-	e.buckets(kindSeen, seenBits)
+	e.buckets(kindSeen, seenBits, appendSeen)
 	for g, name := range c.columns.names {
 		e.put(kindColumn, binary.BigEndian.AppendUint16(nil, g), []byte(name))
 	}
 	for it, x := range c.columns.numbers {
 		e.cells = append(e.cells, mapreduce.Cell{Key: it, Tag: numberTag(x), N: 1})
 	}
-	e.buckets(kindNumbers, 48)
+	e.buckets(kindNumbers, 48, mapreduce.AppendBundle)
 	return e.err
 }
 
@@ -111,32 +178,16 @@ func (e *recordWriter) put(kind byte, key, value []byte) {
 	}
 }
 
-func (e *recordWriter) buckets(kind byte, width uint) {
+func (e *recordWriter) buckets(kind byte, width uint, bundle func(dst []byte, cells []mapreduce.Cell) []byte) {
 	cells := slices.DeleteFunc(e.cells, func(c mapreduce.Cell) bool { return c.N == 0 })
 	err := mapreduce.EachBucket(cells, width, trainBuckets, func(bucket []byte, cells []mapreduce.Cell) error {
-		e.buf = mapreduce.AppendBundle(e.buf[:0], cells)
+		e.buf = bundle(e.buf[:0], cells)
 		return e.w.Put(kind, bucket, nil, e.buf)
 	})
 	if e.err == nil {
 		e.err = err
 	}
 	e.cells = e.cells[:0]
-}
-
-// examples writes the sample.
-func (e *recordWriter) examples(s *linear.Sample, bits uint) {
-	var list []*linear.Example
-	s.Each(func(x *linear.Example) { list = append(list, x) })
-	slices.SortFunc(list, compareExamples)
-	var w exampleWriter
-	for i := 0; i < len(list) && e.err == nil; {
-		bucket, from := list[i].Key>>(64-bits), i
-		for ; i < len(list) && list[i].Key>>(64-bits) == bucket; i++ {
-		}
-		if e.buf, e.err = w.append(e.buf[:0], list[from:i]); e.err == nil {
-			e.put(kindExample, binary.BigEndian.AppendUint32(nil, uint32(bucket)), e.buf)
-		}
-	}
 }
 
 // best merges values into one of them, or what better makes of two: the least, where that is nil.
@@ -202,113 +253,4 @@ func higher(a, b []byte) ([]byte, error) {
 		a[i] = max(a[i], b[i])
 	}
 	return a, nil
-}
-
-// A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged.
-type Gathering struct {
-	o   TrainOptions
-	all *collector
-	err error
-}
-
-// NewGathering returns a gathering for a filter that is trained with o, of which Label does not matter.
-func NewGathering(o TrainOptions) *Gathering {
-	o.defaults()
-	return &Gathering{o: o, all: newCollector(&o)}
-}
-
-// Take takes a record, as [mapreduce.Assemble] gives it.
-func (g *Gathering) Take(r *mapreduce.Record) error {
-	c := g.all
-	switch r.Kind {
-	case kindExample:
-		return readExamples(r.Value, func(x *linear.Example) {
-			c.sample.Add(*x, func() []item { return x.Items })
-		})
-	case kindColumn:
-		if len(r.Key) != 2 {
-			return errors.New("its key is damaged")
-		}
-		c.columns.merge(&columns{names: map[uint16]string{binary.BigEndian.Uint16(r.Key): string(r.Value)}})
-	case kindLevels:
-		l, err := levelsOf(r.Value)
-		if err != nil {
-			return err
-		}
-		g.narrow(l)
-	case kindRecords:
-		return g.cells(r, 0, func(x mapreduce.Cell) {
-			switch x.Key {
-			case 0, 1:
-				c.records[x.Key] += int64(x.N)
-			case 2:
-				c.untimed += int64(x.N)
-			default:
-				g.err = errors.New("there is no such class")
-			}
-		})
-	case kindWords:
-		return g.cells(r, 32, func(x mapreduce.Cell) {
-			n := uint32(min(x.N, math.MaxUint32))
-			if x.Tag&1 == 0 {
-				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), n, 0)
-			} else {
-				c.words.Add(uint32(x.Key), uint16(x.Tag>>1), 0, n)
-			}
-		})
-	case kindSeen:
-		return g.cells(r, seenBits, func(x mapreduce.Cell) { c.seen.add(x.Key<<(64-seenBits), x.Tag&1 != 0, uint32(x.N)) })
-	case kindNumbers:
-		return g.cells(r, 48, func(x mapreduce.Cell) {
-			if !c.columns.full {
-				c.columns.number(x.Key, numberOf(x.Tag))
-			}
-		})
-	default:
-		return fmt.Errorf("training has no kind %q", r.Kind)
-	}
-	return nil
-}
-
-// cells calls f with the cells of a bundle, whose keys are hashes of width bits; 0 is for those that stand in no bucket.
-func (g *Gathering) cells(r *mapreduce.Record, width uint, f func(mapreduce.Cell)) error {
-	high, err := uint64(0), error(nil)
-	if width > 0 {
-		if high, err = mapreduce.BucketKey(r.Key, width, trainBuckets); err != nil {
-			return err
-		}
-	}
-	g.err = nil
-	err = mapreduce.EachCell(r.Value, func(x mapreduce.Cell) {
-		if width > 0 && x.Key>>(width-trainBuckets) != 0 {
-			g.err = errors.New("a hash is too long")
-			return
-		}
-		x.Key |= high
-		f(x)
-	})
-	if err == nil {
-		err = g.err
-	}
-	return err
-}
-
-func (g *Gathering) narrow(l levels) {
-	c := g.all
-	for c.seen.level < uint(l.seen) {
-		c.seen.halve()
-	}
-	c.words.Narrow(32 - uint(l.words))
-	c.sample.Narrow(false, uint(l.good))
-	c.sample.Narrow(true, uint(l.bad))
-	if l.columnsFull == 1 {
-		c.columns.full = true
-		c.columns.check()
-	}
-}
-
-// Train goes on where [Train] does when everything was read. o.Choice says how that was done.
-func (g *Gathering) Train(ctx context.Context, choice *format.Choice) (*Filter, error) {
-	g.o.Choice = choice
-	return g.all.train(ctx, &g.o)
 }

@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/internal/format"
-	"weir/internal/linear"
 	"weir/internal/mapreduce"
 )
 
@@ -82,7 +79,7 @@ func TestTasks(t *testing.T) {
 		limits Limits
 	}{
 		{"as it is", files, Limits{}},
-		{"small", files, Limits{Tokens: 150, Items: 6000, Seen: 100}},
+		{"small", files, Limits{Tokens: 150, Items: 6000, Seen: 100, Kept: 60_000}},
 		{"table", tables, Limits{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -120,76 +117,27 @@ func TestTasks(t *testing.T) {
 	}
 }
 
-// bundleOf packs examples.
-func bundleOf(list ...*linear.Example) []byte {
-	var w exampleWriter
-	b, err := w.append(nil, list)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-func TestExamples(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	var j joiner
-	for range 50 {
-		var want []*linear.Example
-		for range r.IntN(30) {
-			x := &linear.Example{Key: r.Uint64N(1 << 40), Bad: r.IntN(2) == 0, Count: 1 + r.Uint32N(9), Time: int64(r.Uint64()), HasTime: r.IntN(2) == 0, Client: r.Uint64N(4)}
-			if x.Near = x.Key; r.IntN(2) == 0 {
-				x.Near = r.Uint64()
-			}
-			for range r.IntN(9) {
-				x.Items = append(x.Items, newItem(uint16(r.Uint32N(3)), r.Uint64N(400)<<32))
-			}
-			want = append(want, x)
-		}
-		slices.SortFunc(want, compareExamples)
-		var got []*linear.Example
-		b := bundleOf(want...)
-		if err := readExamples(b, func(x *linear.Example) {
-			y := *x
-			y.Items = slices.Clone(x.Items)
-			if len(y.Items) == 0 {
-				y.Items = nil
-			}
-			got = append(got, &y)
-		}); err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("%v: %d examples became %d", err, len(want), len(got))
-		}
-		for n := range len(b) {
-			if readExamples(b[:n], func(*linear.Example) {}) == nil {
-				t.Fatalf("%d of %d bytes are examples", n, len(b))
-			}
-		}
-		half := len(want) / 2
-		for _, v := range [][]byte{bundleOf(want[half:]...), bundleOf(want[:half]...)} {
-			if err := j.Add(v); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if again, err := j.Append(nil); err != nil || !bytes.Equal(again, b) {
-			t.Fatalf("%v: halves make another bundle", err)
-		}
-	}
-}
-
 // FuzzGathering: no record, damaged or not, does more than be refused.
 func FuzzGathering(f *testing.F) {
-	f.Add(byte('x'), []byte("1234"), bundleOf(&linear.Example{Count: 1, Items: []uint64{7}}))
+	for _, b := range fewBlocks(f) {
+		packed, err := mapreduce.Pack(nil, b)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(byte('x'), []byte("1234"), packed)
+	}
 	f.Add(byte('l'), []byte(nil), []byte{1, 2, 3, 4, 0})
 	f.Add(byte('w'), []byte{0, 1}, mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 3, Tag: 5, N: 7}}))
 	f.Add(byte('n'), []byte{0, 1}, mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 3, Tag: numberTag(4), N: 1}}))
-	f.Add(byte('s'), []byte{0, 15}, mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 3, Tag: 1, N: 7}}))
+	f.Add(byte('s'), []byte{0, 15}, appendSeen(nil, []mapreduce.Cell{{Key: 3, N: 1}, {Key: 3, Tag: 1, N: 7}, {Key: 9000, N: 1}}))
 	f.Add(byte('g'), []byte{0, 15}, []byte("field"))
 	f.Add(byte('r'), []byte(nil), mapreduce.AppendBundle(nil, []mapreduce.Cell{{Key: 1, N: 7}}))
 	f.Fuzz(func(t *testing.T, kind byte, key, value []byte) {
 		g := NewGathering(TrainOptions{Limits: Limits{Tokens: 10, Items: 100, Seen: 5}})
 		r := &mapreduce.Record{Kind: kind, Key: key, Value: value}
-		_ = g.Take(r)
+		_ = errors.Join(g.Take(r), g.readBlocks())
 		for _, k := range TrainKinds() {
-			if k.Byte != kind {
+			if k.Byte != kind || k.Merge == nil {
 				continue
 			}
 			m := k.Merge()

@@ -60,7 +60,8 @@ type TrainOptions struct {
 type Limits struct {
 	Tokens int // of the vocabulary: count.MaxVocabulary
 	Items  int // of the sample: linear.MaxItems
-	Seen   int // records remembered: maxSeen
+	Seen   int // records remembered, at most maxSeen, which it is
+	Kept   int // bytes of features that a task keeps before it writes them down: maxKept
 }
 
 // hashSeed keys the hashes of tokens. It is fixed, because a filter has to come out the same wherever it is trained and to go on
@@ -143,9 +144,16 @@ func (c *collector) tally(items []item, bad bool, n uint32) {
 
 // Event implements format.Handler.
 func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
+	if x, ok := c.take(e, pos, raw); ok {
+		c.sample.Add(x, c.x.all)
+	}
+}
+
+// take counts a record and makes an example of it, which has no items yet. ok is false if it is not for training.
+func (c *collector) take(e *event.Event, pos format.Position, raw []byte) (x linear.Example, ok bool) {
 	l := c.label(e, pos, raw)
 	if l == Unlabelled || c.before != 0 && (!e.HasTime || e.Time >= c.before) {
-		return
+		return x, false
 	}
 	bad := l == Bad
 	c.records[index(bad)]++
@@ -154,7 +162,7 @@ func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
 	}
 	c.seen.add(recordKey(raw), bad, 1)
 	c.x.take(e)
-	c.sample.Add(linear.Example{Key: c.x.content, Bad: bad, Count: 1, Time: e.Time, HasTime: e.HasTime, Client: c.x.client, Near: c.x.near}, c.x.all)
+	return linear.Example{Key: c.x.content, Bad: bad, Count: 1, Time: e.Time, HasTime: e.HasTime, Client: c.x.client, Near: c.x.near}, true
 }
 
 func index(bad bool) int {

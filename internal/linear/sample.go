@@ -17,6 +17,15 @@ type Example struct {
 	HasTime bool
 	// Items are the content's tokens. What they mean is the caller's.
 	Items []uint64
+	// Size is what the items count as in the budget, where they stand for others; 0 is their number.
+	Size int
+}
+
+func (x *Example) size() int {
+	if x.Size > 0 {
+		return x.Size
+	}
+	return len(x.Items)
 }
 
 // A Sample keeps examples in bounded memory. Equal contents of one class are one example with a count. When the items of a
@@ -91,6 +100,19 @@ func (s *Sample) Each(f func(x *Example)) {
 	}
 }
 
+// Lookup returns the example of a content and class, or nil, and whether the sample keeps such contents. The example may be joined
+// ([Example.Join]) with others of it, and is valid until the sample changes.
+func (s *Sample) Lookup(key uint64, bad bool) (x *Example, kept bool) {
+	c := s.class(bad)
+	if !c.keeps(key) {
+		return nil, false
+	}
+	if i, ok := c.at[key]; ok {
+		return &c.examples[i], true
+	}
+	return nil, true
+}
+
 // Len is the number of examples.
 func (s *Sample) Len() int { return len(s.classes[0].examples) + len(s.classes[1].examples) }
 
@@ -118,7 +140,7 @@ func (s *Sample) Add(x Example, items func() []uint64) {
 func (c *class) put(x Example) {
 	c.at[x.Key] = int32(len(c.examples))
 	c.examples = append(c.examples, x)
-	c.items += len(x.Items) + perExample
+	c.items += x.size() + perExample
 }
 
 // Join adds the records of o, which has the same content and class.

@@ -13,11 +13,12 @@
 // A record is a line of ASCII:
 //
 //	KEY  TAB  SUB  TAB  VALUE  LF
-//	│          │         └ bytes, as letters
+//	│          │         └ bytes, as pairs of characters
 //	│          └ bytes, as letters: what records of one key are sorted by; may be empty
 //	└ one byte, the kind of record; then bytes, as letters
 //
-// Letters stand for six bits each and have the order of what they stand for, so that sorting lines (with LC_ALL=C) sorts bytes.
+// Letters stand for six bits each and have the order of what they stand for, so that sorting lines (with LC_ALL=C) sorts bytes. Pairs of
+// characters stand for thirteen bits (letters.go).
 // A kind says how values of records with equal KEY and SUB are merged ([Kind]): in any order, in any groups, to the same
 // bytes. So it does not matter where logs are split, whether there is a combiner, or how many reducers there are. Kinds that are
 // not merged pass through.

@@ -82,9 +82,9 @@ func (g *group) add(k *Kind, l *line) error {
 	return g.merge(l.value())
 }
 
-func (g *group) merge(letters []byte) error {
+func (g *group) merge(text []byte) error {
 	var err error
-	if g.value, err = asLetters.AppendDecode(g.value[:0], letters); err != nil {
+	if g.value, err = appendUnpaired(g.value[:0], text); err != nil {
 		return g.r.fail("letters are damaged")
 	}
 	if err := g.merger.Add(g.value); err != nil {
@@ -111,7 +111,7 @@ func (g *group) end() error {
 		}
 		g.merger = nil
 		b = append(append(g.out[:0], g.id...), '\t')
-		b = append(asLetters.AppendEncode(b, g.value), '\n')
+		b = append(appendPaired(b, g.value), '\n')
 		g.out = b
 	}
 	g.w.write(b)

@@ -3,17 +3,11 @@ package mapreduce
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 )
-
-// letters stand for six bits each, in the order of ASCII.
-const letters = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-
-var asLetters = base64.NewEncoding(letters).WithPadding(base64.NoPadding).Strict()
 
 // maxLine bounds a line of records, in bytes.
 const maxLine = 1 << 30
@@ -42,7 +36,7 @@ func (w *Writer) Put(kind byte, key, sub, value []byte) error {
 	b = append(b, '\t')
 	b = asLetters.AppendEncode(b, sub)
 	b = append(b, '\t')
-	b = asLetters.AppendEncode(b, value)
+	b = appendPaired(b, value)
 	b = append(b, '\n')
 	w.line = b
 	if len(b) > maxLine && w.err == nil {
@@ -133,14 +127,12 @@ func (r *reader) fail(why string) error { return fmt.Errorf("line %d is %w: %s",
 // record decodes a line into x, whose memory it reuses.
 func (r *reader) record(l *line, x *Record) error {
 	x.Kind = l.whole[0]
-	for _, f := range [...]struct {
-		to   *[]byte
-		from []byte
-	}{{&x.Key, l.whole[1:l.key]}, {&x.Sub, l.whole[l.key+1 : l.sub]}, {&x.Value, l.value()}} {
-		var err error
-		if *f.to, err = asLetters.AppendDecode((*f.to)[:0], f.from); err != nil {
-			return r.fail("letters are damaged")
-		}
+	var errs [3]error
+	x.Key, errs[0] = asLetters.AppendDecode(x.Key[:0], l.whole[1:l.key])
+	x.Sub, errs[1] = asLetters.AppendDecode(x.Sub[:0], l.whole[l.key+1:l.sub])
+	x.Value, errs[2] = appendUnpaired(x.Value[:0], l.value())
+	if errors.Join(errs[:]...) != nil {
+		return r.fail("letters are damaged")
 	}
 	return nil
 }
