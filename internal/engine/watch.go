@@ -68,6 +68,10 @@ var symptoms = []struct {
 	{"Error opening job jar", ErrWrongJar},
 	{"FileAlreadyExistsException", ErrExists},
 	{"already exists", ErrExists},
+	{"Client cannot authenticate via", ErrKerberos}, // an AccessControlException
+	{"GSS initiate failed", ErrKerberos},
+	{"Can't get Kerberos realm", ErrKerberos},
+	{"Cannot locate default realm", ErrKerberos},
 	{"AccessControlException", ErrPermission},
 	{"Permission denied", ErrPermission},
 	{"QuotaExceededException", ErrSpace},

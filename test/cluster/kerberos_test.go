@@ -159,6 +159,24 @@ func TestKerberos(t *testing.T) {
 			}
 		})
 	}
+	t.Run("jobs", func(t *testing.T) { // whose tasks log in themselves
+		java := "-Djava.security.krb5.conf=" + s.path("krb5.conf") // which does not know KRB5_CONFIG
+		env := []string{s.conf("privacy"), s.kinit(t, "alice", "10m"), "SPARK_SUBMIT_OPTS=" + java}
+		for engine, flags := range map[string][]string{"local": nil, "spark": {"--set", "spark.executor.extraJavaOptions=" + java}} {
+			got, bad, err := weirWith(env, on(engine, flags, append(hunt, "hdfs:///user/alice/logs")...)...)
+			if err != nil {
+				t.Errorf("%s: %v\n%s", engine, err, bad)
+			} else if got != want {
+				t.Errorf("%s: the hunt differs from that in files: %d and %d bytes", engine, len(got), len(want))
+			}
+		}
+		// Hadoop's own client has no keytab.
+		_, bad, err := weirWith([]string{s.conf("authentication"), s.keytab("alice")},
+			on("hadoop", []string{"--set", "yarn.resourcemanager.principal=hdfs/localhost@" + realm}, append(hunt, "hdfs:///user/alice/logs")...)...)
+		if err == nil || !strings.Contains(bad, "the engine cannot log in with Kerberos") || !strings.Contains(bad, "ticket of kinit") {
+			t.Errorf("hadoop without a ticket: %v\n%s", err, bad)
+		}
+	})
 	t.Run("faults", func(t *testing.T) { s.faults(t, hunt) })
 }
 

@@ -105,6 +105,9 @@ public class SecureCluster {
     MiniDFSCluster dfs = new MiniDFSCluster.Builder(c, home.resolve("dfs").toFile()).numDataNodes(1).build();
     dfs.waitActive();
     FileSystem fs = dfs.getFileSystem();
+    org.apache.hadoop.fs.Path tmp = new org.apache.hadoop.fs.Path("/tmp");
+    fs.mkdirs(tmp);
+    fs.setPermission(tmp, new FsPermission((short) 01777));
     for (String user : new String[] {"alice", "bob"}) {
       org.apache.hadoop.fs.Path p = new org.apache.hadoop.fs.Path("/user/" + user);
       fs.mkdirs(p);
