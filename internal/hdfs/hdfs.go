@@ -216,6 +216,15 @@ func connect(authority string) (*System, error) {
 			}
 		}
 	}
+	if o.KerberosClient == nil {
+		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &greeting{Conn: c}, nil
+		}
+	}
 	where := strings.Join(o.Addresses, ", ")
 	client, err := hdfs.NewClient(o)
 	if err != nil {
@@ -233,6 +242,33 @@ func connect(authority string) (*System, error) {
 	}
 	s.client, s.encrypted = client, defaults.EncryptDataTransfer
 	return s, nil
+}
+
+// greeting sends what a client says before it listens in one piece. A NameNode that wants Kerberos refuses after the first
+// part and hangs up: who is still writing then hears of a broken pipe, and not why.
+type greeting struct {
+	net.Conn
+	held     []byte
+	listened bool
+}
+
+func (g *greeting) Write(p []byte) (int, error) {
+	if g.listened {
+		return g.Conn.Write(p)
+	}
+	g.held = append(g.held, p...)
+	return len(p), nil
+}
+
+func (g *greeting) Read(p []byte) (int, error) {
+	if !g.listened {
+		g.listened = true
+		if _, err := g.Conn.Write(g.held); err != nil {
+			return 0, err
+		}
+		g.held = nil
+	}
+	return g.Conn.Read(p)
 }
 
 // firstError explains why a NameNode that could be connected to does not answer the first question.
