@@ -44,8 +44,9 @@ bench-mongo: ## ingest into MongoDB against plain inserts by the driver, on Ferr
 	cd test/mongo && WEIR_MONGO_SPEED=$${WEIR_MONGO_SPEED:-20000} $(GO) test -count=1 -v -timeout 30m -run TestSpeed .
 
 # Hadoop comes from Maven Central and Spark from PyPI, into ~/.cache/weir (WEIR_CACHE).
-test-cluster: ## weir on a small Hadoop cluster and on Spark (needs a JDK 17, Maven, Python)
+test-cluster: ## weir on a small Hadoop cluster and on Spark (needs a JDK 17, Maven, Python, kinit)
 	@echo "== Hadoop and Spark"
+	@command -v kinit >/dev/null || echo "*** NOT TESTED: Kerberos, for want of kinit (krb5-user)"
 	@missing=; for c in java javac mvn python3; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	  if [ -n "$$missing" ] && [ "$$CI" = true ]; then echo "Hadoop and Spark cannot be tested for want of$$missing"; exit 1; \
 	  elif [ -n "$$missing" ]; then echo "*** NOT TESTED: weir on Hadoop and on Spark, for want of$$missing"; \

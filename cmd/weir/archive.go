@@ -177,11 +177,32 @@ func explainHDFS(err error) error {
 	case errors.Is(err, hdfs.ErrUnreachable):
 		return hintf(err, "Is it running, and is this its address? 'hdfs getconf -confKey fs.defaultFS' on a machine of the cluster shows it.")
 	case errors.Is(err, hdfs.ErrKerberos):
-		return hintf(err, "Run kinit first, or set KRB5_CLIENT_KTNAME to a keytab; KRB5_CONFIG names a krb5.conf that is not in /etc.")
+		return hintf(err, "%s", kerberosHint(err))
 	case errors.Is(err, fs.ErrPermission):
-		return hintf(err, "Ask for the right to read it (hdfs dfs -ls shows the owner), or set HADOOP_USER_NAME to a user who has it.")
+		return hintf(err, "Ask for the right to read it (hdfs dfs -ls shows the owner), or be a user who has it: by HADOOP_USER_NAME, or where Kerberos says who you are, by kinit.")
 	}
 	return err
+}
+
+// kerberosHint is what to do about a login that failed.
+func kerberosHint(err error) string {
+	for _, x := range []struct {
+		what error
+		hint string
+	}{
+		{hdfs.ErrKrb5Conf, "Set KRB5_CONFIG to a krb5.conf that names the user's realm and its kdc, as the cluster's machines have it in /etc."},
+		{hdfs.ErrNoTicket, "Run kinit, with KRB5CCNAME=FILE:path for a cache that is a file, or set KRB5_CLIENT_KTNAME to a keytab."},
+		{hdfs.ErrKDC, "Is the kdc of krb5.conf (KRB5_CONFIG, else /etc/krb5.conf) right, and can it be reached from here? Its port is 88 if it names none."},
+		{hdfs.ErrPrincipal, "'klist -kt KEYTAB' shows the users of a keytab; a password that was changed makes it worthless: get a new one, or run kinit."},
+		{hdfs.ErrService, "Name the NameNode by its full host name, not by an address, as dfs.namenode.kerberos.principal in hdfs-site.xml has it."},
+		{hdfs.ErrClock, "Set this machine's clock."},
+		{hdfs.ErrSimple, "Set HADOOP_CONF_DIR to the cluster's configuration, whose core-site.xml has hadoop.security.authentication=kerberos."},
+	} {
+		if errors.Is(err, x.what) {
+			return x.hint
+		}
+	}
+	return "Does the configuration in HADOOP_CONF_DIR fit this cluster (dfs.namenode.kerberos.principal in hdfs-site.xml)? 'hdfs dfs -ls /' tells whether Hadoop's own client gets in."
 }
 
 // hasCollection reports whether one of the arguments is a collection of MongoDB.

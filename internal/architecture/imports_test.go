@@ -34,7 +34,8 @@ var rules = []struct {
 }{
 	{"event", rule{core: true}},
 	{"source", rule{outside: []string{"github.com/klauspost/compress"}}},
-	{"hdfs", rule{inside: []string{"source"}, outside: []string{"github.com/colinmarc/hdfs/v2", "github.com/jcmturner/gokrb5/v8"}}},
+	{"hdfs", rule{inside: []string{"source"}, outside: []string{"github.com/colinmarc/hdfs/v2", "github.com/jcmturner/gokrb5/v8",
+		"google.golang.org/protobuf"}}},
 	{"format", rule{inside: []string{"event", "source"}}},
 	{"enrich", rule{outside: []string{"github.com/mileusna/useragent", "github.com/oschwald/maxminddb-golang/v2",
 		"github.com/phuslu/iploc", "golang.org/x/net"}}},

@@ -82,6 +82,7 @@ var (
 	ErrNotThere    = errors.New("cannot find it on this machine") // the engine's own command, or a file of it
 	ErrWrongJar    = errors.New("this is not the jar of Hadoop Streaming")
 	ErrUnreachable = errors.New("the cluster does not answer")
+	ErrKerberos    = errors.New("the engine cannot log in with Kerberos")
 	ErrPermission  = errors.New("permission denied")
 	ErrSpace       = errors.New("there is no space left, or a quota is used up")
 	ErrExists      = errors.New("the output is there already")

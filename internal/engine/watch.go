@@ -70,6 +70,10 @@ var symptoms = []struct {
 	{"already exists", ErrExists},
 	{"Cannot run program", ErrBinary}, // before what the system says of it
 	{"./weir: Permission denied", ErrBinary},
+	{"Client cannot authenticate via", ErrKerberos}, // an AccessControlException
+	{"GSS initiate failed", ErrKerberos},
+	{"Can't get Kerberos realm", ErrKerberos},
+	{"Cannot locate default realm", ErrKerberos},
 	{"AccessControlException", ErrPermission},
 	{"Permission denied", ErrPermission},
 	{"QuotaExceededException", ErrSpace},

@@ -6,6 +6,7 @@
 package hdfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ const (
 var (
 	ErrUnreachable = errors.New("no NameNode answers")
 	ErrNoNameNode  = errors.New("the URL names no NameNode, and no configuration does")
-	ErrKerberos    = errors.New("cannot log in with Kerberos")
+	ErrEncrypted   = errors.New("the DataNodes encrypt without AES, which weir cannot read: have dfs.encrypt.data.transfer.cipher.suites set to AES/CTR/NoPadding there, or get the log with hdfs dfs -get")
 )
 
 // IsURL reports whether an argument names something in HDFS.
@@ -46,6 +47,7 @@ func IsURL(arg string) bool { return strings.HasPrefix(arg, scheme) }
 type System struct {
 	client    *hdfs.Client
 	authority string // as the user wrote it, perhaps empty
+	encrypted bool   // what is read and written, by keys of the NameNode (dfs.encrypt.data.transfer)
 }
 
 // A Cluster keeps connections, one for each file system that was asked for. The zero value has none. It may be used by
@@ -185,6 +187,7 @@ func connect(authority string) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := &System{authority: authority}
 	o := hdfs.ClientOptionsFromConf(conf)
 	if o.Addresses, err = nameNodes(authority, conf); err != nil {
 		return nil, err
@@ -202,25 +205,83 @@ func connect(authority string) (*System, error) {
 		if o.KerberosClient, err = kerberos(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
+		if !strings.EqualFold(conf["dfs.encrypt.data.transfer"], "true") {
+			o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go, unless the NameNode says to encrypt
+			secure := secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
+			o.DatanodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if s.encrypted {
+					return dial(ctx, network, address)
+				}
+				return secure(ctx, network, address)
+			}
+		}
 	}
+	if o.KerberosClient == nil {
+		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &greeting{Conn: c}, nil
+		}
+	}
+	where := strings.Join(o.Addresses, ", ")
 	client, err := hdfs.NewClient(o)
 	if err != nil {
 		if strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "kerberos") {
-			return nil, fmt.Errorf("%w at %s: %w", ErrKerberos, strings.Join(o.Addresses, ", "), err)
+			return nil, fmt.Errorf("%w at %s: %w", ErrKerberos, where, kerberosError(err))
 		}
-		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, strings.Join(o.Addresses, ", "), err)
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, where, err)
 	}
 	// Asked for before others do: the client keeps the answer, without a lock. It also tells a port at which something
 	// else listens.
-	if _, err := client.ServerDefaults(); err != nil {
+	defaults, err := client.ServerDefaults()
+	if err != nil {
 		client.Close()
-		var net net.Error
-		if errors.As(err, &net) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "no available namenodes") {
-			return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, strings.Join(o.Addresses, ", "), plain(err))
-		}
-		return nil, plain(err)
+		return nil, firstError(err, where)
 	}
-	return &System{client: client, authority: authority}, nil
+	s.client, s.encrypted = client, defaults.EncryptDataTransfer
+	return s, nil
+}
+
+// greeting sends what a client says before it listens in one piece. A NameNode that wants Kerberos refuses after the first
+// part and hangs up: who is still writing then hears of a broken pipe, and not why.
+type greeting struct {
+	net.Conn
+	held     []byte
+	listened bool
+}
+
+func (g *greeting) Write(p []byte) (int, error) {
+	if g.listened {
+		return g.Conn.Write(p)
+	}
+	g.held = append(g.held, p...)
+	return len(p), nil
+}
+
+func (g *greeting) Read(p []byte) (int, error) {
+	if !g.listened {
+		g.listened = true
+		if _, err := g.Conn.Write(g.held); err != nil {
+			return 0, err
+		}
+		g.held = nil
+	}
+	return g.Conn.Read(p)
+}
+
+// firstError explains why a NameNode that could be connected to does not answer the first question.
+func firstError(err error, where string) error {
+	var net net.Error
+	switch {
+	case strings.Contains(err.Error(), "unexpected sequence number"), strings.Contains(err.Error(), "SIMPLE authentication is not enabled"):
+		// It refuses the connection, not the question; the library does not read the reason, which hardly is another.
+		return fmt.Errorf("%w at %s: %w", ErrKerberos, where, ErrSimple)
+	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "no available namenodes"):
+		return fmt.Errorf("%w at %s: %w", ErrUnreachable, where, plain(err))
+	}
+	return plain(err)
 }
 
 // URL is how the user would write a path of the system.
@@ -279,11 +340,14 @@ func (s *System) Open(name string) (io.ReadSeekCloser, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	return &reader{f}, nil
+	return &reader{f, s.encrypted}, nil
 }
 
 // reader tries again what failed: the client goes on to another replica.
-type reader struct{ *hdfs.FileReader }
+type reader struct {
+	*hdfs.FileReader
+	encrypted bool
+}
 
 func (r *reader) Read(p []byte) (n int, err error) {
 	for try := 1; ; try++ {
@@ -291,10 +355,21 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		if n > 0 && err != nil && err != io.EOF {
 			return n, nil // the rest fails again or not
 		}
-		if n > 0 || err == nil || err == io.EOF || try == attempts {
-			return n, plain(err)
+		if n > 0 || err == nil || err == io.EOF {
+			return n, err
+		}
+		if try == attempts {
+			return n, r.explain(plain(err))
 		}
 	}
+}
+
+// explain says what an error means that comes of encryption without AES: the library loses bytes of it (see sasl.go).
+func (r *reader) explain(err error) error {
+	if r.encrypted && (strings.Contains(err.Error(), "wire-format") || strings.Contains(err.Error(), "invalid response from datanode")) {
+		return fmt.Errorf("%w: %w", ErrEncrypted, err)
+	}
+	return err
 }
 
 // plain makes a Java exception one line: its first, without the trace. The name of a path error is left to the caller.

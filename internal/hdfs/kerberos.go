@@ -6,25 +6,36 @@ import (
 	"os"
 	"os/user"
 	"strings"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
 	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+// What can be wrong with a login by Kerberos; ErrKerberos is said of all of them.
+var (
+	ErrKerberos  = errors.New("cannot log in with Kerberos")
+	ErrKrb5Conf  = errors.New("no configuration of Kerberos that can be used")
+	ErrNoTicket  = errors.New("there is no valid ticket")
+	ErrKDC       = errors.New("the KDC cannot be asked")
+	ErrPrincipal = errors.New("the KDC does not know the user, or not this key")
+	ErrService   = errors.New("the KDC does not know the NameNode by this name")
+	ErrClock     = errors.New("the clocks of this machine and the KDC differ")
+	ErrSimple    = errors.New("the NameNode lets nobody in without a login, and the configuration says of none")
 )
 
 // kerberos returns a client with the credentials that MIT's tools would use: those of the credential cache that kinit filled,
 // else those of a keytab, for the first principal in it.
 func kerberos() (*client.Client, error) {
-	file := os.Getenv("KRB5_CONFIG")
-	if file == "" {
-		file = "/etc/krb5.conf"
-	}
-	conf, err := config.Load(file)
+	conf, cacheName, err := krb5conf()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %q: %w", file, err)
+		return nil, err
 	}
-	c, cacheErr := fromCache(conf)
+	c, cacheErr := fromCache(conf, cacheName)
 	if cacheErr == nil {
 		return c, nil
 	}
@@ -35,33 +46,38 @@ func kerberos() (*client.Client, error) {
 		name = strings.TrimPrefix(name, "FILE:")
 		keys, err := keytab.Load(name)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the keytab %q: %w", name, err)
+			return nil, fmt.Errorf("%w: cannot read the keytab %q: %w", ErrNoTicket, name, err)
 		}
 		if len(keys.Entries) == 0 {
-			return nil, fmt.Errorf("the keytab %q is empty", name)
+			return nil, fmt.Errorf("%w: the keytab %q is empty", ErrNoTicket, name)
 		}
 		p := keys.Entries[0].Principal
-		c := client.NewWithKeytab(strings.Join(p.Components, "/"), p.Realm, keys, conf, client.DisablePAFXFAST(true))
+		who := strings.Join(p.Components, "/")
+		c := client.NewWithKeytab(who, p.Realm, keys, conf, client.DisablePAFXFAST(true))
 		if err := c.Login(); err != nil {
-			return nil, fmt.Errorf("with the keytab %q: %w", name, err)
+			return nil, kerberosError(fmt.Errorf("%s@%s, of the keytab %q: %w", who, p.Realm, name, err))
 		}
 		return c, nil
 	}
-	return nil, fmt.Errorf("%w; run kinit, or set KRB5_CLIENT_KTNAME to a keytab", cacheErr)
+	return nil, fmt.Errorf("%w: %w", ErrNoTicket, cacheErr)
 }
 
-func fromCache(conf *config.Config) (*client.Client, error) {
+// fromCache takes the ticket of the credential cache in KRB5CCNAME, or else of the one that krb5.conf names.
+func fromCache(conf *config.Config, byConf string) (*client.Client, error) {
 	name := os.Getenv("KRB5CCNAME")
 	if name == "" {
 		u, err := user.Current()
 		if err != nil {
 			return nil, err
 		}
-		name = "/tmp/krb5cc_" + u.Uid
+		if name = byConf; name == "" {
+			name = "/tmp/krb5cc_%{uid}"
+		}
+		name = strings.NewReplacer("%{uid}", u.Uid, "%{euid}", u.Uid, "%{USERID}", u.Uid, "%{username}", u.Username).Replace(name)
 	}
 	if kind, rest, ok := strings.Cut(name, ":"); ok {
 		if kind != "FILE" {
-			return nil, fmt.Errorf("the credential cache %q is none that is a file: set KRB5CCNAME to FILE:path and run kinit", name)
+			return nil, fmt.Errorf("the credential cache %q is none that is a file: set KRB5CCNAME to FILE:path, then run kinit", name)
 		}
 		name = rest
 	}
@@ -69,7 +85,23 @@ func fromCache(conf *config.Config) (*client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the credential cache %q: %w", name, err)
 	}
-	return client.NewFromCCache(cache, conf, client.DisablePAFXFAST(true))
+	realm := cache.GetClientRealm()
+	if realm == "" {
+		return nil, fmt.Errorf("the credential cache %q is damaged", name)
+	}
+	tgt, ok := cache.GetEntry(types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", realm}})
+	if !ok {
+		return nil, fmt.Errorf("the credential cache %q has no ticket for tickets of %s", name, realm)
+	}
+	if time.Now().After(tgt.EndTime) {
+		return nil, fmt.Errorf("the ticket of %s@%s in %q expired at %s", cache.GetClientPrincipalName().PrincipalNameString(), realm, name,
+			tgt.EndTime.UTC().Format(time.RFC3339))
+	}
+	c, err := client.NewFromCCache(cache, conf, client.DisablePAFXFAST(true))
+	if err != nil {
+		return nil, fmt.Errorf("the credential cache %q is damaged: %w", name, err)
+	}
+	return c, nil
 }
 
 // loadCache reads a credential cache; the library panics on one that is cut off.
@@ -80,4 +112,28 @@ func loadCache(name string) (c *credentials.CCache, err error) {
 		}
 	}()
 	return credentials.LoadCCache(name)
+}
+
+// kerberosError says of an error what is wrong, where that can be known: the libraries hand on text.
+func kerberosError(err error) error {
+	text := err.Error()
+	for _, x := range []struct {
+		in   string
+		what error
+	}{
+		{"KDC_ERR_S_PRINCIPAL_UNKNOWN", ErrService},
+		{"KDC_ERR_C_PRINCIPAL_UNKNOWN", ErrPrincipal},
+		{"PREAUTH_FAILED", ErrPrincipal}, // Kerby says it in the text only
+		{"keytab incorrect", ErrPrincipal},
+		{"KRB_AP_ERR_SKEW", ErrClock},
+		{"KRB_AP_ERR_TKT_EXPIRED", ErrNoTicket},
+		{"any defined KDCs", ErrKrb5Conf},
+		{"no KDCs defined", ErrKrb5Conf},
+		{"Networking_Error", ErrKDC},
+	} {
+		if strings.Contains(text, x.in) {
+			return fmt.Errorf("%w: %w", x.what, err)
+		}
+	}
+	return err
 }
