@@ -164,7 +164,16 @@ func readPlan(name string) (*mapreduce.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p.LiesIn(filepath.Dir(name))
+	dir := filepath.Dir(name)
+	var heads io.ReaderAt
+	if p.Heads != 0 {
+		f, err := os.Open(filepath.Join(dir, mapreduce.HeadsName)) // for as long as the task runs
+		if err != nil {
+			return nil, fmt.Errorf("cannot read what goes along with the plan: %w", err)
+		}
+		heads = f
+	}
+	p.LiesIn(dir, heads)
 	return p, nil
 }
 

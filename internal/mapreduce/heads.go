@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/zeebo/xxh3"
@@ -71,18 +69,16 @@ func (p *Plan) detached(in *Input) ([]byte, error) {
 	if in.HeadAt < 0 || in.HeadLen < 0 || in.HeadLen > 2*format.SampleBytes {
 		return nil, ErrPlan
 	}
+	from := p.beside
 	if p.heads != nil {
-		if in.HeadAt+in.HeadLen > int64(len(p.heads)) {
-			return nil, ErrPlan
-		}
-		return p.heads[in.HeadAt : in.HeadAt+in.HeadLen], nil
+		from = bytes.NewReader(p.heads)
 	}
-	f, err := os.Open(filepath.Join(p.dir, HeadsName))
-	if err != nil {
+	if from == nil {
+		return nil, errors.New("it is not there")
+	}
+	b := make([]byte, in.HeadLen)
+	if n, err := from.ReadAt(b, in.HeadAt); n < len(b) {
 		return nil, err
 	}
-	defer f.Close()
-	b := make([]byte, in.HeadLen)
-	_, err = f.ReadAt(b, in.HeadAt)
-	return b, err
+	return b, nil
 }

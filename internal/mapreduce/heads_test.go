@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,7 +35,6 @@ func TestHeads(t *testing.T) {
 		want = append(want, head)
 	}
 	heads := p.DetachHeads()
-	dir := t.TempDir()
 	var plan bytes.Buffer
 	if err := p.Write(&plan); err != nil {
 		t.Fatal(err)
@@ -49,7 +46,6 @@ func TestHeads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there.LiesIn(dir)
 	open := func(name string) (io.ReadSeekCloser, error) { return nopSeeker{bytes.NewReader(texts[name])}, nil }
 	var tasks [][]Split
 	for _, s := range there.Splits(5000) {
@@ -58,9 +54,7 @@ func TestHeads(t *testing.T) {
 	if _, _, err := Local(t.Context(), there, CountJob(there, enrichment), tasks, 1, true, MapOptions{Open: open}); err == nil || !strings.Contains(err.Error(), "goes along with the plan") {
 		t.Errorf("without the file of beginnings: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, HeadsName), heads, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	there.LiesIn("", bytes.NewReader(heads))
 	for i := range want {
 		for _, x := range []*Plan{p, there} {
 			if head, err := x.Beginning(&x.Inputs[i]); err != nil || !bytes.Equal(head, want[i]) {

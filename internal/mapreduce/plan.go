@@ -50,8 +50,9 @@ type Plan struct {
 	dir  string   // where the plan lies, and what was sent with it; empty where it was made
 
 	// Heads is the hash of the file in which the beginnings of many logs go along ([Plan.DetachHeads]); 0 where each is in its input.
-	Heads uint64 `json:"heads,string,omitempty"`
-	heads []byte
+	Heads  uint64      `json:"heads,string,omitempty"`
+	heads  []byte      // where the plan was made
+	beside io.ReaderAt // in tasks
 
 	Options json.RawMessage `json:"options,omitempty"` // the job's own
 }
@@ -209,8 +210,9 @@ func (p *Plan) Check() error {
 // SentName is what the i-th of the files that go along with a plan is called beside it. No name of a user's goes through an engine.
 func SentName(i int) string { return fmt.Sprintf("sent-%d", i) }
 
-// LiesIn tells a plan that was read in which directory it lies.
-func (p *Plan) LiesIn(dir string) { p.dir = dir }
+// LiesIn tells a plan that was read in which directory it lies, and has it take the beginnings of logs out of heads, the file [HeadsName]
+// there; nil where its Heads are 0.
+func (p *Plan) LiesIn(dir string, heads io.ReaderAt) { p.dir, p.beside = dir, heads }
 
 // File returns where a file is that the plan's job names: in a task, what was sent along; where the plan was made, the file itself.
 func (p *Plan) File(name string) string {
