@@ -23,7 +23,8 @@ const ownSplit = 128 << 20
 var codecs = []string{".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".lzo", ".lzo_deflate", ".xz"}
 
 // divide tells logs that Hadoop cuts into lines as weir does from those that tasks had better open themselves: those that are
-// compressed (a damaged one is read up to the damage), or only look so by their names, and those that must be read whole.
+// compressed (a damaged one is read up to the damage), or only look so by their names, those that must be read whole, and those whose
+// records do not stand in lines.
 func divide(p *mapreduce.Plan) (texts, own []int) {
 	for i := range p.Inputs {
 		in := &p.Inputs[i]
@@ -36,7 +37,7 @@ func divide(p *mapreduce.Plan) (texts, own []int) {
 				codec = c
 			}
 		}
-		if !in.Whole && (in.Compression == "" && codec == "" || in.Compression == "bzip2" && codec == ".bz2") {
+		if !in.Whole && !in.Shaped && (in.Compression == "" && codec == "" || in.Compression == "bzip2" && codec == ".bz2") {
 			texts = append(texts, i)
 		} else {
 			own = append(own, i)

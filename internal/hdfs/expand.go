@@ -120,8 +120,10 @@ func (x *expansion) directory(dir string) error {
 		}
 		name := path.Join(dir, info.Name())
 		switch {
-		case strings.HasPrefix(info.Name(), "."), info.Name() == "_SUCCESS", info.Name() == "_temporary":
+		case strings.HasPrefix(info.Name(), "."):
 			x.note(name, "hidden")
+		case info.IsDir() && source.BesideTable(info.Name()) != "":
+			x.note(name, source.BesideTable(info.Name()))
 		case info.IsDir():
 			if err := x.directory(name); errors.Is(err, fs.ErrPermission) {
 				x.note(name, "permission denied")

@@ -264,7 +264,7 @@ func (s *System) Write(name string, from io.Reader) error {
 	}
 }
 
-// Open reads a file. What is returned is an [io.Seeker] too.
+// Open reads a file. What is returned is an [io.ReaderAt] too.
 func (s *System) Open(name string) (io.ReadSeekCloser, error) {
 	f, err := s.client.Open(name)
 	if err != nil {
@@ -283,6 +283,22 @@ func (r *reader) Read(p []byte) (n int, err error) {
 			return n, nil // the rest fails again or not
 		}
 		if n > 0 || err == nil || err == io.EOF || try == attempts {
+			return n, plain(err)
+		}
+	}
+}
+
+// ReadAt implements io.ReaderAt. It moves the place at which Read goes on.
+func (r *reader) ReadAt(p []byte, off int64) (n int, err error) {
+	if off >= r.Stat().Size() {
+		return 0, io.EOF
+	}
+	for try := 1; ; try++ {
+		n, err = r.FileReader.ReadAt(p, off)
+		if err == io.ErrUnexpectedEOF { // the end of the file came before that of p
+			err = io.EOF
+		}
+		if err == nil || err == io.EOF || try == attempts {
 			return n, plain(err)
 		}
 	}
