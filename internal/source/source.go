@@ -161,14 +161,12 @@ func (in *Input) Head(n int) (head []byte, whole bool, err error) {
 		if err != nil {
 			return nil, false, fmt.Errorf("cannot open it: %w", err)
 		}
-		keep := &keeper{below: below}
-		if again, ok := below.(*kept); ok { // it was looked at before
-			keep.file = again.File
-			looked.open = keep.section
+		if table, ok := below.(*kept); ok { // it was looked at before
+			looked.open, in.open = table.section, table.again
 		} else {
-			looked.open = func() (io.ReadCloser, error) { return keep, nil }
+			keep := &keeper{below: below}
+			looked.open, in.open = func() (io.ReadCloser, error) { return keep, nil }, keep.again
 		}
-		in.open = keep.again
 	}
 	s, err := looked.Open()
 	if err != nil {
@@ -203,23 +201,13 @@ func (k *keeper) Read(p []byte) (int, error) {
 // Close leaves everything open for the next time.
 func (k *keeper) Close() error { return nil }
 
-// section is the file, which stays open.
-func (k *keeper) section() (io.ReadCloser, error) {
-	info, err := k.file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return section{io.NewSectionReader(k.file, 0, info.Size())}, nil
-}
-
 // again opens the input for the next time.
 func (k *keeper) again() (io.ReadCloser, error) {
 	switch {
 	case k.fail != nil:
 		return nil, k.fail
 	case k.file != nil:
-		_, err := k.file.Seek(0, io.SeekStart)
-		return &kept{k.file, k.below}, err
+		return (&kept{k.file, k.below}).again()
 	}
 	return replay{io.MultiReader(bytes.NewReader(k.bytes.Bytes()), k.below), k.below}, nil
 }
@@ -228,6 +216,21 @@ func (k *keeper) again() (io.ReadCloser, error) {
 type kept struct {
 	*os.File
 	below io.Closer
+}
+
+// section is the file, which stays open.
+func (k *kept) section() (io.ReadCloser, error) {
+	info, err := k.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return section{io.NewSectionReader(k.File, 0, info.Size())}, nil
+}
+
+// again is the file from its beginning on.
+func (k *kept) again() (io.ReadCloser, error) {
+	_, err := k.Seek(0, io.SeekStart)
+	return k, err
 }
 
 // Close implements io.Closer.

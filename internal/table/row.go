@@ -6,9 +6,13 @@ import (
 )
 
 var (
-	errShort    = errors.New("it has fewer rows than the end of the file says")
-	errDisagree = errors.New("its lists do not fit those of the columns beside it")
+	errShort      = errors.New("it has fewer rows than the end of the file says")
+	errManyValues = errors.New("a row has more than 16 million values")
+	errDisagree   = errors.New("its lists do not fit those of the columns beside it")
 )
+
+// maxElements bounds the elements of lists in a row: ten bytes may claim two thousand million.
+const maxElements = 16 << 20
 
 // row appends the next row as a line.
 func (x *Reader) row() error {
@@ -23,6 +27,7 @@ func (x *Reader) row() error {
 			return c.wrong(errDisagree)
 		}
 	}
+	x.elementsLeft = maxElements
 	var err error
 	if x.log {
 		if c := x.columns[0]; c.def == c.maxDef {
@@ -167,6 +172,9 @@ func (x *Reader) elements(n *node, open, end byte, one func() error) error {
 		}
 		if there, err := x.there(n); err != nil || !there {
 			return errors.Join(err, x.columns[n.lo].wrong(errDisagree))
+		}
+		if x.elementsLeft--; x.elementsLeft < 0 {
+			return x.columns[n.lo].wrong(errManyValues)
 		}
 		x.buf = append(x.buf, ',')
 		x.cut()

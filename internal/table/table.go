@@ -56,7 +56,9 @@ type Reader struct {
 	buf   []byte
 	out   []byte // the part of buf that was not given yet
 	start int    // of the row that is made in buf
-	err   error
+
+	elementsLeft int // that the row may have
+	err          error
 }
 
 // NewReader returns the rows of a Parquet file of size bytes. Of a line that is longer than maxLine, the first maxLine+1 bytes are given, so

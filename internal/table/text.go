@@ -194,7 +194,7 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 func appendHalf(dst, raw []byte) []byte {
 	h := binary.LittleEndian.Uint16(raw)
 	exponent, fraction := int(h>>10&31), float64(h&1023)
-	f := math.Ldexp(1+fraction/1024, exponent-15)
+	f := math.Ldexp(1024+fraction, exponent-25)
 	switch {
 	case exponent == 0:
 		f = math.Ldexp(fraction, -24)
