@@ -149,6 +149,9 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 		f.Close()
 		return nil, err
 	}
+	if s.table != nil {
+		addPartitions(s.table, in.Name)
+	}
 	return s, nil
 }
 

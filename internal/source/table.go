@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"weir/internal/table"
@@ -105,6 +108,21 @@ func (s *Stream) spoolTable() error {
 		k.fail = err
 	}
 	return err
+}
+
+// addPartitions adds the columns that are in the names of directories only, as Spark, Hive and others divide tables: host=web1/day=2026-05-01/….
+func addPartitions(t *table.Reader, name string) {
+	dirs := strings.Split(filepath.ToSlash(name), "/")
+	for _, dir := range dirs[:len(dirs)-1] {
+		column, value, ok := strings.Cut(dir, "=")
+		if !ok || column == "" || value == "" || value == "__HIVE_DEFAULT_PARTITION__" {
+			continue
+		}
+		if plain, err := url.PathUnescape(value); err == nil {
+			value = plain
+		}
+		t.Add(column, value)
+	}
 }
 
 // damagedTable says of a table that was read in part what is lost.

@@ -227,3 +227,21 @@ func TestExpandTables(t *testing.T) {
 		}
 	}
 }
+
+// TestPartitions: columns that are only in names of directories are columns.
+func TestPartitions(t *testing.T) {
+	table, want := parquetOf(t, 3)
+	for name, more := range map[string]string{
+		"host=web1/day=2026-05-01/a%20b.parquet":           `,"host":"web1","day":"2026-05-01"}`,
+		"hdfs://nn/x/n=5/user=a%22b%0A/h=/=v/part.parquet": `,"user":"a\"b\n"}`, // n is a column of the file
+		"x/host=__HIVE_DEFAULT_PARTITION__/a=b.parquet":    "}",
+	} {
+		s, err := Bytes(name, table).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(s); string(got) != strings.ReplaceAll(want, "}", more) || err != nil {
+			t.Errorf("%s: %s%v", name, got, err)
+		}
+	}
+}

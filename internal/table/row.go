@@ -37,6 +37,13 @@ func (x *Reader) row() error {
 		}
 	} else {
 		err = x.object(x.top)
+		if n := len(x.buf) - 1; err == nil && len(x.added) > 0 { // its bracket comes behind them
+			added := x.added
+			if x.buf[n-1] == '{' && n-1 == x.start {
+				added = added[1:]
+			}
+			x.buf = append(append(x.buf[:n], added...), '}')
+		}
 	}
 	if err != nil {
 		return err

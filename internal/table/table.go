@@ -21,6 +21,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -45,7 +47,8 @@ type Reader struct {
 	meta    *format.FileMetaData
 	top     *node
 	columns []*column
-	log     bool // rows are lines as they stand
+	log     bool   // rows are lines as they stand
+	added   []byte // members that end each object
 	maxLine int
 	memory  memory
 	unpack  unpacker
@@ -120,6 +123,17 @@ func (x *Reader) checkGroups() error {
 		}
 	}
 	return nil
+}
+
+// Add adds a column that has the same text in all rows, behind those of the file. One that the file has itself, or that of a table of lines,
+// is left out. It is called before the first Read.
+func (x *Reader) Add(name, text string) {
+	if x.log || slices.ContainsFunc(x.top.kids, func(k *node) bool { return k.plain == name }) {
+		return
+	}
+	x.added = append(x.added, ',')
+	x.added = append(appendString(x.added, []byte(strings.ToValidUTF8(name, "\ufffd"))), ':')
+	x.added = appendString(x.added, []byte(text))
 }
 
 // Rows returns how many rows were read.

@@ -245,3 +245,21 @@ func TestOthers(t *testing.T) {
 		})
 	}
 }
+
+func TestAdd(t *testing.T) {
+	type row struct {
+		A *string `parquet:"a,optional"`
+	}
+	a := "x"
+	b := write(t, []row{{&a}, {}})
+	r, err := NewReader(bytes.NewReader(b), int64(len(b)), 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Add("a", "of the file")
+	r.Add("host", "web\"1")
+	r.Add("day", "1")
+	if got, err := io.ReadAll(r); string(got) != `{"a":"x","host":"web\"1","day":"1"}`+"\n"+`{"host":"web\"1","day":"1"}`+"\n" || err != nil {
+		t.Errorf("%s%v", got, err)
+	}
+}
