@@ -12,7 +12,7 @@ const sparkTables = `
 from pyspark.sql import SparkSession, functions as f
 
 spark = SparkSession.builder.master("local[2]").appName("tables").getOrCreate()
-lines = spark.read.text("HOME/company/nginx/access.log")
+lines = spark.read.text("hdfs:///logs/nginx/access.log")
 part = lambda n: f.regexp_extract("value", r'^(\S+) \S+ \S+ \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d+) (\d+) "[^"]*" "([^"]*)"', n)
 records = lines.select(
     f.date_format(f.to_timestamp(part(2), "dd/MMM/yyyy:HH:mm:ss Z"), "yyyy-MM-dd'T'HH:mm:ssXXX").alias("time"), part(1).alias("remote_addr"),
