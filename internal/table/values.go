@@ -23,6 +23,9 @@ const (
 	splitBytes
 )
 
+// oldDictionary is PLAIN_DICTIONARY, as files of old call RLE_DICTIONARY.
+const oldDictionary format.Encoding = 2
+
 // values reads the values of a page, without the nulls.
 type values struct {
 	how     encoded
@@ -63,7 +66,7 @@ func (v *values) start(c *column, enc format.Encoding, b []byte) (err error) {
 		v.how = plainBytes
 	case enc == format.Plain:
 		v.how = plainFixed
-	case enc == format.PlainDictionary || enc == format.RLEDictionary:
+	case enc == oldDictionary || enc == format.RLEDictionary:
 		v.how = indexed
 		if c.dict == nil {
 			return fmt.Errorf("it has no dictionary")

@@ -51,7 +51,7 @@ func TestTables(t *testing.T) {
 				if got != want {
 					t.Errorf("the hunt differs from that of this machine: %d and %d bytes\n%s", len(got), len(want), said)
 				}
-				if n := counted(t, said, "map tasks"); n != 3 {
+				if n := counted(t, said, "map tasks"); n < 3 { // more where Hadoop tries one twice, being slow
 					t.Errorf("%d map tasks for 3 files", n)
 				}
 			})
