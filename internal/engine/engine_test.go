@@ -83,9 +83,9 @@ func TestDivide(t *testing.T) {
 	p := mapreduce.NewPlan("test", "count", 1, time.UTC)
 	p.Inputs = []mapreduce.Input{{Name: "hdfs://n/a.log", Size: 1}, {Name: "b.gz", Size: 1, Compression: "gzip"}, {Name: "c.bz2", Size: 1, Compression: "bzip2"},
 		{Name: "d.gz", Size: 1}, {Name: "e", Size: 1, Compression: "gzip"}, {Name: "f", Size: 0}, {Name: "g", Size: 1, Err: "gone"}, {Name: "h", Size: 1, Whole: true},
-		{Name: "i", Size: 1, Compression: "bzip2"}}
+		{Name: "i", Size: 1, Compression: "bzip2"}, {Name: "j.parquet", Size: 1, Shaped: true}}
 	texts, own := divide(p)
-	if !slices.Equal(texts, []int{0, 2}) || !slices.Equal(own, []int{1, 3, 4, 7, 8}) {
+	if !slices.Equal(texts, []int{0, 2}) || !slices.Equal(own, []int{1, 3, 4, 7, 8, 9}) {
 		t.Errorf("lines %v, logs %v", texts, own)
 	}
 }
