@@ -216,6 +216,9 @@ func TestOthers(t *testing.T) {
 		python = "/usr/bin/python3"
 	}
 	if err := exec.Command(python, "-c", "import pyarrow, duckdb").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("CI=true, and %s has no pyarrow or DuckDB: %v", python, err)
+		}
 		t.Skip("\n\n*** SKIPPED: tables of pyarrow and DuckDB are NOT tested; set WEIR_PYTHON to a Python that has them\n\n")
 	}
 	dir := t.TempDir()
