@@ -65,8 +65,8 @@ difference, and ranks the suspicious events with their reasons. What is much the
 somebody or something that known good hardly has are one campaign; --rows lists them without that, by likeness alone.
 
 LOG is a file, a glob, a directory (searched recursively) or - for standard input. gzip, zstd and bzip2 are seen
-through. Formats are detected by content ('weir formats' lists them). mongodb://host/database.collection is the events in
-a collection of MongoDB.
+through, and the rows of Parquet files are lines. Formats are detected by content ('weir formats' lists them).
+mongodb://host/database.collection is the events in a collection of MongoDB.
 
 FROM and TO are RFC 3339, "2026-03-01 02:10", a date, epoch seconds, or now-2h. Both ends are inclusive.`,
 		Example: `  weir hunt --window "2026-03-01 02:10/2026-03-01 04:30" /var/log/nginx

@@ -33,7 +33,9 @@ var rules = []struct {
 	rule
 }{
 	{"event", rule{core: true}},
-	{"source", rule{outside: []string{"github.com/klauspost/compress"}}},
+	{"table", rule{outside: []string{"github.com/andybalholm/brotli", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go",
+		"github.com/pierrec/lz4/v4"}, core: true}},
+	{"source", rule{inside: []string{"table"}, outside: []string{"github.com/klauspost/compress"}}},
 	{"hdfs", rule{inside: []string{"source"}, outside: []string{"github.com/colinmarc/hdfs/v2", "github.com/jcmturner/gokrb5/v8",
 		"google.golang.org/protobuf"}}},
 	{"format", rule{inside: []string{"event", "source"}}},

@@ -25,7 +25,7 @@ var codecs = []string{".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".lz
 
 // divide tells logs that Hadoop cuts into lines as weir does from those that tasks had better open themselves: those that are
 // compressed (a damaged one is read up to the damage), or only look so by their names, those that must be read whole, and those whose
-// names Java would spell as the locale of some machine has it.
+// records do not stand in lines, or whose names Java would spell as the locale of some machine has it.
 func divide(p *mapreduce.Plan) (texts, own []int) {
 	if len(p.Segments) > 0 {
 		return nil, []int{0} // their splits are all of input 0

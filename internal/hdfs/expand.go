@@ -127,6 +127,8 @@ func (x *expansion) directory(dir string) error {
 		}
 		name := path.Join(dir, info.Name())
 		switch {
+		case source.BesideTable(info.Name()) != "":
+			x.note(name, source.BesideTable(info.Name()))
 		case hidden(info.Name()):
 			x.note(name, "hidden")
 		case info.IsDir():

@@ -334,7 +334,7 @@ func (s *System) Write(name string, from io.Reader) error {
 	}
 }
 
-// Open reads a file. What is returned is an [io.Seeker] too.
+// Open reads a file. What is returned is an [io.ReaderAt] too.
 func (s *System) Open(name string) (io.ReadSeekCloser, error) {
 	f, err := s.client.Open(name)
 	if err != nil {
@@ -370,6 +370,25 @@ func (r *reader) explain(err error) error {
 		return fmt.Errorf("%w: %w", ErrEncrypted, err)
 	}
 	return err
+}
+
+// ReadAt implements io.ReaderAt. It moves the place at which Read goes on.
+func (r *reader) ReadAt(p []byte, off int64) (n int, err error) {
+	if off >= r.Stat().Size() {
+		return 0, io.EOF
+	}
+	for try := 1; ; try++ {
+		n, err = r.FileReader.ReadAt(p, off)
+		if err == io.ErrUnexpectedEOF { // the end of the file came before that of p
+			err = io.EOF
+		}
+		if err == nil || err == io.EOF {
+			return n, err
+		}
+		if try == attempts {
+			return n, r.explain(plain(err))
+		}
+	}
 }
 
 // plain makes a Java exception one line: its first, without the trace. The name of a path error is left to the caller.

@@ -143,6 +143,9 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 			if err != nil {
 				return nil, err
 			}
+			if at, ok := f.(io.ReaderAt); ok {
+				return &wholeLog{faulty{f, fault}, f, at}, nil
+			}
 			return closing{&faulty{f, fault}, f}, nil
 		}), nil
 	}
@@ -175,6 +178,23 @@ type closing struct {
 	io.Closer
 }
 
+// A wholeLog is a log that can be read from any place on, as tables have to be.
+type wholeLog struct {
+	faulty
+	io.ReadSeekCloser
+	at io.ReaderAt
+}
+
+// Read implements io.Reader.
+func (w *wholeLog) Read(p []byte) (int, error) { return w.faulty.Read(p) }
+
+// ReadAt implements io.ReaderAt.
+func (w *wholeLog) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.at.ReadAt(p, off)
+	w.note(err)
+	return n, err
+}
+
 // faulty keeps the error of a reader.
 type faulty struct {
 	r     io.Reader
@@ -183,10 +203,14 @@ type faulty struct {
 
 func (f *faulty) Read(p []byte) (int, error) {
 	n, err := f.r.Read(p)
+	f.note(err)
+	return n, err
+}
+
+func (f *faulty) note(err error) {
 	if err != nil && err != io.EOF && *f.fault == nil {
 		*f.fault = err
 	}
-	return n, err
 }
 
 // A splitReport is what a task says of a split. Each segment has one, whose start is its number and whose length its records.

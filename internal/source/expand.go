@@ -112,6 +112,7 @@ func (x *expansion) glob(pattern string) error {
 // directory takes all files below dir. It is an error if a directory that the user named holds none.
 func (x *expansion) directory(dir string, named bool) error {
 	before := len(x.inputs) + len(x.seen)
+	checksums := 0
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			x.note(path, "cannot be opened")
@@ -126,18 +127,29 @@ func (x *expansion) directory(dir string, named bool) error {
 				x.note(path, "hidden")
 				return fs.SkipDir
 			}
+			if why := BesideTable(entry.Name()); why != "" && path != dir && !x.anyKind {
+				x.note(path, why)
+				return fs.SkipDir
+			}
 			if info, err := os.Stat(filepath.Join(path, "lake.db")); err == nil && info.Mode().IsRegular() {
 				x.note(path, "a lake: --lake reads it")
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if hidden {
+		switch {
+		case hidden && filepath.Ext(path) == ".crc": // Hadoop has one for each file
+			checksums++
+			return nil
+		case hidden:
 			x.note(path, "hidden")
 			return nil
 		}
 		return x.linkedOrFound(path, entry)
 	})
+	if checksums > 0 {
+		x.notes = append(x.notes, fmt.Sprintf("%d hidden checksums (.crc) below %s were left out", checksums, dir))
+	}
 	if err != nil {
 		return fmt.Errorf("cannot read directory %q: %w", dir, err)
 	}
@@ -176,14 +188,42 @@ var notLogs = map[string]string{
 	".zip":  "an archive (unpack it)", ".tar": "an archive (unpack it)", ".tgz": "an archive (unpack it)",
 	".7z": "an archive (unpack it)", ".rar": "an archive (unpack it)", ".xz": "compressed with xz (unpack it)",
 	".journal": "a binary journal (export it with journalctl -o json)",
-	".db":      "a database", ".sqlite": "a database", ".parquet": "not a text log",
+	".db":      "a database", ".sqlite": "a database", ".duckdb": "a database",
+	".orc": "a table that weir does not read (write it as Parquet)", ".avro": "a table that weir does not read (write it as Parquet)",
+	".crc": "a checksum",
 	".png": "an image", ".jpg": "an image", ".jpeg": "an image", ".gif": "an image", ".pdf": "a document",
 	".exe": "a program", ".so": "a program", ".dll": "a program", ".pid": "not a log", ".lock": "not a log",
 	".md": "a document", ".html": "a document",
 }
 
-// NoLog says why a file of a name is no log, if the name tells; else it is empty.
+// besideTables are the names, or with a * what names begin with, of what Spark and other programs put beside the files of a table. In a
+// directory of Delta Lake it is the log that says which files still count.
+var besideTables = map[string]string{
+	"_SUCCESS": "it says that Spark or Hadoop has finished", "_metadata": "what is known of the tables beside it",
+	"_common_metadata": "what is known of the tables beside it", "_temporary": "what Spark or Hadoop has not finished",
+	"_spark_metadata": "what Spark has written beside the tables", "_committed_*": "what Databricks has written beside the tables",
+	"_started_*": "what Databricks has written beside the tables",
+	"_delta_log": "what Delta Lake knows of the tables beside it; rows that it has deleted or replaced may still be in these",
+}
+
+// BesideTable says what a file or directory in a directory of tables is, by its name, if it is none; else it is empty.
+func BesideTable(name string) string {
+	if why := besideTables[name]; why != "" || !strings.HasPrefix(name, "_") {
+		return why
+	}
+	for start, why := range besideTables {
+		if rest, ok := strings.CutSuffix(start, "*"); ok && strings.HasPrefix(name, rest) {
+			return why
+		}
+	}
+	return ""
+}
+
+// NoLog says why a file or directory of a name is no log, if the name tells; else it is empty.
 func NoLog(path string) string {
+	if why := BesideTable(filepath.Base(path)); why != "" {
+		return why
+	}
 	name := strings.ToLower(filepath.Base(path))
 	name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"), ".bz2")
 	return notLogs[filepath.Ext(name)]

@@ -66,7 +66,7 @@ func Plain(name string, inside bool, open func() (io.ReadCloser, error)) Input {
 // Bytes returns an input that holds data, which must not change.
 func Bytes(name string, data []byte) Input {
 	return Input{Name: name, Size: int64(len(data)), open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
+		return section{io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))}, nil
 	}}
 }
 
@@ -149,6 +149,9 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 		f.Close()
 		return nil, err
 	}
+	if s.table != nil {
+		addPartitions(s.table, in.Name)
+	}
 	return s, nil
 }
 
@@ -161,10 +164,11 @@ func (in *Input) Head(n int) (head []byte, whole bool, err error) {
 		if err != nil {
 			return nil, false, fmt.Errorf("cannot open it: %w", err)
 		}
-		var kept bytes.Buffer
-		looked.open = func() (io.ReadCloser, error) { return io.NopCloser(io.TeeReader(below, &kept)), nil }
-		in.open = func() (io.ReadCloser, error) {
-			return replay{io.MultiReader(bytes.NewReader(kept.Bytes()), below), below}, nil
+		if table, ok := below.(*kept); ok { // it was looked at before
+			looked.open, in.open = table.section, table.again
+		} else {
+			keep := &keeper{below: below}
+			looked.open, in.open = func() (io.ReadCloser, error) { return keep, nil }, keep.again
 		}
 	}
 	s, err := looked.Open()
@@ -179,6 +183,61 @@ func (in *Input) Head(n int) (head []byte, whole bool, err error) {
 	}
 	return head[:got], false, err
 }
+
+// A keeper is a pipe that remembers what was read of it, to be read again. A table it keeps as a file.
+type keeper struct {
+	below io.ReadCloser
+	bytes bytes.Buffer
+	file  *os.File
+	fail  error // why there is no file
+}
+
+// Read implements io.Reader.
+func (k *keeper) Read(p []byte) (int, error) {
+	n, err := k.below.Read(p)
+	if k.file == nil {
+		k.bytes.Write(p[:n])
+	}
+	return n, err
+}
+
+// Close leaves everything open for the next time.
+func (k *keeper) Close() error { return nil }
+
+// again opens the input for the next time.
+func (k *keeper) again() (io.ReadCloser, error) {
+	switch {
+	case k.fail != nil:
+		return nil, k.fail
+	case k.file != nil:
+		return (&kept{k.file, k.below}).again()
+	}
+	return replay{io.MultiReader(bytes.NewReader(k.bytes.Bytes()), k.below), k.below}, nil
+}
+
+// kept is a table that came through a pipe.
+type kept struct {
+	*os.File
+	below io.Closer
+}
+
+// section is the file, which stays open.
+func (k *kept) section() (io.ReadCloser, error) {
+	info, err := k.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return section{io.NewSectionReader(k.File, 0, info.Size())}, nil
+}
+
+// again is the file from its beginning on.
+func (k *kept) again() (io.ReadCloser, error) {
+	_, err := k.Seek(0, io.SeekStart)
+	return k, err
+}
+
+// Close implements io.Closer.
+func (k *kept) Close() error { return errors.Join(k.File.Close(), k.below.Close()) }
 
 // replay is a pipe with what was read of it before.
 type replay struct {

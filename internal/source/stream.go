@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"weir/internal/table"
 )
 
 // maxZstdWindow bounds the memory one zstd stream can ask for; it is what zstd --long uses.
@@ -19,7 +22,9 @@ const maxZstdWindow = 128 << 20
 // A Stream is the uncompressed bytes of one input, without a UTF-8 byte order mark. How it was compressed is told by
 // its first bytes, not by its name. It is read by one goroutine; only [Stream.StoredBytes] may be called by others.
 //
-// A damaged compressed stream gives the bytes up to the damage and then ends; [Stream.Warning] says so. Errors of the
+// A Parquet file gives its rows as lines (package table).
+//
+// A damaged compressed stream, or table, gives the bytes up to the damage and then ends; [Stream.Warning] says so. Errors of the
 // reader below are returned as they are.
 type Stream struct {
 	stored  storedReader
@@ -28,7 +33,9 @@ type Stream struct {
 	kind    string // gzip, zstd, bzip2 or empty
 	got     int64  // uncompressed bytes so far
 	warning string
-	shaped  bool // its lines are made of JSON's elements
+	shaped  bool // its lines are made of JSON's elements, or of a table's rows
+	table   *table.Reader
+	spool   *os.File // where a table is kept that cannot be read in place
 }
 
 // storedReader counts the bytes that come from the file and remembers whether reading it failed.
@@ -68,6 +75,9 @@ func newStream(f io.ReadCloser) (*Stream, error) {
 		return nil, errors.New("it is compressed with xz, which weir does not read; unpack it first (xz -d)")
 	case bytes.HasPrefix(head, magicZip):
 		return nil, errors.New("it is a zip archive; unpack it first")
+	}
+	if found, err := s.openTable(head); found || err != nil {
+		return s, err
 	}
 	if err := s.skipMark(); err != nil {
 		return nil, err
@@ -189,6 +199,10 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return n, err
 	case s.stored.fail != nil:
 		return n, s.stored.fail
+	case s.table != nil:
+		s.warning = s.damagedTable(err)
+		s.reader = failing{io.EOF}
+		return n, io.EOF
 	case s.kind == "":
 		return n, err
 	}
@@ -231,7 +245,8 @@ func (s *Stream) Warning() string { return s.warning }
 // StoredBytes returns how many bytes were read so far as stored, before decompression.
 func (s *Stream) StoredBytes() int64 { return s.stored.n.Load() }
 
-// Shaped reports whether lines are made of the elements of JSON that does not stand in lines: they cannot be found from the middle on.
+// Shaped reports whether lines are made of the elements of JSON that does not stand in lines, or of the rows of a table: they cannot be
+// found from the middle on.
 func (s *Stream) Shaped() bool { return s.shaped }
 
 // Compression returns gzip, zstd, bzip2 or nothing.
@@ -241,6 +256,12 @@ func (s *Stream) Compression() string { return s.kind }
 func (s *Stream) Close() error {
 	if s.release != nil {
 		s.release()
+	}
+	if s.table != nil {
+		s.table.Close()
+	}
+	if s.spool != nil {
+		_ = s.spool.Close() // it was only read
 	}
 	return s.stored.r.Close()
 }

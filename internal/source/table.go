@@ -1,0 +1,158 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"weir/internal/table"
+)
+
+// A table in a Parquet file says at its end where everything is, so it is read from any place on. Files of this machine and of HDFS can
+// be, also through what opens them for a task. What comes through a pipe, or is compressed once more, is kept in a temporary file first.
+
+// maxSpool bounds the temporary file: what is compressed may claim to be of any size.
+var maxSpool int64 = 4 << 30
+
+// openTable makes lines of the rows where the stream, whose first stored bytes are head, is a table.
+func (s *Stream) openTable(head []byte) (found bool, err error) {
+	if s.kind == "" {
+		if found = table.Is(head); !found {
+			return false, nil
+		}
+		if r, size := inPlace(s.stored.r); r != nil {
+			s.table, err = table.NewReader(&storedAt{r, &s.stored, size}, size, DefaultMaxLine)
+			if s.stored.fail != nil {
+				err = s.stored.fail
+			}
+			s.reader, s.shaped = s.table, true
+			return true, err
+		}
+	} else if found, err = s.peekTable(); !found {
+		return false, err
+	}
+	return true, s.spoolTable()
+}
+
+// peekTable looks whether what is compressed begins like a table.
+func (s *Stream) peekTable() (bool, error) {
+	head := make([]byte, 4)
+	n, err := io.ReadFull(s.reader, head)
+	rest := s.reader
+	if err != nil {
+		if err == io.ErrUnexpectedEOF && n > 0 {
+			if _, err = rest.Read(make([]byte, 1)); err == nil { // tells a short file from a damaged one
+				err = io.ErrUnexpectedEOF
+			}
+		}
+		rest = failing{err}
+	}
+	s.reader = io.MultiReader(bytes.NewReader(head[:n]), rest)
+	return table.Is(head[:n]), nil
+}
+
+// inPlace returns a file of which any part can be read, and its size; nil where that is not so.
+func inPlace(f io.ReadCloser) (io.ReaderAt, int64) {
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		return nil, 0
+	}
+	s, ok := f.(io.Seeker)
+	if !ok {
+		return nil, 0
+	}
+	size, err := s.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return nil, 0
+	}
+	return r, size
+}
+
+// spoolTable keeps the stream in a temporary file and reads the table from there.
+func (s *Stream) spoolTable() error {
+	k, again := s.stored.r.(*keeper)
+	f, err := os.CreateTemp("", "weir-*")
+	if err != nil {
+		return fmt.Errorf("cannot keep the table while it is read, in TMPDIR: %w", err)
+	}
+	_ = os.Remove(f.Name()) // the open file stays usable
+	if again {
+		k.file = f
+		k.bytes = bytes.Buffer{}
+	} else {
+		s.spool = f
+	}
+	size, err := io.Copy(f, io.LimitReader(s.reader, maxSpool+1))
+	switch {
+	case s.stored.fail != nil:
+		err = s.stored.fail
+	case err != nil:
+		err = fmt.Errorf("cannot keep the table while it is read, in TMPDIR: %w", err)
+	case size > maxSpool:
+		err = fmt.Errorf("it is a Parquet file of more than %d GiB that comes through a pipe or is compressed once more; unpack it into a file", maxSpool>>30)
+	default:
+		s.table, err = table.NewReader(f, size, DefaultMaxLine)
+		s.reader, s.shaped = s.table, true
+	}
+	if err == nil {
+		return nil
+	}
+	_ = f.Close() // it was only a copy
+	if s.spool = nil; again {
+		k.fail = err
+	}
+	return err
+}
+
+// addPartitions adds the columns that are in the names of directories only, as Spark, Hive and others divide tables: host=web1/day=2026-05-01/….
+func addPartitions(t *table.Reader, name string) {
+	dirs := strings.Split(filepath.ToSlash(name), "/")
+	for _, dir := range dirs[:len(dirs)-1] {
+		column, value, ok := strings.Cut(dir, "=")
+		if !ok || column == "" || value == "" || value == "__HIVE_DEFAULT_PARTITION__" {
+			continue
+		}
+		if plain, err := url.PathUnescape(value); err == nil {
+			value = plain
+		}
+		t.Add(column, value)
+	}
+}
+
+// damagedTable says of a table that was read in part what is lost.
+func (s *Stream) damagedTable(err error) string {
+	what := "the table is damaged"
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		what = "the table ends too early"
+	}
+	if n := s.table.Rows(); n > 0 {
+		return fmt.Sprintf("%s after %d of its %d rows (%v); what came before was read", what, n, s.table.Total(), err)
+	}
+	return fmt.Sprintf("%s before the first of its %d rows (%v)", what, s.table.Total(), err)
+}
+
+// storedAt counts what is read of a file in place.
+type storedAt struct {
+	r    io.ReaderAt
+	s    *storedReader
+	size int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *storedAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.r.ReadAt(p, off)
+	addUpTo(&r.s.n, int64(n), r.size)
+	if err != nil && err != io.EOF {
+		r.s.fail = err
+	}
+	return n, err
+}
+
+// addUpTo adds to a count that does not go beyond most: parts of a file may be read twice.
+func addUpTo(c *atomic.Int64, n, most int64) { c.Store(min(c.Load()+n, most)) }

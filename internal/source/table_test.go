@@ -1,0 +1,247 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// parquetOf is a table of n rows, and its lines.
+func parquetOf(t testing.TB, n int) (table []byte, lines string) {
+	t.Helper()
+	type row struct {
+		N    int64  `parquet:"n"`
+		Text string `parquet:"text"`
+	}
+	var b bytes.Buffer
+	var want strings.Builder
+	w := parquet.NewGenericWriter[row](&b, parquet.MaxRowsPerRowGroup(1000))
+	for i := range n {
+		if _, err := w.Write([]row{{int64(i), fmt.Sprint("row ", i)}}); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&want, "{\"n\":%d,\"text\":\"row %d\"}\n", i, i)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), want.String()
+}
+
+// inputs are ways to come by bytes.
+func waysTo(t *testing.T, b []byte) map[string]func() Input {
+	name := filepath.Join(t.TempDir(), "table.parquet")
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]func() Input{
+		"a file": func() Input {
+			in, err := File(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in
+		},
+		"an open file": func() Input {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { f.Close() })
+			in, err := Opened(name, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in
+		},
+		"bytes": func() Input { return Bytes(name, b) },
+		"a reader": func() Input {
+			return Reader("-", io.MultiReader(bytes.NewReader(b[:len(b)/2]), bytes.NewReader(b[len(b)/2:])))
+		},
+		"a pipe": func() Input {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				_, _ = w.Write(b)
+				w.Close()
+			}()
+			return Opener("-", func() (io.ReadCloser, error) { return r, nil })
+		},
+	}
+}
+
+func TestTable(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	table, want := parquetOf(t, 5000)
+	for kind, b := range map[string][]byte{"plain": table, "gzip": gzipped(t, string(table)), "zstd": zstded(t, string(table))} {
+		for way, input := range waysTo(t, b) {
+			in := input()
+			s, err := in.Open()
+			if err != nil {
+				t.Errorf("%s, %s: %v", kind, way, err)
+				continue
+			}
+			got, err := io.ReadAll(s)
+			if string(got) != want || err != nil || s.Warning() != "" || !s.Shaped() {
+				t.Errorf("%s, %s: %d bytes, want %d; %v %q", kind, way, len(got), len(want), err, s.Warning())
+			}
+			if n := s.StoredBytes(); n < int64(len(b))/2 || n > int64(len(b)) {
+				t.Errorf("%s, %s: %d of %d bytes read", kind, way, n, len(b))
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("%s, %s: %v", kind, way, err)
+			}
+		}
+	}
+	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestTableHead: a table that comes through a pipe can be looked at, twice, and then be read.
+func TestTableHead(t *testing.T) {
+	table, want := parquetOf(t, 5000)
+	for kind, b := range map[string][]byte{"plain": table, "gzip": gzipped(t, string(table))} {
+		for way, input := range waysTo(t, b) {
+			in := input()
+			if way == "a pipe" {
+				in.once = true
+			}
+			for range 2 {
+				if head, whole, err := in.Head(100); err != nil || whole || string(head) != want[:100] {
+					t.Errorf("%s, %s: %q %t %v", kind, way, head, whole, err)
+				}
+			}
+			s, err := in.Open()
+			if err != nil {
+				t.Errorf("%s, %s: %v", kind, way, err)
+				continue
+			}
+			if got, err := io.ReadAll(s); string(got) != want || err != nil {
+				t.Errorf("%s, %s: %d bytes, want %d; %v", kind, way, len(got), len(want), err)
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("%s, %s: %v", kind, way, err)
+			}
+		}
+	}
+}
+
+func TestDamagedTable(t *testing.T) {
+	table, want := parquetOf(t, 5000)
+	bad := slices.Clone(table)
+	clear(bad[len(bad)/2 : len(bad)/2+500])
+	for way, input := range waysTo(t, bad) {
+		s, err := input().Open()
+		if err != nil {
+			t.Fatalf("%s: %v", way, err)
+		}
+		got, err := io.ReadAll(s)
+		s.Close()
+		n := strings.Count(string(got), "\n")
+		if err != nil || n == 0 || n >= 5000 || !strings.HasPrefix(want, string(got)) || !strings.Contains(s.Warning(), fmt.Sprintf("damaged after %d of its 5000 rows", n)) {
+			t.Errorf("%s: %d lines, %v, %q", way, n, err, s.Warning())
+		}
+	}
+	for what, b := range map[string][]byte{"without its end": table[:len(table)/2], "is an encrypted": append([]byte("PARE"), table...)} {
+		for way, input := range waysTo(t, b) {
+			in := input()
+			if _, _, err := in.Head(10); err == nil || !strings.Contains(err.Error(), what) && !strings.Contains(err.Error(), "encrypted") {
+				t.Errorf("%s: %v", way, err)
+			}
+			if _, err := in.Open(); err == nil {
+				t.Errorf("%s: it is opened", way)
+			}
+		}
+	}
+}
+
+// TestTableFails: an error of the file is no damage of the table.
+func TestTableFails(t *testing.T) {
+	table, _ := parquetOf(t, 5000)
+	broken := errors.New("the disk is gone")
+	s, err := Opener("x", func() (io.ReadCloser, error) {
+		return &failingFile{section{io.NewSectionReader(bytes.NewReader(table), 0, int64(len(table)))}, broken, 4}, nil
+	}).Open()
+	if err == nil {
+		_, err = io.ReadAll(s)
+	}
+	if !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+}
+
+type failingFile struct {
+	section
+	err   error
+	reads int
+}
+
+func (f *failingFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.reads--; f.reads < 0 {
+		return 0, f.err
+	}
+	return f.section.ReadAt(p, off)
+}
+
+// TestTooLargeToKeep: what is unpacked or comes through a pipe is bounded.
+func TestTooLargeToKeep(t *testing.T) {
+	defer func(n int64) { maxSpool = n }(maxSpool)
+	table, _ := parquetOf(t, 5000)
+	maxSpool = int64(len(table)) - 1
+	if _, err := Bytes("x", gzipped(t, string(table))).Open(); err == nil || !strings.Contains(err.Error(), "unpack it into a file") {
+		t.Errorf("%v", err)
+	}
+	if _, err := Bytes("x", table).Open(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestExpandTables: of a directory that Spark has written, the tables are read and nothing else.
+func TestExpandTables(t *testing.T) {
+	dir := tree(t, "t/part-0.snappy.parquet", "t/.part-0.snappy.parquet.crc", "t/_SUCCESS", "t/._SUCCESS.crc", "t/_metadata", "t/_common_metadata",
+		"t/_delta_log/0.json", "t/_temporary/0/x.parquet", "t/_committed_12", "t/day=1/part-1.parquet", "t/a.orc", "t/b.avro", "t/_mine.log")
+	t.Chdir(dir)
+	inputs, notes, err := ExpandNotes([]string{"t"})
+	var got []string
+	for _, in := range inputs {
+		got = append(got, filepath.ToSlash(in.Name))
+	}
+	if want := []string{"t/_mine.log", "t/day=1/part-1.parquet", "t/part-0.snappy.parquet"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q %v", got, err)
+	}
+	all := strings.Join(notes, "\n")
+	for _, want := range []string{"_SUCCESS", "_metadata", "_common_metadata", "_temporary", "_delta_log was left out: what Delta Lake knows", "_committed_12", "a.orc", "b.avro", "2 hidden checksums"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no note has %q:\n%s", want, all)
+		}
+	}
+}
+
+// TestPartitions: columns that are only in names of directories are columns.
+func TestPartitions(t *testing.T) {
+	table, want := parquetOf(t, 3)
+	for name, more := range map[string]string{
+		"host=web1/day=2026-05-01/a%20b.parquet":           `,"host":"web1","day":"2026-05-01"}`,
+		"hdfs://nn/x/n=5/user=a%22b%0A/h=/=v/part.parquet": `,"user":"a\"b\n"}`, // n is a column of the file
+		"x/host=__HIVE_DEFAULT_PARTITION__/a=b.parquet":    "}",
+	} {
+		s, err := Bytes(name, table).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(s); string(got) != strings.ReplaceAll(want, "}", more) || err != nil {
+			t.Errorf("%s: %s%v", name, got, err)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+// Package table reads tables in Parquet files as logs: each row is a line.
+//
+// [NewReader] gives the lines of a file, in the order of its rows. A row is a JSON object with the columns by name, in their order:
+// groups are objects, lists arrays, maps objects; what is null is left out. So whoever reads logs of JSON reads tables. The rows of
+// a table whose only column is text called value, message or the like are the lines of a text log, and given as they stand.
+//
+//	PAR1 │ row group │ row group … │ what there is, and where │ its length │ PAR1
+//	      └ for each column: (header, page)…
+//	                                 └ levels, values: compressed
+//
+// Of a row group each column has one page open, uncompressed, and its dictionary. Values are taken from there one by one; runs, lists
+// and rows are never laid out. So memory is that of these pages, whatever the file says of its size, and it is bounded.
+//
+// The library decodes what a file says of itself, once a walk has found that to be of sane size ([structSize]). Pages are decoded
+// here: the library lays out the values of a page before it gives the first, and of runs as many as the file claims, which are
+// thousands of millions in ten bytes if whoever wrote the file wants so.
+package table
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/parquet-go/parquet-go/format"
+)
+
+const (
+	magic          = "PAR1"
+	magicEncrypted = "PARE"
+)
+
+// Is reports whether a file that begins with head is a Parquet file, and be it an encrypted one.
+func Is(head []byte) bool {
+	return bytes.HasPrefix(head, []byte(magic)) || bytes.HasPrefix(head, []byte(magicEncrypted))
+}
+
+// linesAtOnce is how many bytes of lines are made at once, about.
+const linesAtOnce = 64 << 10
+
+// A Reader gives the rows of a table as lines, each with a line end. It belongs to one goroutine.
+type Reader struct {
+	file    io.ReaderAt
+	size    int64
+	meta    *format.FileMetaData
+	top     *node
+	columns []*column
+	log     bool   // rows are lines as they stand
+	added   []byte // members that end each object
+	maxLine int
+	memory  memory
+	unpack  unpacker
+
+	group int   // row group that is read, counted from 1
+	left  int64 // rows of it that are not read
+	rows  int64
+	buf   []byte
+	out   []byte // the part of buf that was not given yet
+	start int    // of the row that is made in buf
+
+	elementsLeft int // that the row may have
+	err          error
+}
+
+// NewReader returns the rows of a Parquet file of size bytes. Of a line that is longer than maxLine, the first maxLine+1 bytes are given, so
+// that readers find it too long. The error is that of r, or says why the file cannot be read at all, so that a user knows what to do.
+func NewReader(r io.ReaderAt, size int64, maxLine int) (x *Reader, err error) {
+	defer recoverTo(&err)
+	var head [4]byte
+	if _, err := r.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch string(head[:]) {
+	case magic:
+	case magicEncrypted:
+		return nil, errEncrypted
+	default:
+		return nil, errors.New("it is no Parquet file")
+	}
+	x = &Reader{file: r, size: size, maxLine: maxLine}
+	if x.meta, err = readFooter(r, size); err != nil {
+		return nil, err
+	}
+	if isSegment(x.meta) {
+		return nil, errSegment
+	}
+	if x.top, x.columns, err = newSchema(x.meta, maxLine+1); err != nil {
+		return nil, err
+	}
+	if err := x.checkGroups(); err != nil {
+		return nil, err
+	}
+	for _, c := range x.columns {
+		c.memory, c.unpack = &x.memory, &x.unpack
+	}
+	if x.log = isLog(x.top, x.columns); x.log {
+		x.columns[0].append = appendLine
+	}
+	return x, nil
+}
+
+// checkGroups looks for what cannot be read before anything is.
+func (x *Reader) checkGroups() error {
+	for i := range x.meta.RowGroups {
+		g := &x.meta.RowGroups[i]
+		if len(g.Columns) != len(x.columns) || g.NumRows < 0 {
+			return errStruct
+		}
+		for k := range g.Columns {
+			c, m := x.columns[k], &g.Columns[k].MetaData
+			switch {
+			case g.Columns[k].CryptoMetadata.Value != nil || len(g.Columns[k].EncryptedColumnMetadata) > 0:
+				return errEncrypted
+			case g.Columns[k].FilePath != "":
+				return errors.New("it is an index of other Parquet files; read these")
+			case !knows(m.Codec):
+				return c.wrong(fmt.Errorf("it is compressed with %s, which weir does not read; write the table with Snappy or Zstandard", m.Codec))
+			case m.Type != c.kind || m.NumValues < 0:
+				return c.wrong(errStruct)
+			}
+		}
+	}
+	return nil
+}
+
+// Add adds a column that has the same text in all rows, behind those of the file. One that the file has itself, or that of a table of lines,
+// is left out. It is called before the first Read.
+func (x *Reader) Add(name, text string) {
+	if x.log || slices.ContainsFunc(x.top.kids, func(k *node) bool { return k.plain == name }) {
+		return
+	}
+	x.added = append(x.added, ',')
+	x.added = append(appendString(x.added, []byte(strings.ToValidUTF8(name, "\ufffd"))), ':')
+	x.added = appendString(x.added, []byte(text))
+}
+
+// Rows returns how many rows were read.
+func (x *Reader) Rows() int64 { return x.rows }
+
+// Total returns how many rows there are, if the file says the truth.
+func (x *Reader) Total() int64 {
+	var n int64
+	for i := range x.meta.RowGroups {
+		n += x.meta.RowGroups[i].NumRows
+	}
+	return n
+}
+
+// Close gives memory back; the file is the caller's.
+func (x *Reader) Close() {
+	x.unpack.close()
+	x.err = errors.New("it is closed")
+	x.out, x.buf = nil, nil
+}
+
+// Read implements io.Reader. Where the file is damaged, the rows before the damage come first. Errors of the file come as they are.
+func (x *Reader) Read(p []byte) (int, error) {
+	for len(x.out) == 0 {
+		if x.err != nil {
+			return 0, x.err
+		}
+		if x.err = x.make(); x.err != nil {
+			x.buf = x.buf[:x.start] // without half a row
+		}
+		x.out = x.buf
+	}
+	n := copy(p, x.out)
+	x.out = x.out[n:]
+	return n, nil
+}
+
+// make fills the buffer with lines.
+func (x *Reader) make() (err error) {
+	defer recoverTo(&err)
+	x.buf, x.start = x.buf[:0], 0
+	for len(x.buf) < linesAtOnce {
+		for x.left == 0 {
+			if err := x.nextGroup(); err != nil {
+				return err
+			}
+		}
+		if err := x.row(); err != nil {
+			return err
+		}
+		x.start = len(x.buf)
+		x.left--
+		x.rows++
+	}
+	return nil
+}
+
+// nextGroup opens the next row group.
+func (x *Reader) nextGroup() error {
+	if x.group > 0 {
+		for _, c := range x.columns {
+			if err := c.peek(); err != nil {
+				return err
+			}
+			if !c.ended {
+				return c.wrong(errors.New("it has more rows than the end of the file says"))
+			}
+		}
+	}
+	if x.group == len(x.meta.RowGroups) {
+		return io.EOF
+	}
+	g := &x.meta.RowGroups[x.group]
+	x.group++
+	x.left = g.NumRows
+	ahead := min(max(readAhead/len(x.columns), minWindow), maxWindow)
+	for i, c := range x.columns {
+		m := &g.Columns[i].MetaData
+		from := m.DataPageOffset
+		if d := m.DictionaryPageOffset; d > 0 && d < from {
+			from = d
+		}
+		if from < int64(len(magic)) || from > x.size || m.TotalCompressedSize < 0 {
+			return c.wrong(errStruct)
+		}
+		if err := c.open(x.file, from, min(m.TotalCompressedSize, x.size-from)+from, m.NumValues, m.Codec, ahead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recoverTo makes an error of a panic: the decoders of others panic on some damaged files.
+func recoverTo(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("it is damaged: %v", p)
+	}
+}
