@@ -38,7 +38,8 @@ type extractor struct {
 	turn       uint32
 	items      []item
 	expansions []expansion
-	columns    *columns // noted where not nil
+	release    func(items []item, n [2]uint32) // takes what count has put off
+	columns    *columns                        // noted where not nil
 	parts      []token.Part
 }
 
@@ -97,30 +98,65 @@ func compact(items []item) []item {
 	return slices.Compact(items)
 }
 
+// count adds the items of the event that was taken to those of its class. The same few values come again and again, so it notes
+// how often each has come, and adds its items when another takes its place ([extractor.flush]).
+func (x *extractor) count(bad bool) {
+	if x.repeated { // an item counts once in a record
+		n := [2]uint32{}
+		n[index(bad)] = 1
+		x.release(x.all(), n)
+		return
+	}
+	for i := range x.features {
+		e := x.expansion(&x.features[i])
+		if e.put[index(bad)]++; e.put[index(bad)] == math.MaxUint32 {
+			e.flush(x)
+		}
+	}
+}
+
+// flush adds what count has put off.
+func (x *extractor) flush() {
+	for i := range x.expansions {
+		x.expansions[i].flush(x)
+	}
+}
+
 // An expansion is a feature's items, kept since the same few values come again and again.
 type expansion struct {
 	key   uint64
 	items []item
+	put   [2]uint32 // how often the feature was counted and its items were not yet: good, bad
+}
+
+func (e *expansion) flush(x *extractor) {
+	if e.put != [2]uint32{} {
+		x.release(e.items, e.put)
+		e.put = [2]uint32{}
+	}
 }
 
 const (
-	expansionBits = 13
+	expansionBits = 15
 	maxExpansion  = 1 << 10 // items; longer ones come once
 )
 
-func (x *extractor) expanded(f *token.Feature) []item {
+func (x *extractor) expanded(f *token.Feature) []item { return x.expansion(f).items }
+
+func (x *extractor) expansion(f *token.Feature) *expansion {
 	if x.expansions == nil {
 		x.expansions = make([]expansion, 1<<expansionBits)
 	}
 	key := f.Exact() | 1
 	e := &x.expansions[key>>(64-expansionBits)]
 	if e.key != key {
+		e.flush(x)
 		if cap(e.items) > maxExpansion {
 			e.items = nil
 		}
 		e.key, e.items = key, x.appendItems(e.items[:0], f)
 	}
-	return e.items
+	return e
 }
 
 // appendItems appends a feature's items, each once.

@@ -102,7 +102,7 @@ func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte
 	}
 	same, kept := c.sample.Lookup(x.Key, x.Bad)
 	if !kept {
-		c.tally(c.x.all(), x.Bad, 1)
+		c.x.count(x.Bad)
 		return
 	}
 	c.keep.sender()
@@ -137,6 +137,7 @@ func (c *writingCollector) Finish() error {
 		mapreduce.Cell{Key: 2, N: uint64(c.untimed)})
 	e.put(kindRecords, nil, mapreduce.AppendBundle(nil, e.cells))
 	e.cells = e.cells[:0]
+	c.x.flush()
 	for _, v := range c.words.Sorted() {
 		key, tag := uint64(v.Key)<<(32-c.words.Bits()), uint64(v.Group)<<1
 		e.cells = append(e.cells, mapreduce.Cell{Key: key, Tag: tag, N: uint64(v.Good)}, mapreduce.Cell{Key: key, Tag: tag | 1, N: uint64(v.Bad)})

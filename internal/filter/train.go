@@ -127,6 +127,11 @@ func newCollector(o *TrainOptions) *collector {
 	c := &collector{before: o.Before, x: newExtractor(hashSeed, o.Enrich()), words: count.NewVocabulary(o.Limits.Tokens), seen: newSeen(o.Limits.Seen)}
 	c.columns = newColumns()
 	c.x.columns = c.columns
+	c.x.release = func(items []item, n [2]uint32) {
+		for _, x := range items {
+			c.words.Add(keyOf(x), groupOf(x), n[0], n[1])
+		}
+	}
 	c.sample = linear.NewSample(o.Limits.Items, c.tally)
 	return c
 }
@@ -144,9 +149,15 @@ func (c *collector) tally(items []item, bad bool, n uint32) {
 
 // Event implements format.Handler.
 func (c *collector) Event(e *event.Event, pos format.Position, raw []byte) {
-	if x, ok := c.take(e, pos, raw); ok {
-		c.sample.Add(x, c.x.all)
+	x, ok := c.take(e, pos, raw)
+	if !ok {
+		return
 	}
+	if !c.sample.Keeps(x.Key, x.Bad) {
+		c.x.count(x.Bad)
+		return
+	}
+	c.sample.Add(x, c.x.all)
 }
 
 // take counts a record and makes an example of it, which has no items yet. ok is false if it is not for training.
@@ -196,6 +207,7 @@ func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*colle
 	o.Stage("counting")
 	all := newCollector(o)
 	for _, c := range workers {
+		c.x.flush()
 		all.sample.Merge(c.sample)
 		all.words.Merge(c.words)
 		all.seen.merge(c.seen)

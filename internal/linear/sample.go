@@ -113,6 +113,9 @@ func (s *Sample) Lookup(key uint64, bad bool) (x *Example, kept bool) {
 	return nil, true
 }
 
+// Keeps reports whether the sample keeps a content of a class.
+func (s *Sample) Keeps(key uint64, bad bool) bool { return s.class(bad).keeps(key) }
+
 // Len is the number of examples.
 func (s *Sample) Len() int { return len(s.classes[0].examples) + len(s.classes[1].examples) }
 
