@@ -184,35 +184,121 @@ func (r *bitReader) ones() (n uint64) {
 	return 0
 }
 
-// seenBundle merges records that were seen.
+// seenBundle merges records that were seen. Those that came once are runs of numbers, of each class, that are merged by two as the digits of
+// a binary counter carry; what is in two runs came more often.
 type seenBundle struct {
-	sum    mapreduce.Merger
-	limit  int // of records
+	once   [2][][]uint64
+	others mapreduce.Merger // bundles
+	limit  int              // of records
 	halved uint
-	n      int // at most so many are in sum
+	n      int // at most so many are held
+	spare  []uint64
 }
 
-func newSeenBundle() mapreduce.Merger { return &seenBundle{sum: mapreduce.NewBundle(), limit: maxSeen} }
+func newSeenBundle() mapreduce.Merger {
+	return &seenBundle{others: mapreduce.NewBundle(), limit: maxSeen}
+}
 
 func (m *seenBundle) Add(value []byte) error {
-	var cells []mapreduce.Cell
-	halved, err := eachSeen(value, func(c mapreduce.Cell) { cells = append(cells, c) })
+	var once [2][]uint64
+	var others []mapreduce.Cell
+	halved, err := eachSeen(value, func(c mapreduce.Cell) {
+		if c.Tag <= 1 && c.N == 1 {
+			once[c.Tag] = append(once[c.Tag], c.Key)
+		} else {
+			others = append(others, c)
+		}
+	})
 	if err != nil {
 		return err
 	}
 	m.halved = max(m.halved, halved)
-	if cells = m.kept(cells); len(cells) == 0 {
+	for class := range once {
+		// Numbers of a bundle that say they came once stand behind those of the set.
+		if keys := m.keptOf(once[class]); !slices.IsSorted(keys) {
+			return errSeen
+		} else if err := m.add(class, keys); err != nil {
+			return err
+		}
+	}
+	if err := m.addOthers(m.kept(others)); err != nil || m.n <= 4*m.limit {
+		return err
+	}
+	cells, err := m.cells()
+	if err != nil {
+		return err
+	}
+	return m.fill(cells)
+}
+
+// fill holds cells, where there are none.
+func (m *seenBundle) fill(cells []mapreduce.Cell) error {
+	var others []mapreduce.Cell
+	var once [2][]uint64
+	for _, c := range cells {
+		if c.Tag <= 1 && c.N == 1 {
+			once[c.Tag] = append(once[c.Tag], c.Key)
+		} else {
+			others = append(others, c)
+		}
+	}
+	for class := range once {
+		if err := m.add(class, once[class]); err != nil {
+			return err
+		}
+	}
+	return m.addOthers(others)
+}
+
+func (m *seenBundle) addOthers(cells []mapreduce.Cell) error {
+	if len(cells) == 0 {
 		return nil
 	}
 	m.n += len(cells)
-	if err := m.sum.Add(mapreduce.AppendBundle(nil, cells)); err != nil || m.n <= 4*m.limit {
-		return err
+	return m.others.Add(mapreduce.AppendBundle(nil, cells))
+}
+
+// add adds a run of numbers.
+func (m *seenBundle) add(class int, keys []uint64) error {
+	if len(keys) == 0 {
+		return nil
 	}
-	if cells, err = m.cells(); err != nil {
-		return err
+	m.n += len(keys)
+	m.once[class] = append(m.once[class], keys)
+	for runs := m.once[class]; len(runs) >= 2 && 2*len(runs[len(runs)-1]) >= len(runs[len(runs)-2]); runs = m.once[class] {
+		if err := m.carry(class); err != nil {
+			return err
+		}
 	}
-	m.n = len(cells)
-	return m.sum.Add(mapreduce.AppendBundle(nil, cells))
+	return nil
+}
+
+// carry merges the last two runs of a class.
+func (m *seenBundle) carry(class int) error {
+	runs := m.once[class]
+	a, b := runs[len(runs)-2], runs[len(runs)-1]
+	out := slices.Grow(m.spare[:0], len(a)+len(b))
+	var twice []mapreduce.Cell
+	i, k := 0, 0
+	for i < len(a) && k < len(b) {
+		x, y := a[i], b[k]
+		switch {
+		case x < y:
+			out = append(out, x)
+			i++
+		case x > y:
+			out = append(out, y)
+			k++
+		default:
+			twice = append(twice, mapreduce.Cell{Key: x, Tag: uint64(class), N: 2})
+			i, k = i+1, k+1
+		}
+	}
+	out = append(append(out, a[i:]...), b[k:]...)
+	m.spare = a[:0]
+	m.once[class] = append(runs[:len(runs)-2], out)
+	m.n -= 2 * len(twice)
+	return m.addOthers(twice)
 }
 
 // kept leaves those that are kept of the bucket as it is halved.
@@ -220,17 +306,34 @@ func (m *seenBundle) kept(cells []mapreduce.Cell) []mapreduce.Cell {
 	return slices.DeleteFunc(cells, func(c mapreduce.Cell) bool { return c.Key>>(seenWidth-m.halved) != 0 })
 }
 
-// cells empties the sum, and halves the bucket until it is small enough.
+func (m *seenBundle) keptOf(keys []uint64) []uint64 {
+	return slices.DeleteFunc(keys, func(x uint64) bool { return x>>(seenWidth-m.halved) != 0 })
+}
+
+// cells empties the bundle, and halves the bucket until it is small enough.
 func (m *seenBundle) cells() ([]mapreduce.Cell, error) {
-	bundle, err := m.sum.Append(nil)
+	var once [2][]uint64
+	for class := range once {
+		for len(m.once[class]) > 1 {
+			if err := m.carry(class); err != nil {
+				return nil, err
+			}
+		}
+		if len(m.once[class]) == 1 {
+			once[class] = m.keptOf(m.once[class][0])
+		}
+		m.once[class] = nil
+	}
+	bundle, err := m.others.Append(nil)
 	if err != nil {
 		return nil, err
 	}
-	var cells []mapreduce.Cell
-	if err := mapreduce.EachCell(bundle, func(c mapreduce.Cell) { cells = append(cells, c) }); err != nil {
+	var others []mapreduce.Cell
+	if err := mapreduce.EachCell(bundle, func(c mapreduce.Cell) { others = append(others, c) }); err != nil {
 		return nil, err
 	}
-	for cells = m.kept(cells); ; cells = m.kept(cells) {
+	m.n = 0
+	for cells := m.kept(inOrder(once, others)); ; cells = m.kept(cells) {
 		records := 0
 		for i := range cells {
 			if i == 0 || cells[i].Key != cells[i-1].Key {
@@ -244,13 +347,38 @@ func (m *seenBundle) cells() ([]mapreduce.Cell, error) {
 	}
 }
 
+// inOrder merges numbers that came once and others, in the order of their numbers and classes.
+func inOrder(once [2][]uint64, others []mapreduce.Cell) []mapreduce.Cell {
+	good, bad := once[0], once[1]
+	out := make([]mapreduce.Cell, 0, len(good)+len(bad)+len(others))
+	for len(good)+len(bad) > 0 {
+		var c mapreduce.Cell
+		if len(bad) == 0 || len(good) > 0 && good[0] <= bad[0] {
+			c, good = mapreduce.Cell{Key: good[0], N: 1}, good[1:]
+		} else {
+			c, bad = mapreduce.Cell{Key: bad[0], Tag: 1, N: 1}, bad[1:]
+		}
+		for len(others) > 0 && (others[0].Key < c.Key || others[0].Key == c.Key && others[0].Tag < c.Tag) {
+			out, others = append(out, others[0]), others[1:]
+		}
+		if len(others) > 0 && others[0].Key == c.Key && others[0].Tag == c.Tag {
+			if c.N += others[0].N; c.N == 0 { // it stops at the largest number
+				c.N--
+			}
+			others = others[1:]
+		}
+		out = append(out, c)
+	}
+	return append(out, others...)
+}
+
 func (m *seenBundle) Append(dst []byte) ([]byte, error) {
 	cells, err := m.cells()
 	if err != nil {
 		return dst, err
 	}
 	dst = appendHalved(dst, m.halved, cells)
-	m.halved, m.n = 0, 0
+	m.halved = 0
 	return dst, nil
 }
 
