@@ -50,7 +50,7 @@ test-cluster: ## weir on a small Hadoop cluster and on Spark (needs a JDK 17, Ma
 	@missing=; for c in java javac mvn python3; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	  if [ -n "$$missing" ] && [ "$$CI" = true ]; then echo "Hadoop and Spark cannot be tested for want of$$missing"; exit 1; \
 	  elif [ -n "$$missing" ]; then echo "*** NOT TESTED: weir on Hadoop and on Spark, for want of$$missing"; \
-	  else set -ex; test/hadoop/cluster install; test/spark/install; WEIR_TEST_CLUSTER=1 $(GO) test -count=1 -timeout 20m ./test/cluster; fi
+	  else set -ex; test/hadoop/cluster install; test/spark/install; WEIR_TEST_CLUSTER=1 $(GO) test -count=1 -timeout 60m ./test/cluster; fi
 
 compare-spark: ## weir on Spark against Spark's own naive Bayes, as a ratio
 	test/spark/compare
