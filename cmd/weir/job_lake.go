@@ -69,7 +69,10 @@ func segmentsAt(s *streams, l *lake.Lake) (where func(name string) string, check
 		if strings.Contains(dir, "://") {
 			return nil, nil, usagef("--segments %q: it has to be in HDFS, or a directory that all machines see", dir)
 		}
-		dir = s.job.engine.Where(dir)
+		var err error
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, nil, fmt.Errorf("cannot find the directory %q: %w", dir, err)
+		}
 		return func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }, // tasks see whether it is there
 			func(*lake.Segment) error { return nil }, nil
 	}

@@ -131,3 +131,33 @@ func TestReads(t *testing.T) {
 		}
 	}
 }
+
+// TestWatcherWaits: a server that does not answer before there is a job is waited for so long; one that does not afterwards, when the
+// client asks an application that has just ended, is the client's to wait for.
+func TestWatcherWaits(t *testing.T) {
+	const retry = "26/11/21 11:23:25 INFO ipc.Client: Retrying connect to server: rm/10.0.0.1:8032. Already tried 0 time(s); retry policy is X"
+	w := &watcher{r: &hadoopRun{h: &Hadoop{}}, counters: map[string]int64{}}
+	w.line("26/11/21 11:23:20 INFO client.DefaultNoHARMFailoverProxyProvider: Connecting to ResourceManager at rm/10.0.0.1:8032")
+	w.line(retry)
+	since := w.waits
+	if since.IsZero() {
+		t.Fatal("nobody waits for a server that does not answer")
+	}
+	w.line(retry)
+	if w.waits != since {
+		t.Error("the wait begins again with every try")
+	}
+	w.line("26/11/21 11:23:30 INFO mapreduce.JobSubmitter: number of splits:3")
+	if !w.waits.IsZero() {
+		t.Error("the server has answered, and is waited for")
+	}
+	w.line("26/11/21 11:23:31 INFO mapreduce.Job: Running job: job_1795260100271_0002")
+	w.line(retry)
+	if !w.waits.IsZero() {
+		t.Error("a job that runs would be abandoned")
+	}
+	w.line("26/11/21 11:23:50 INFO mapreduce.Job: Job job_1795260100271_0002 completed successfully")
+	if !w.ended {
+		t.Error("the job has ended")
+	}
+}

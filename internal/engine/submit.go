@@ -118,7 +118,7 @@ func (w *watcher) line(line string) {
 		w.group = strings.TrimSpace(line)
 		return
 	case strings.Contains(line, "Retrying connect to server"):
-		if w.waits.IsZero() {
+		if w.waits.IsZero() && w.job == "" {
 			w.waits = time.Now()
 		}
 		if w.show.due("retry") {

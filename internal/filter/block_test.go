@@ -25,7 +25,7 @@ func anyEvent(r *rand.Rand, keys *event.Keys, e *event.Event) {
 	e.Dataset = []string{"", "fuzz", "zeek.http"}[r.IntN(3)]
 	values := []string{"alice", "10.0.0.1", "10.0.0.2", "fe80::1", "8080", "77123456", "/a/b/../c.php", "q=1&b=%3Cscript%3E", "www.example.co.uk",
 		"Mozilla/5.0 (X11; Linux) Firefox/122.0", "Failed password for root from 10.0.0.7 port 22", "failed PASSWORD for root; from 10.0.0.8 port 44",
-		strings.Repeat("long and longer ", 1+r.IntN(400)), "http://h.example/x?y=1", "a@b.example", "Received: x\nFrom: y", "1024..1447", "\x00\xff\xc3", "ü"}
+		strings.Repeat("long and longer ", 1+r.IntN(400)), "http://h.example/x?y=1", "a@b.example", "Received: x\nFrom: y", "1024..1447", "1100", "\x00\xff\xc3", "ü"}
 	names := []string{"source.ip", "source.domain", "destination.ip", "destination.port", "user.name", "host.name", "user_agent.original", "url.path", "url.query",
 		"url.domain", "http.request.method", "http.response.status_code", "dns.question.name", "source.bytes", "event.action", "rule.name", "message",
 		"process.command_line", "file.content", "email.body", "email.header_names", "email.from.address", "tag", "size", "odd\xff name"}

@@ -404,12 +404,18 @@ func (w *blockWriter) cells() (out []byte) {
 // neighbourRows is how many examples of a shape say what its neighbours are.
 const neighbourRows = 2048
 
+// fewRows is below how many examples a shape is not worth trying all of its columns: logs with very many shapes have few of each.
+const fewRows = 16
+
 // neighbours finds for each column the one before it that foretells it best.
 func (w *blockWriter) neighbours(s *shape) {
 	rows := s.rows[:min(len(s.rows), neighbourRows)]
 	for c := range s.columns {
 		best := -1
 		for k := -1; k < c; k++ {
+			if len(rows) < fewRows && k >= 0 && k < c-1 {
+				continue
+			}
 			cost := w.surprise(rows, c, k)
 			if k < 0 || cost <= best {
 				best, s.columns[c].neighbour = cost, k

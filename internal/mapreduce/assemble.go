@@ -115,7 +115,7 @@ func (a *Assembly) add(p *Plan) error {
 				return fmt.Errorf("%q %w: it is several logs in one file, and tasks that begin later do not see that; have it read as a whole", in.Name, ErrHeader)
 			}
 		}
-		if in.Compression == "" && !in.Shaped && f.Bytes+markBytes < in.Size {
+		if f.Err == "" && in.Compression == "" && !in.Shaped && f.Bytes+markBytes < in.Size {
 			return fmt.Errorf("%q %w (%d bytes were read of %d)", in.Name, ErrShrunk, f.Bytes, in.Size)
 		}
 		if in.Compression == "" {

@@ -185,6 +185,17 @@ func (p *Plan) Check() error {
 	case len(p.Inputs) == 0 || len(p.Inputs) > maxInputs:
 		return fmt.Errorf("it has %d inputs", len(p.Inputs))
 	}
+	// JSON writes what is no UTF-8 as something else, and the tasks would have another plan than the one who asks.
+	for _, name := range append([]string{p.GeoIP}, p.Sent...) {
+		if !utf8.ValidString(name) {
+			return fmt.Errorf("%q has a name that is not UTF-8, which a plan cannot hold; rename it", name)
+		}
+	}
+	for i := range p.Inputs {
+		if in := &p.Inputs[i]; !utf8.ValidString(in.Name) || !utf8.ValidString(in.Path) {
+			return fmt.Errorf("the log %q has a name that is not UTF-8, which a plan cannot hold; leave out 'job'", in.Name)
+		}
+	}
 	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
 		return fmt.Errorf("there is no time zone %q here", p.Zone)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"weir/internal/event"
 	"weir/internal/format"
@@ -50,8 +51,8 @@ func (p *Plan) checkArchive() error {
 	}
 	for i := range p.Segments {
 		s := &p.Segments[i]
-		if s.Path == "" || s.Size < 0 || s.Size > maxSegment || s.Rows < 0 {
-			return fmt.Errorf("segment %d has no path, or %d bytes with %d records", i, s.Size, s.Rows)
+		if s.Path == "" || !utf8.ValidString(s.Path) || s.Size < 0 || s.Size > maxSegment || s.Rows < 0 {
+			return fmt.Errorf("segment %d has no path, or one that is not UTF-8, or %d bytes with %d records", i, s.Size, s.Rows)
 		}
 		if paths[s.Path] {
 			return fmt.Errorf("segment %q is there twice", s.Path)

@@ -92,12 +92,18 @@ type Feature struct {
 	Kind ValueKind
 }
 
-// Exact returns a hash that tells apart texts of one template, which Hash takes for one.
+// Exact returns a hash that tells apart texts of one template, which Hash takes for one, and a text that reads like the range of a
+// number from that number, which has other tokens.
 func (f *Feature) Exact() uint64 {
-	if len(f.Raw) == 0 || f.Field.Left != "" {
+	switch {
+	case f.Field.Left != "":
 		return f.Hash
+	case len(f.Raw) > 0:
+		return xxh3.HashSeed(f.Raw, f.Hash)
+	case f.Kind != number && bytes.Contains(f.Value, []byte("..")):
+		return xxh3.HashSeed(f.Value, f.Hash)
 	}
-	return xxh3.HashSeed(f.Raw, f.Hash)
+	return f.Hash
 }
 
 // Near returns a hash that texts share which differ in digits, case, and which separators stand between their words only.
