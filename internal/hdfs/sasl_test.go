@@ -43,6 +43,7 @@ func TestChallenge(t *testing.T) {
 		{`realm="0" , nonce="x"`, "authentication", "auth", ""},
 		{`nonce="x",qop="auth"`, "privacy", "", "allows auth-conf"},
 		{`nonce="x",qop="auth-conf",cipher="3des"`, "privacy", "", "offers the ciphers 3des"},
+		{`nonce="x",qop="auth-conf",cipher="des,rc4-56,rc4-40"`, "privacy", "", "with keys of 128 bits"},
 		{`nonce="x",qop="auth`, "", "", "cannot be read"},
 		{`qop="auth"`, "", "", "cannot be read"},
 		{`hello`, "", "", "cannot be read"},
@@ -57,7 +58,7 @@ func TestChallenge(t *testing.T) {
 
 // sealed are both ends of a direction.
 func sealed(qop string) (*seal, *seal) {
-	one := &digest{user: "u", password: "p", nonce: "n", cnonce: "c", qop: qop, rc4: "rc4"}
+	one := &digest{user: "u", password: "p", nonce: "n", cnonce: "c", qop: qop}
 	out, _ := one.seals()
 	in, _ := one.seals()
 	return out, in
@@ -183,7 +184,7 @@ func dataNode(l net.Listener, qop string, n int) error {
 		said[key] = value
 	}
 	d := &digest{user: base64.StdEncoding.EncodeToString([]byte("\x00identifier")), password: base64.StdEncoding.EncodeToString([]byte("\xffpassword")),
-		realm: "0", nonce: "x y", cnonce: said["cnonce"], qop: said["qop"], rc4: said["cipher"], uri: "hdfs/0"}
+		realm: "0", nonce: "x y", cnonce: said["cnonce"], qop: said["qop"], uri: "hdfs/0"}
 	if said["username"] != d.user || said["response"] != d.response("AUTHENTICATE:") || said["qop"] != qop {
 		return errors.New("who is this? " + string(m.payload))
 	}
