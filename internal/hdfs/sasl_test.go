@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -154,6 +155,40 @@ func TestHandshake(t *testing.T) {
 		}
 		c.Close()
 		listener.Close()
+	}
+}
+
+// privileged is a connection to a port at which only root can listen.
+type privileged struct{ net.Conn }
+
+func (privileged) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1004} }
+
+// TestPrivileged: a privileged port is trusted only by a configuration that asks for no more than to know who is there.
+func TestPrivileged(t *testing.T) {
+	for setting, trusted := range map[string]bool{"": true, "authentication": true, "privacy, authentication": true, "integrity": false, "privacy": false, "nonsense": false} {
+		ours, theirs := net.Pipe()
+		dial := secureDial(func(context.Context, string, string) (net.Conn, error) { return privileged{ours}, nil }, protections(setting))
+		c, err := dial(t.Context(), "tcp", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := request("id", "password")
+		first := make(chan []byte, 1)
+		go func() {
+			b := make([]byte, 4)
+			io.ReadFull(theirs, b)
+			first <- b
+			go io.Copy(io.Discard, theirs)
+			time.Sleep(10 * time.Millisecond)
+			theirs.Close() // as a DataNode does that wants no handshake
+		}()
+		_, err = c.Write(asked)
+		if b := <-first; bytes.Equal(b, asked[:4]) != trusted {
+			t.Errorf("%q: what is sent begins with %x, %v", setting, b, err)
+		}
+		if !trusted && (err == nil || !strings.Contains(err.Error(), "dfs.data.transfer.protection")) {
+			t.Errorf("%q: %v", setting, err)
+		}
 	}
 }
 
