@@ -129,6 +129,8 @@ func kerberosError(err error) error {
 		{"KRB_AP_ERR_TKT_EXPIRED", ErrNoTicket},
 		{"any defined KDCs", ErrKrb5Conf},
 		{"no KDCs defined", ErrKrb5Conf},
+		{"lookup _kerberos._", ErrKrb5Conf}, // nor does the DNS name one
+		{"no KDC SRV records", ErrKrb5Conf},
 		{"Networking_Error", ErrKDC},
 	} {
 		if strings.Contains(text, x.in) {
