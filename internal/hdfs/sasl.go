@@ -256,17 +256,30 @@ func (m message) encode() []byte {
 
 // readMessage reads a message of the server; one that says no is an error.
 func readMessage(in *bufio.Reader) (m message, err error) {
+	b, err := readFrame(in)
+	if err != nil {
+		return m, err
+	}
+	return parseMessage(b)
+}
+
+// readFrame reads the bytes of a message.
+func readFrame(in *bufio.Reader) ([]byte, error) {
 	n, err := binary.ReadUvarint(in)
 	if err == nil && n > maxMessage {
 		err = errBroken
 	}
 	if err != nil {
-		return m, unexpected(err)
+		return nil, unexpected(err)
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(in, b); err != nil {
-		return m, unexpected(err)
+		return nil, unexpected(err)
 	}
+	return b, nil
+}
+
+func parseMessage(b []byte) (m message, err error) {
 	status, text := uint64(0), ""
 	sound := eachField(b, func(n protowire.Number, number uint64, b []byte) {
 		switch {
@@ -276,7 +289,7 @@ func readMessage(in *bufio.Reader) (m message, err error) {
 			m.payload = b
 		case n == 3 && b != nil:
 			text = string(b)
-		case n == 4 && b != nil:
+		case n == 4 && b != nil && m.aes == nil: // the first, as the library does
 			m.aes = &aesKeys{field(b, 2), field(b, 3), field(b, 4), field(b, 5)}
 		}
 	})
