@@ -203,6 +203,14 @@ func connect(authority string) (*System, error) {
 		if o.KerberosClient, err = kerberos(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
+		setting := conf["hadoop.rpc.protection"]
+		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &negotiated{Conn: c, allowed: protections(setting), setting: setting}, nil
+		}
 	} else {
 		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
