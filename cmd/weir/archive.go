@@ -196,6 +196,7 @@ func kerberosHint(err error) string {
 		{hdfs.ErrPrincipal, "'klist -kt KEYTAB' shows the users of a keytab; a password that was changed makes it worthless: get a new one, or run kinit."},
 		{hdfs.ErrService, "Name the NameNode by its full host name, not by an address, as dfs.namenode.kerberos.principal in hdfs-site.xml has it."},
 		{hdfs.ErrClock, "Set this machine's clock."},
+		{hdfs.ErrProtection, "Is hadoop.rpc.protection in core-site.xml what the cluster's own has? If it is, somebody between may have changed what the NameNode said."},
 		{hdfs.ErrSimple, "Set HADOOP_CONF_DIR to the cluster's configuration, whose core-site.xml has hadoop.security.authentication=kerberos."},
 	} {
 		if errors.Is(err, x.what) {

@@ -20,9 +20,10 @@ type digest struct {
 	realm, nonce   string // of the server
 	cnonce         string
 	qop            string // what was agreed on: auth, auth-int or auth-conf
-	rc4            string // the cipher of auth-conf: rc4, rc4-56 or rc4-40
 	uri            string // service/host
 }
+
+const rc4128 = "rc4" // the only cipher of auth-conf that is taken; 3des, which servers offer too, is slower and not written
 
 // newDigest reads a server's challenge and takes the first of the allowed protections that it offers.
 func newDigest(challenge string, allowed []string) (*digest, error) {
@@ -59,12 +60,9 @@ func newDigest(challenge string, allowed []string) (*digest, error) {
 	if d.qop == "" {
 		return nil, fmt.Errorf("it offers the protection %s, and the configuration (dfs.data.transfer.protection) allows %s", strings.Join(offered, ","), strings.Join(allowed, ","))
 	}
-	if d.qop == "auth-conf" {
-		i := slices.IndexFunc([]string{"rc4", "rc4-56", "rc4-40"}, func(c string) bool { return slices.Contains(ciphers, c) })
-		if i < 0 {
-			return nil, fmt.Errorf("it offers the ciphers %s, and none of them is rc4, with which keys for AES are sent", strings.Join(ciphers, ","))
-		}
-		d.rc4 = []string{"rc4", "rc4-56", "rc4-40"}[i]
+	// Nothing proves that the offer is the DataNode's own: who changes it on the way must not get keys of 40 or 56 bits.
+	if d.qop == "auth-conf" && !slices.Contains(ciphers, rc4128) {
+		return nil, fmt.Errorf("it offers the ciphers %s, and none of them is rc4 with keys of 128 bits, with which the keys for AES are sent", strings.Join(ciphers, ","))
 	}
 	return d, nil
 }
@@ -90,7 +88,7 @@ func (d *digest) answer() string {
 	a := fmt.Sprintf(`charset=utf-8,username="%s",realm="%s",nonce="%s",nc=00000001,cnonce="%s",digest-uri="%s",response=%s,qop=%s`,
 		d.user, d.realm, d.nonce, d.cnonce, d.uri, d.response("AUTHENTICATE:"), d.qop)
 	if d.qop == "auth-conf" {
-		a += `,cipher="` + d.rc4 + `"`
+		a += `,cipher="` + rc4128 + `"`
 	}
 	return a
 }
@@ -126,16 +124,15 @@ func hexMD5(s string) string {
 // seals are those of what is sent and of what is received (sections 2.3 and 2.4).
 func (d *digest) seals() (send, receive *seal) {
 	h := md5.Sum([]byte(d.a1()))
-	key := func(n int, magic string) []byte {
-		k := md5.Sum(append(slices.Clone(h[:n]), magic...))
+	key := func(magic string) []byte {
+		k := md5.Sum(append(slices.Clone(h[:]), magic...))
 		return k[:]
 	}
-	send = &seal{sign: key(16, "Digest session key to client-to-server signing key magic constant")}
-	receive = &seal{sign: key(16, "Digest session key to server-to-client signing key magic constant")}
+	send = &seal{sign: key("Digest session key to client-to-server signing key magic constant")}
+	receive = &seal{sign: key("Digest session key to server-to-client signing key magic constant")}
 	if d.qop == "auth-conf" {
-		n := map[string]int{"rc4": 16, "rc4-56": 7, "rc4-40": 5}[d.rc4]
-		send.crypt, _ = rc4.NewCipher(key(n, "Digest H(A1) to client-to-server sealing key magic constant")) // a key of 16 bytes is none too short or long
-		receive.crypt, _ = rc4.NewCipher(key(n, "Digest H(A1) to server-to-client sealing key magic constant"))
+		send.crypt, _ = rc4.NewCipher(key("Digest H(A1) to client-to-server sealing key magic constant")) // a key of 16 bytes is none too short or long
+		receive.crypt, _ = rc4.NewCipher(key("Digest H(A1) to server-to-client sealing key magic constant"))
 	}
 	return send, receive
 }

@@ -47,7 +47,6 @@ func IsURL(arg string) bool { return strings.HasPrefix(arg, scheme) }
 type System struct {
 	client    *hdfs.Client
 	authority string // as the user wrote it, perhaps empty
-	encrypted bool   // what is read and written, by keys of the NameNode (dfs.encrypt.data.transfer)
 }
 
 // A Cluster keeps connections, one for each file system that was asked for. The zero value has none. It may be used by
@@ -187,7 +186,6 @@ func connect(authority string) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &System{authority: authority}
 	o := hdfs.ClientOptionsFromConf(conf)
 	if o.Addresses, err = nameNodes(authority, conf); err != nil {
 		return nil, err
@@ -205,18 +203,15 @@ func connect(authority string) (*System, error) {
 		if o.KerberosClient, err = kerberos(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
-		if !strings.EqualFold(conf["dfs.encrypt.data.transfer"], "true") {
-			o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go, unless the NameNode says to encrypt
-			secure := secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
-			o.DatanodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-				if s.encrypted {
-					return dial(ctx, network, address)
-				}
-				return secure(ctx, network, address)
+		setting := conf["hadoop.rpc.protection"]
+		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
 			}
+			return &negotiated{Conn: c, allowed: protections(setting), setting: setting}, nil
 		}
-	}
-	if o.KerberosClient == nil {
+	} else {
 		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
 			if err != nil {
@@ -225,23 +220,55 @@ func connect(authority string) (*System, error) {
 			return &greeting{Conn: c}, nil
 		}
 	}
+	encrypt := strings.EqualFold(conf["dfs.encrypt.data.transfer"], "true")
+	switch {
+	case encrypt:
+		o.DatanodeDialFunc = overseenDial(dial)
+	case o.KerberosClient != nil:
+		o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go
+		o.DatanodeDialFunc = secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
+	}
+	client, defaults, err := ask(o)
+	if err != nil {
+		return nil, err
+	}
+	if defaults.EncryptDataTransfer && !encrypt {
+		// Then what the configuration says does not count, nor a port: nothing but encryption is taken. The library is to
+		// be told from the start.
+		client.Close()
+		if client, _, err = ask(encrypted(o, overseenDial(dial))); err != nil {
+			return nil, err
+		}
+	}
+	return &System{client: client, authority: authority}, nil
+}
+
+// encrypted returns the options with which DataNodes have to encrypt, at whatever port they listen.
+func encrypted(o hdfs.ClientOptions, dial dialer) hdfs.ClientOptions {
+	e := hdfs.ClientOptionsFromConf(hadoopconf.HadoopConf{"dfs.encrypt.data.transfer": "true"}) // which also sets what only it can
+	e.Addresses, e.User, e.UseDatanodeHostname, e.NamenodeDialFunc = o.Addresses, o.User, o.UseDatanodeHostname, o.NamenodeDialFunc
+	e.KerberosClient, e.KerberosServicePrincipleName = o.KerberosClient, o.KerberosServicePrincipleName
+	e.DatanodeDialFunc = dial
+	return e
+}
+
+// ask connects to a NameNode, and asks it a first question: what it has for defaults.
+func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefaults, err error) {
 	where := strings.Join(o.Addresses, ", ")
-	client, err := hdfs.NewClient(o)
+	client, err = hdfs.NewClient(o)
 	if err != nil {
 		if strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "kerberos") {
-			return nil, fmt.Errorf("%w at %s: %w", ErrKerberos, where, kerberosError(err))
+			return nil, defaults, fmt.Errorf("%w at %s: %w", ErrKerberos, where, kerberosError(err))
 		}
-		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, where, err)
+		return nil, defaults, fmt.Errorf("%w at %s: %w", ErrUnreachable, where, err)
 	}
 	// Asked for before others do: the client keeps the answer, without a lock. It also tells a port at which something
 	// else listens.
-	defaults, err := client.ServerDefaults()
-	if err != nil {
+	if defaults, err = client.ServerDefaults(); err != nil {
 		client.Close()
-		return nil, firstError(err, where)
+		return nil, defaults, firstError(err, where)
 	}
-	s.client, s.encrypted = client, defaults.EncryptDataTransfer
-	return s, nil
+	return client, defaults, nil
 }
 
 // greeting sends what a client says before it listens in one piece. A NameNode that wants Kerberos refuses after the first
@@ -340,13 +367,12 @@ func (s *System) Open(name string) (io.ReadSeekCloser, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	return &reader{f, s.encrypted}, nil
+	return &reader{f}, nil
 }
 
 // reader tries again what failed: the client goes on to another replica.
 type reader struct {
 	*hdfs.FileReader
-	encrypted bool
 }
 
 func (r *reader) Read(p []byte) (n int, err error) {
@@ -359,17 +385,9 @@ func (r *reader) Read(p []byte) (n int, err error) {
 			return n, err
 		}
 		if try == attempts {
-			return n, r.explain(plain(err))
+			return n, plain(err)
 		}
 	}
-}
-
-// explain says what an error means that comes of encryption without AES: the library loses bytes of it (see sasl.go).
-func (r *reader) explain(err error) error {
-	if r.encrypted && (strings.Contains(err.Error(), "wire-format") || strings.Contains(err.Error(), "invalid response from datanode")) {
-		return fmt.Errorf("%w: %w", ErrEncrypted, err)
-	}
-	return err
 }
 
 // ReadAt implements io.ReaderAt. It moves the place at which Read goes on.
@@ -386,7 +404,7 @@ func (r *reader) ReadAt(p []byte, off int64) (n int, err error) {
 			return n, err
 		}
 		if try == attempts {
-			return n, r.explain(plain(err))
+			return n, plain(err)
 		}
 	}
 }

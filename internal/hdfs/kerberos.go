@@ -25,7 +25,9 @@ var (
 	ErrPrincipal = errors.New("the KDC does not know the user, or not this key")
 	ErrService   = errors.New("the KDC does not know the NameNode by this name")
 	ErrClock     = errors.New("the clocks of this machine and the KDC differ")
-	ErrSimple    = errors.New("the NameNode lets nobody in without a login, and the configuration says of none")
+	// ErrProtection: what is asked of the NameNode, and answered, would be less protected than the configuration wants.
+	ErrProtection = errors.New("the NameNode offers too little protection")
+	ErrSimple     = errors.New("the NameNode lets nobody in without a login, and the configuration says of none")
 )
 
 // kerberos returns a client with the credentials that MIT's tools would use: those of the credential cache that kinit filled,
@@ -121,6 +123,7 @@ func kerberosError(err error) error {
 		in   string
 		what error
 	}{
+		{"(hadoop.rpc.protection)", ErrProtection},
 		{"KDC_ERR_S_PRINCIPAL_UNKNOWN", ErrService},
 		{"KDC_ERR_C_PRINCIPAL_UNKNOWN", ErrPrincipal},
 		{"PREAUTH_FAILED", ErrPrincipal}, // Kerby says it in the text only
@@ -129,6 +132,8 @@ func kerberosError(err error) error {
 		{"KRB_AP_ERR_TKT_EXPIRED", ErrNoTicket},
 		{"any defined KDCs", ErrKrb5Conf},
 		{"no KDCs defined", ErrKrb5Conf},
+		{"lookup _kerberos._", ErrKrb5Conf}, // nor does the DNS name one
+		{"no KDC SRV records", ErrKrb5Conf},
 		{"Networking_Error", ErrKDC},
 	} {
 		if strings.Contains(text, x.in) {

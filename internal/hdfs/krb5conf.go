@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/jcmturner/gokrb5/v8/config"
 )
@@ -32,6 +33,9 @@ func krb5conf() (conf *config.Config, cache string, err error) {
 	var b strings.Builder
 	for _, section := range []string{"libdefaults", "realms", "domain_realm"} {
 		fmt.Fprintf(&b, "[%s]\n", section)
+		if section == "libdefaults" {
+			b.WriteString("dns_lookup_kdc = true\n") // MIT's default, not the library's; of several lines it takes the last
+		}
 		for _, l := range s.lines[section] {
 			b.WriteString(l + "\n")
 		}
@@ -72,8 +76,10 @@ func (s *krb5sections) read(name string) error {
 	section := ""
 	for _, l := range strings.Split(string(text), "\n") {
 		l = strings.TrimSpace(l)
-		directive, arg, _ := strings.Cut(l, " ")
-		arg = strings.TrimSpace(arg)
+		directive, arg := l, ""
+		if i := strings.IndexFunc(l, unicode.IsSpace); i >= 0 {
+			directive, arg = l[:i], strings.TrimSpace(l[i:])
+		}
 		switch {
 		case strings.HasPrefix(l, "["):
 			section, _, _ = strings.Cut(l[1:], "]")

@@ -40,25 +40,29 @@ const (
 // saslConn is a connection to a DataNode with a handshake before the first request, which has the token to be known by.
 type saslConn struct {
 	net.Conn
-	allowed []string // protections that may be agreed on, as DIGEST-MD5 names them; the strongest on offer is taken
-	in      io.Reader
-	out     io.Writer
+	allowed    []string // protections that may be agreed on, as DIGEST-MD5 names them; the strongest on offer is taken
+	privileged bool     // the port
+	in         io.Reader
+	out        io.Writer
 }
 
 // dialer connects, as net.Dialer does.
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// secureDial makes connections whose DataNodes want to know who asks, unless they listen at a privileged port.
+// secureDial makes connections whose DataNodes want to know who asks. At a privileged port they do not, and nothing protects the
+// bytes there: that is taken only where the configuration asks for no protection, or for authentication among others.
 func secureDial(dial dialer, allowed []string) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		if a, ok := c.RemoteAddr().(*net.TCPAddr); ok && a.Port < unprivileged {
+		a, ok := c.RemoteAddr().(*net.TCPAddr)
+		trusted := ok && a.Port < unprivileged
+		if trusted && slices.Contains(allowed, "auth") {
 			return c, nil
 		}
-		return &saslConn{Conn: c, allowed: allowed}, nil
+		return &saslConn{Conn: c, allowed: allowed, privileged: trusted}, nil
 	}
 }
 
@@ -77,6 +81,9 @@ func (c *saslConn) Write(p []byte) (int, error) {
 	if c.out == nil {
 		if err := c.handshake(p); err != nil {
 			c.Close()
+			if c.privileged {
+				err = fmt.Errorf("%w (DataNodes at ports below %d know no handshake as a rule; the configuration, dfs.data.transfer.protection, asks for what only a handshake gives)", err, unprivileged)
+			}
 			return 0, fmt.Errorf("the DataNode %s does not let us in: %w", c.RemoteAddr(), err)
 		}
 	}
@@ -249,17 +256,30 @@ func (m message) encode() []byte {
 
 // readMessage reads a message of the server; one that says no is an error.
 func readMessage(in *bufio.Reader) (m message, err error) {
+	b, err := readFrame(in)
+	if err != nil {
+		return m, err
+	}
+	return parseMessage(b)
+}
+
+// readFrame reads the bytes of a message.
+func readFrame(in *bufio.Reader) ([]byte, error) {
 	n, err := binary.ReadUvarint(in)
 	if err == nil && n > maxMessage {
 		err = errBroken
 	}
 	if err != nil {
-		return m, unexpected(err)
+		return nil, unexpected(err)
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(in, b); err != nil {
-		return m, unexpected(err)
+		return nil, unexpected(err)
 	}
+	return b, nil
+}
+
+func parseMessage(b []byte) (m message, err error) {
 	status, text := uint64(0), ""
 	sound := eachField(b, func(n protowire.Number, number uint64, b []byte) {
 		switch {
@@ -269,7 +289,7 @@ func readMessage(in *bufio.Reader) (m message, err error) {
 			m.payload = b
 		case n == 3 && b != nil:
 			text = string(b)
-		case n == 4 && b != nil:
+		case n == 4 && b != nil && m.aes == nil: // the first, as the library does
 			m.aes = &aesKeys{field(b, 2), field(b, 3), field(b, 4), field(b, 5)}
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -43,6 +44,7 @@ func TestChallenge(t *testing.T) {
 		{`realm="0" , nonce="x"`, "authentication", "auth", ""},
 		{`nonce="x",qop="auth"`, "privacy", "", "allows auth-conf"},
 		{`nonce="x",qop="auth-conf",cipher="3des"`, "privacy", "", "offers the ciphers 3des"},
+		{`nonce="x",qop="auth-conf",cipher="des,rc4-56,rc4-40"`, "privacy", "", "with keys of 128 bits"},
 		{`nonce="x",qop="auth`, "", "", "cannot be read"},
 		{`qop="auth"`, "", "", "cannot be read"},
 		{`hello`, "", "", "cannot be read"},
@@ -57,7 +59,7 @@ func TestChallenge(t *testing.T) {
 
 // sealed are both ends of a direction.
 func sealed(qop string) (*seal, *seal) {
-	one := &digest{user: "u", password: "p", nonce: "n", cnonce: "c", qop: qop, rc4: "rc4"}
+	one := &digest{user: "u", password: "p", nonce: "n", cnonce: "c", qop: qop}
 	out, _ := one.seals()
 	in, _ := one.seals()
 	return out, in
@@ -156,6 +158,40 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
+// privileged is a connection to a port at which only root can listen.
+type privileged struct{ net.Conn }
+
+func (privileged) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1004} }
+
+// TestPrivileged: a privileged port is trusted only by a configuration that asks for no more than to know who is there.
+func TestPrivileged(t *testing.T) {
+	for setting, trusted := range map[string]bool{"": true, "authentication": true, "privacy, authentication": true, "integrity": false, "privacy": false, "nonsense": false} {
+		ours, theirs := net.Pipe()
+		dial := secureDial(func(context.Context, string, string) (net.Conn, error) { return privileged{ours}, nil }, protections(setting))
+		c, err := dial(t.Context(), "tcp", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := request("id", "password")
+		first := make(chan []byte, 1)
+		go func() {
+			b := make([]byte, 4)
+			io.ReadFull(theirs, b)
+			first <- b
+			go io.Copy(io.Discard, theirs)
+			time.Sleep(10 * time.Millisecond)
+			theirs.Close() // as a DataNode does that wants no handshake
+		}()
+		_, err = c.Write(asked)
+		if b := <-first; bytes.Equal(b, asked[:4]) != trusted {
+			t.Errorf("%q: what is sent begins with %x, %v", setting, b, err)
+		}
+		if !trusted && (err == nil || !strings.Contains(err.Error(), "dfs.data.transfer.protection")) {
+			t.Errorf("%q: %v", setting, err)
+		}
+	}
+}
+
 // dataNode lets a client in, reads n bytes, and sends them back, a byte in each message.
 func dataNode(l net.Listener, qop string, n int) error {
 	conn, err := l.Accept()
@@ -183,7 +219,7 @@ func dataNode(l net.Listener, qop string, n int) error {
 		said[key] = value
 	}
 	d := &digest{user: base64.StdEncoding.EncodeToString([]byte("\x00identifier")), password: base64.StdEncoding.EncodeToString([]byte("\xffpassword")),
-		realm: "0", nonce: "x y", cnonce: said["cnonce"], qop: said["qop"], rc4: said["cipher"], uri: "hdfs/0"}
+		realm: "0", nonce: "x y", cnonce: said["cnonce"], qop: said["qop"], uri: "hdfs/0"}
 	if said["username"] != d.user || said["response"] != d.response("AUTHENTICATE:") || said["qop"] != qop {
 		return errors.New("who is this? " + string(m.payload))
 	}

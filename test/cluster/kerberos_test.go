@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -207,19 +208,20 @@ func (s *secured) faults(t *testing.T, hunt []string) {
 	krb5 := func(kdc string) string {
 		return "KRB5_CONFIG=" + write(t, "krb5.conf", fmt.Sprintf("[libdefaults]\n default_realm = %s\n udp_preference_limit = 1\n[realms]\n %s\n", realm, kdc))
 	}
-	// other is a configuration with another value of dfs.data.transfer.protection.
-	other := func(system, value string) string {
+	// other is a configuration with another value of a setting.
+	other := func(system, setting, value string) string {
 		t.Helper()
 		core, err := os.ReadFile(s.path(system, "conf", "core-site.xml"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, after := fmt.Sprintf("<name>dfs.data.transfer.protection</name><value>%s<", system), fmt.Sprintf("<name>dfs.data.transfer.protection</name><value>%s<", value)
-		if !bytes.Contains(core, []byte(before)) {
-			t.Fatalf("the configuration has no %s", before)
+		property := regexp.MustCompile("<name>" + regexp.QuoteMeta(setting) + "</name><value>[^<]*<")
+		if !property.Match(core) {
+			t.Fatalf("the configuration has no %s", setting)
 		}
-		return "HADOOP_CONF_DIR=" + filepath.Dir(write(t, "core-site.xml", strings.Replace(string(core), before, after, 1)))
+		return "HADOOP_CONF_DIR=" + filepath.Dir(write(t, "core-site.xml", property.ReplaceAllLiteralString(string(core), "<name>"+setting+"</name><value>"+value+"<")))
 	}
+	const rpc, transfer = "hadoop.rpc.protection", "dfs.data.transfer.protection"
 	byNumber := strings.Replace(s.addresses["authentication"], "localhost", "127.0.0.1", 1)
 	logs := "hdfs:///user/alice/logs"
 	for _, x := range []struct {
@@ -244,8 +246,12 @@ func (s *secured) faults(t *testing.T, hunt []string) {
 		{"a configuration without Kerberos", []string{"HADOOP_CONF_DIR=" + t.TempDir(), alice}, s.addresses["authentication"] + "/user/alice/logs",
 			[]string{"lets nobody in without a login", "hadoop.security.authentication=kerberos"}},
 		{"Kerberos where there is none", []string{own, alice}, anybodys + "/logs", []string{"cannot log in with Kerberos at localhost", "HADOOP_CONF_DIR fit this cluster"}},
-		{"less protection than is wanted", []string{other("authentication", "privacy"), alice}, logs, []string{"offers the protection auth,", "allows auth-conf", "dfs.data.transfer.protection"}},
-		{"protection that only the cluster knows of", []string{other("privacy", ""), alice}, logs, nil},
+		{"less protection than is wanted", []string{other("authentication", transfer, "privacy"), alice}, logs, []string{"offers the protection auth,", "allows auth-conf", "dfs.data.transfer.protection"}},
+		{"protection that only the cluster knows of", []string{other("privacy", transfer, ""), alice}, logs, nil},
+		{"less protection of questions than is wanted", []string{other("authentication", rpc, "privacy,integrity"), alice}, logs, []string{`offers "auth"`, rpc, "core-site.xml"}},
+		{"more protection of questions than is wanted", []string{other("privacy", rpc, "authentication"), alice}, logs, nil},
+		{"encryption that only the cluster knows of", []string{other("aes", "dfs.encrypt.data.transfer", "false"), alice}, logs, nil},
+		{"encryption without AES that only the cluster knows of", []string{other("rc4", "dfs.encrypt.data.transfer", "false"), alice}, "hdfs:///user/alice/access.log", []string{"encrypt without AES"}},
 		{"encryption without AES", []string{s.conf("rc4"), alice}, "hdfs:///user/alice/access.log", []string{"encrypt without AES", "dfs.encrypt.data.transfer.cipher.suites"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
