@@ -7,15 +7,16 @@ import (
 
 var (
 	errShort      = errors.New("it has fewer rows than the end of the file says")
-	errManyValues = errors.New("a row has more than 16 million values")
+	errManyValues = errors.New("a row has more than 4 million values")
 	errDisagree   = errors.New("its lists do not fit those of the columns beside it")
 )
 
-// maxElements bounds the elements of lists in a row: ten bytes may claim two thousand million.
-const maxElements = 16 << 20
+// maxElements bounds the elements of lists in a row, each times its columns: ten bytes may claim two thousand million.
+const maxElements = 4 << 20
 
 // row appends the next row as a line.
 func (x *Reader) row() error {
+	x.elementsLeft, x.memory.spent = maxElements, 0
 	for _, c := range x.columns {
 		if err := c.peek(); err != nil {
 			return err
@@ -27,7 +28,6 @@ func (x *Reader) row() error {
 			return c.wrong(errDisagree)
 		}
 	}
-	x.elementsLeft = maxElements
 	var err error
 	if x.log {
 		if c := x.columns[0]; c.def == c.maxDef {
@@ -37,12 +37,8 @@ func (x *Reader) row() error {
 		}
 	} else {
 		err = x.object(x.top)
-		if n := len(x.buf) - 1; err == nil && len(x.added) > 0 { // its bracket comes behind them
-			added := x.added
-			if x.buf[n-1] == '{' && n-1 == x.start {
-				added = added[1:]
-			}
-			x.buf = append(append(x.buf[:n], added...), '}')
+		if err == nil {
+			x.add()
 		}
 	}
 	if err != nil {
@@ -53,9 +49,24 @@ func (x *Reader) row() error {
 	return nil
 }
 
+// add puts the members that all rows have into the object that is made.
+func (x *Reader) add() {
+	if len(x.added) == 0 || x.full() {
+		return
+	}
+	n, added := len(x.buf)-1, x.added
+	if x.buf[n-1] == '{' && n-1 == x.start {
+		added = added[1:]
+	}
+	x.buf = append(append(x.buf[:n], added...), '}') // its bracket comes behind them
+}
+
+// full reports whether the line is too long already: then it is no use to make more of it.
+func (x *Reader) full() bool { return len(x.buf)-x.start > x.maxLine }
+
 // cut bounds the line that is made.
 func (x *Reader) cut() {
-	if len(x.buf)-x.start > x.maxLine {
+	if x.full() {
 		x.buf = x.buf[:x.start+x.maxLine+1]
 	}
 }
@@ -77,7 +88,9 @@ func (x *Reader) object(n *node) error {
 			x.buf = append(x.buf, ',')
 		}
 		first = false
-		x.buf = append(x.buf, k.name...)
+		if !x.full() {
+			x.buf = append(x.buf, k.name...)
+		}
 		if err := x.value(k); err != nil {
 			return err
 		}
@@ -152,6 +165,9 @@ func (x *Reader) single(n *node) (err error) {
 		if c.def != c.maxDef {
 			return c.wrong(errDisagree)
 		}
+		if x.full() {
+			return c.skip()
+		}
 		x.buf, err = c.value(x.buf)
 		x.cut()
 		return err
@@ -180,7 +196,7 @@ func (x *Reader) elements(n *node, open, end byte, one func() error) error {
 		if there, err := x.there(n); err != nil || !there {
 			return errors.Join(err, x.columns[n.lo].wrong(errDisagree))
 		}
-		if x.elementsLeft--; x.elementsLeft < 0 {
+		if x.elementsLeft -= n.hi - n.lo; x.elementsLeft < 0 {
 			return x.columns[n.lo].wrong(errManyValues)
 		}
 		x.buf = append(x.buf, ',')

@@ -37,8 +37,12 @@ func Is(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(magic)) || bytes.HasPrefix(head, []byte(magicEncrypted))
 }
 
-// linesAtOnce is how many bytes of lines are made at once, about.
-const linesAtOnce = 64 << 10
+// How much is made at once, about: whoever reads can stop in between.
+const (
+	linesAtOnce = 64 << 10  // bytes of lines
+	spentAtOnce = 256 << 20 // bytes of pages and values
+	stepsAtOnce = 4 << 20   // columns of rows, elements of lists
+)
 
 // A Reader gives the rows of a table as lines, each with a line end. It belongs to one goroutine.
 type Reader struct {
@@ -175,7 +179,9 @@ func (x *Reader) Read(p []byte) (int, error) {
 func (x *Reader) make() (err error) {
 	defer recoverTo(&err)
 	x.buf, x.start = x.buf[:0], 0
-	for len(x.buf) < linesAtOnce {
+	var spent int64
+	steps := 0
+	for len(x.buf) < linesAtOnce && spent < spentAtOnce && steps < stepsAtOnce {
 		for x.left == 0 {
 			if err := x.nextGroup(); err != nil {
 				return err
@@ -184,6 +190,8 @@ func (x *Reader) make() (err error) {
 		if err := x.row(); err != nil {
 			return err
 		}
+		spent += x.memory.spent
+		steps += maxElements - x.elementsLeft + len(x.columns)
 		x.start = len(x.buf)
 		x.left--
 		x.rows++
