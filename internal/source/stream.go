@@ -206,16 +206,21 @@ func (s *Stream) Read(p []byte) (int, error) {
 	case s.kind == "":
 		return n, err
 	}
-	what := "is damaged"
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		what = "ends too early"
-	}
+	what := damage(err)
 	s.warning = fmt.Sprintf("the %s data %s after %d bytes of log (%v); what came before was read", s.kind, what, s.got, err)
 	if s.got == 0 {
 		s.warning = fmt.Sprintf("the %s data %s before any of the log (%v)", s.kind, what, err)
 	}
 	s.reader = failing{io.EOF}
 	return n, io.EOF
+}
+
+// damage says what an error of compressed data means.
+func damage(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "ends too early"
+	}
+	return "is damaged"
 }
 
 // Skip goes over the next n uncompressed bytes: without reading them where the stream is a plain file. What is not there

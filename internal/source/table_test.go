@@ -245,3 +245,55 @@ func TestPartitions(t *testing.T) {
 		}
 	}
 }
+
+// TestTextLikeTable: a log whose first word begins as tables do is a log.
+func TestTextLikeTable(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, text := range []string{"PARENT_PID,PID,NAME\n1,2,sh\n", "PAR1 is the first part\n", "PARE", "PAR1", "PARE\n", "PAR1T\xc3\xa4, x\n", "PAR1\r\n" + strings.Repeat("x\n", 200_000)} {
+		for kind, b := range map[string][]byte{"plain": []byte(text), "gzip": gzipped(t, text)} {
+			for way, input := range waysTo(t, b) {
+				in := input()
+				if way == "a pipe" {
+					in.once = true
+				}
+				head, _, err := in.Head(4)
+				if err != nil || string(head) != text[:4] {
+					t.Errorf("%.20q, %s, %s: head %q, %v", text, kind, way, head, err)
+				}
+				s, err := in.Open()
+				if err != nil {
+					t.Errorf("%.20q, %s, %s: %v", text, kind, way, err)
+					continue
+				}
+				if got, err := io.ReadAll(s); string(got) != text || err != nil || s.Shaped() {
+					t.Errorf("%.20q, %s, %s: %d bytes, %v", text, kind, way, len(got), err)
+				}
+				s.Close()
+			}
+		}
+	}
+	// One that ends as tables do is one, though what follows its beginning may be text.
+	if _, err := Bytes("x", []byte("PAR1abcdefghijklmnopqrstPAR1")).Open(); err == nil || !strings.Contains(err.Error(), "without its end") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDamagedSpool: it is not the temporary file's fault if what is compressed is damaged.
+func TestDamagedSpool(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	table, _ := parquetOf(t, 5000)
+	b := gzipped(t, string(table))
+	bad := slices.Clone(b)
+	for i := range 300 {
+		bad[len(bad)/2+i] ^= 0x55
+	}
+	for want, b := range map[string][]byte{"the gzip data ends too early": b[:len(b)/2], "the gzip data is damaged": bad} {
+		if _, err := Bytes("x", b).Open(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "TMPDIR") {
+			t.Errorf("%v", err)
+		}
+	}
+	t.Setenv("TMPDIR", "/dev/null")
+	if _, err := Bytes("x", b).Open(); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("%v", err)
+	}
+}

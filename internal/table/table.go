@@ -17,7 +17,6 @@
 package table
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,10 +31,25 @@ const (
 	magicEncrypted = "PARE"
 )
 
-// Is reports whether a file that begins with head is a Parquet file, and be it an encrypted one.
-func Is(head []byte) bool {
-	return bytes.HasPrefix(head, []byte(magic)) || bytes.HasPrefix(head, []byte(magicEncrypted))
+// Begins reports whether a file that begins with head, of HeadSize bytes where it has as many, may be a Parquet file, and be it an
+// encrypted one. It is not sure where what follows is text, as in a log whose first word is PARENT: then [Ends] tells.
+func Begins(head []byte) (may, sure bool) {
+	if len(head) < len(magic) || !Ends(head[:len(magic)]) {
+		return false, false
+	}
+	for _, c := range head[len(magic):min(len(head), HeadSize)] {
+		if c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f { // a header begins with one of these
+			return true, true
+		}
+	}
+	return true, false
 }
+
+// HeadSize is how many bytes Begins looks at.
+const HeadSize = 10
+
+// Ends reports whether tail, the last four bytes of a file, is what Parquet files end with.
+func Ends(tail []byte) bool { return string(tail) == magic || string(tail) == magicEncrypted }
 
 // How much is made at once, about: whoever reads can stop in between.
 const (
