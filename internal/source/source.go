@@ -150,6 +150,7 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 		return nil, err
 	}
 	if s.table != nil {
+		s.table.Unwrap(wrappers)
 		addPartitions(s.table, in.Name)
 	}
 	return s, nil

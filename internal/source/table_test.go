@@ -297,3 +297,70 @@ func TestDamagedSpool(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestWrappedTable: a table whose only column is a list of records, as Spark makes of CloudTrail's files, is these records.
+func TestWrappedTable(t *testing.T) {
+	type record struct {
+		Name string   `parquet:"eventName,optional"`
+		User []string `parquet:"users,list"`
+		Day  string   `parquet:"day,optional"`
+	}
+	type listed struct {
+		Records []record `parquet:"Records,list"`
+	}
+	type repeated struct {
+		Records []record `parquet:"Records"`
+	}
+	type other struct {
+		Records []record `parquet:"Answers,list"`
+	}
+	type beside struct {
+		Records []record `parquet:"Records,list"`
+		More    string   `parquet:"more"`
+	}
+	records := [][]record{{{"a", []string{"x", "y"}, ""}, {"b", nil, "1"}}, {}, {{"c", []string{"z"}, ""}}}
+	rows := make([]record, 5000)
+	for i := range rows {
+		rows[i].Name = fmt.Sprint(i)
+	}
+	lines := "{\"eventName\":\"a\",\"users\":[\"x\",\"y\"],\"host\":\"web1\"}\n{\"eventName\":\"b\",\"users\":[],\"day\":\"1\",\"host\":\"web1\"}\n\n{\"eventName\":\"c\",\"users\":[\"z\"],\"host\":\"web1\"}\n"
+	var many strings.Builder
+	for i := range rows {
+		fmt.Fprintf(&many, "{\"eventName\":\"%d\",\"users\":[],\"host\":\"web1\"}\n", i)
+	}
+	whole := strings.Count(lines, "\n") - 1
+	for name, x := range map[string]struct {
+		b    []byte
+		want string // what it is; else how many lines
+		n    int
+	}{
+		"list":          {written(t, listed{records[0]}, listed{records[1]}, listed{records[2]}), lines, 0},
+		"repeated":      {written(t, repeated{records[0]}, repeated{records[1]}, repeated{records[2]}), lines, 0},
+		"many":          {written(t, listed{rows}), many.String(), 0},
+		"another name":  {written(t, other{records[0]}, other{records[1]}, other{records[2]}), "", whole},
+		"more than one": {written(t, beside{records[0], "m"}, beside{records[1], "m"}, beside{records[2], "m"}), "", whole},
+	} {
+		s, err := Bytes("day=2/host=web1/x.parquet", x.b).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(s)
+		if err != nil || x.want != "" && string(got) != x.want || x.want == "" && strings.Count(string(got), "\n") != x.n {
+			t.Errorf("%s: %.500s %v %s", name, got, err, s.Warning())
+		}
+	}
+}
+
+// written is a table of rows.
+func written[T any](t *testing.T, rows ...T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -14,9 +14,36 @@ var (
 // maxElements bounds the elements of lists in a row, each times its columns: ten bytes may claim two thousand million.
 const maxElements = 4 << 20
 
-// row appends the next row as a line.
-func (x *Reader) row() error {
+// line appends the next line: a row, or a record of one.
+func (x *Reader) line() (err error) {
 	x.elementsLeft, x.memory.spent = maxElements, 0
+	if !x.within {
+		if err := x.beginRow(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case x.log:
+		if c := x.columns[0]; c.def == c.maxDef {
+			x.buf, err = c.value(x.buf)
+		} else {
+			c.drop()
+		}
+	case x.records != nil:
+		err = x.nextRecord()
+	default:
+		err = x.lineOf(x.top)
+	}
+	if err != nil {
+		return err
+	}
+	x.cut()
+	x.buf = append(x.buf, '\n')
+	return nil
+}
+
+// beginRow looks whether all columns stand at the beginning of a row.
+func (x *Reader) beginRow() error {
 	for _, c := range x.columns {
 		if err := c.peek(); err != nil {
 			return err
@@ -28,25 +55,48 @@ func (x *Reader) row() error {
 			return c.wrong(errDisagree)
 		}
 	}
-	var err error
-	if x.log {
-		if c := x.columns[0]; c.def == c.maxDef {
-			x.buf, err = c.value(x.buf)
-		} else {
-			c.drop()
+	return nil
+}
+
+// lineOf appends a group as a line.
+func (x *Reader) lineOf(n *node) error {
+	err := x.object(n)
+	if err == nil {
+		x.add()
+	}
+	return err
+}
+
+// nextRecord appends the next element of the list of records as a line, and finds out whether another follows.
+func (x *Reader) nextRecord() error {
+	if !x.within {
+		for _, n := range []*node{x.top.kids[0], x.records} {
+			if there, err := x.there(n); err != nil {
+				return err
+			} else if !there {
+				x.drop(n)
+				return nil
+			}
 		}
-	} else {
-		err = x.object(x.top)
-		if err == nil {
-			x.add()
-		}
+	}
+	there, err := x.there(x.record)
+	switch {
+	case err != nil:
+	case there:
+		err = x.lineOf(x.record)
+	default:
+		x.drop(x.record)
 	}
 	if err != nil {
 		return err
 	}
-	x.cut()
-	x.buf = append(x.buf, '\n')
-	return nil
+	if x.within, err = x.more(x.records); err != nil || !x.within {
+		return err
+	}
+	if there, err = x.there(x.records); err == nil && !there {
+		err = x.columns[x.records.lo].wrong(errDisagree)
+	}
+	return err
 }
 
 // add puts the members that all rows have into the object that is made.

@@ -66,6 +66,9 @@ type Reader struct {
 	top     *node
 	columns []*column
 	log     bool   // rows are lines as they stand
+	records *node  // the only column, repeated, whose elements are lines; nil where rows are
+	record  *node  // an element of it
+	within  bool   // a line of the row was made, and more follow
 	added   []byte // members that end each object
 	maxLine int
 	memory  memory
@@ -143,10 +146,32 @@ func (x *Reader) checkGroups() error {
 	return nil
 }
 
+// Unwrap makes a line of each element, not of each row, where the only column is a list of groups under one of the given names, as Spark
+// reads files that are one object around their records. What is null, or a list without elements, is an empty line. It is called before
+// Add.
+func (x *Reader) Unwrap(names []string) {
+	if len(x.top.kids) != 1 || !slices.Contains(names, x.top.kids[0].plain) {
+		return
+	}
+	switch k := x.top.kids[0]; {
+	case k.repeated && k.shape == isGroup:
+		x.records, x.record = k, k
+	case k.shape == isList && !k.repeated && k.element.shape == isGroup && (k.element == k.kids[0] || !k.element.repeated):
+		x.records, x.record = k.kids[0], k.element
+	}
+}
+
+// Lines reports whether rows are lines of a text log, which have no columns to add others to.
+func (x *Reader) Lines() bool { return x.log }
+
 // Add adds a column that has the same text in all rows, behind those of the file. One that the file has itself, or that of a table of lines,
 // is left out. It is called before the first Read.
 func (x *Reader) Add(name, text string) {
-	if x.log || slices.ContainsFunc(x.top.kids, func(k *node) bool { return k.plain == name }) {
+	object := x.top
+	if x.record != nil {
+		object = x.record
+	}
+	if x.log || slices.ContainsFunc(object.kids, func(k *node) bool { return k.plain == name }) {
 		return
 	}
 	x.added = append(x.added, ',')
@@ -201,14 +226,15 @@ func (x *Reader) make() (err error) {
 				return err
 			}
 		}
-		if err := x.row(); err != nil {
+		if err := x.line(); err != nil {
 			return err
 		}
 		spent += x.memory.spent
 		steps += maxElements - x.elementsLeft + len(x.columns)
-		x.start = len(x.buf)
-		x.left--
-		x.rows++
+		if x.start = len(x.buf); !x.within {
+			x.left--
+			x.rows++
+		}
 	}
 	return nil
 }
