@@ -228,6 +228,41 @@ func TestExpandTables(t *testing.T) {
 	}
 }
 
+// TestExpandTableGlob: a pattern takes what stands beside tables only where it says so.
+func TestExpandTableGlob(t *testing.T) {
+	t.Chdir(tree(t, "t/part-0.parquet", "t/_SUCCESS", "t/_delta_log/0.json", "t/_delta_log/1.json", "t/_temporary/0/x.parquet", "t/day=1/part-1.parquet", "t/_mine/a.log"))
+	for _, x := range []struct {
+		pattern string
+		want    []string
+		notes   []string
+	}{
+		{"t/*", []string{"t/_mine/a.log", "t/day=1/part-1.parquet", "t/part-0.parquet"}, []string{"t/_SUCCESS was", "t/_delta_log was", "t/_temporary was"}},
+		{"./t//*/*", []string{"t/_mine/a.log", "t/day=1/part-1.parquet"}, []string{"t/_delta_log was", "t/_temporary was"}},
+		{"*/*/*.json", nil, []string{"t/_delta_log was"}},
+		{"t/_delta*", []string{"t/_delta_log/0.json", "t/_delta_log/1.json"}, nil},
+		{"t/_delta_log/*", []string{"t/_delta_log/0.json", "t/_delta_log/1.json"}, nil},
+		{"t/*/_t*", nil, nil}, // nothing matches
+	} {
+		inputs, notes, err := ExpandNotes([]string{x.pattern})
+		var got []string
+		for _, in := range inputs {
+			got = append(got, filepath.ToSlash(in.Name))
+		}
+		if (err != nil) != (x.want == nil && x.notes == nil) || !slices.Equal(got, x.want) || len(notes) != len(x.notes) {
+			t.Errorf("%s: %q %q %v", x.pattern, got, notes, err)
+			continue
+		}
+		for i, note := range notes {
+			if !strings.HasPrefix(filepath.ToSlash(note), x.notes[i]) {
+				t.Errorf("%s: %q", x.pattern, notes)
+			}
+		}
+	}
+	if inputs, _, err := ExpandAny([]string{"t/*"}); err != nil || len(inputs) != 7 {
+		t.Errorf("%d of any kind, %v", len(inputs), err)
+	}
+}
+
 // TestPartitions: columns that are only in names of directories are columns.
 func TestPartitions(t *testing.T) {
 	table, want := parquetOf(t, 3)
