@@ -151,7 +151,7 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 	}
 	if s.table != nil {
 		s.table.Unwrap(wrappers)
-		addPartitions(s.table, in.Name)
+		s.note = addPartitions(s.table, in.Name)
 	}
 	return s, nil
 }

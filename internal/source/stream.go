@@ -33,6 +33,7 @@ type Stream struct {
 	kind    string // gzip, zstd, bzip2 or empty
 	got     int64  // uncompressed bytes so far
 	warning string
+	note    string
 	shaped  bool // its lines are made of JSON's elements, or of a table's rows
 	table   *table.Reader
 	spool   *os.File // where a table is kept that cannot be read in place
@@ -246,6 +247,9 @@ func (s *Stream) Skip(n int64) error {
 
 // Warning says, after the end, whether the compressed data were damaged; it is empty if not.
 func (s *Stream) Warning() string { return s.warning }
+
+// Note says what of the input is not in the stream though nothing is damaged; it is empty if all is.
+func (s *Stream) Note() string { return s.note }
 
 // StoredBytes returns how many bytes were read so far as stored, before decompression.
 func (s *Stream) StoredBytes() int64 { return s.stored.n.Load() }

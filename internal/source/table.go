@@ -148,8 +148,10 @@ func (f *failure) Read(p []byte) (int, error) {
 }
 
 // addPartitions adds the columns that are in the names of directories only, as Spark, Hive and others divide tables: host=web1/day=2026-05-01/….
-func addPartitions(t *table.Reader, name string) {
+// Lines of a text log can have none: then note says which are left out.
+func addPartitions(t *table.Reader, name string) (note string) {
 	dirs := strings.Split(filepath.ToSlash(name), "/")
+	var left []string
 	for _, dir := range dirs[:len(dirs)-1] {
 		column, value, ok := strings.Cut(dir, "=")
 		if !ok || column == "" || value == "" || value == "__HIVE_DEFAULT_PARTITION__" {
@@ -158,8 +160,15 @@ func addPartitions(t *table.Reader, name string) {
 		if plain, err := url.PathUnescape(value); err == nil {
 			value = plain
 		}
+		if t.Lines() {
+			left = append(left, dir)
+		}
 		t.Add(column, value)
 	}
+	if len(left) > 0 {
+		note = fmt.Sprintf("its rows are the lines of a text log, so what names of directories say (%s) is left out", strings.Join(left, ", "))
+	}
+	return note
 }
 
 // damagedTable says of a table that was read in part what is lost.

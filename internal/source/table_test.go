@@ -275,8 +275,21 @@ func TestPartitions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := io.ReadAll(s); string(got) != strings.ReplaceAll(want, "}", more) || err != nil {
-			t.Errorf("%s: %s%v", name, got, err)
+		if got, err := io.ReadAll(s); string(got) != strings.ReplaceAll(want, "}", more) || err != nil || s.Note() != "" {
+			t.Errorf("%s: %s%v %s", name, got, err, s.Note())
+		}
+	}
+	type line struct {
+		Value string `parquet:"value"`
+	}
+	lines := written(t, line{"a"}, line{"b"})
+	for name, note := range map[string]string{"x/host=web1/day=1/a.parquet": "(host=web1, day=1) is left out", "x/a.parquet": ""} {
+		s, err := Bytes(name, lines).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(s); string(got) != "a\nb\n" || err != nil || (note == "") != (s.Note() == "") || !strings.Contains(s.Note(), note) {
+			t.Errorf("%s: %s%v %s", name, got, err, s.Note())
 		}
 	}
 }
