@@ -52,6 +52,7 @@ var ecsAliases = map[string]string{
 	"src_endpoint.ip": "source.ip", "src_endpoint.port": "source.port", "dst_endpoint.ip": "destination.ip", // OCSF, as in AWS Security Lake
 	"dst_endpoint.port": "destination.port", "device.hostname": "host.name", "actor.user.name": "user.name",
 	"http_request.user_agent": "user_agent.original", "http_request.http_method": "http.request.method", "http_response.code": "http.response.status_code",
+	"http_request.url.path": "url.path", "http_request.url.query_string": "url.query",
 	"query.hostname": "dns.question.name", "connection_info.protocol_name": "network.transport",
 
 	"proto": "network.transport", "protocol": "network.transport", "transport": "network.transport",

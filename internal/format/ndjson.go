@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"weir/internal/event"
@@ -14,7 +15,9 @@ var ndjson = Format{
 	Example: `{"time":"2024-05-01T12:00:00Z","level":"warn","msg":"login failed","user":"root","remote_addr":"192.0.2.7"}`,
 	Score:   scoreNDJSON,
 	New: func(sample [][]byte, o Options, keys *event.Keys) (Decoder, error) {
-		return newNDJSON(findJSONTime(sample, o), o, keys), nil
+		d := newNDJSON(findJSONTime(sample, o), o, keys)
+		d.ocsf = looksOCSF(sample)
+		return d, nil
 	},
 }
 
@@ -39,6 +42,7 @@ var jsonTimeRank = func() map[string]int {
 type ndjsonDecoder struct {
 	o      Options
 	time   string // dotted name of the field with the time; empty if there is none
+	ocsf   bool   // records are of the Open Cybersecurity Schema Framework
 	walker *jsonWalker
 }
 
@@ -51,6 +55,8 @@ func newNDJSON(timeField string, o Options, keys *event.Keys) *ndjsonDecoder {
 func (d *ndjsonDecoder) use(dotted string) fieldUse {
 	use := fieldUse{name: ecsName(dotted)}
 	switch {
+	case d.ocsf && (dotted == "status" || dotted == "status_code"): // how whatever was done went; http_response.code is HTTP's
+		use.name = dotted
 	case dotted == d.time:
 		use.role = roleTime
 	case use.name == "url.path" && dotted != "url.path":
@@ -64,7 +70,11 @@ func (d *ndjsonDecoder) Stateful([]byte, int64) bool { return false }
 // StateMark says that no line but perhaps the first is stateful.
 func (d *ndjsonDecoder) StateMark() byte { return 0 }
 
-func (d *ndjsonDecoder) Fork(keys *event.Keys) Decoder { return newNDJSON(d.time, d.o, keys) }
+func (d *ndjsonDecoder) Fork(keys *event.Keys) Decoder {
+	fork := newNDJSON(d.time, d.o, keys)
+	fork.ocsf = d.ocsf
+	return fork
+}
 
 func (d *ndjsonDecoder) Decode(line []byte, e *event.Event) error {
 	e.Reset()
@@ -112,6 +122,24 @@ func findJSONTime(sample [][]byte, o Options) string {
 		}
 	}
 	return best
+}
+
+// looksOCSF reports whether most records of a sample have the field class_uid, which all of OCSF have.
+func looksOCSF(sample [][]byte) bool {
+	names := newJSONWalker(event.NewKeys(), func(dotted string) fieldUse { return fieldUse{name: dotted} })
+	var e event.Event
+	records, classes := 0, 0
+	for _, line := range sample {
+		e.Reset()
+		if names.walk(line, &e) != nil {
+			continue
+		}
+		records++
+		if slices.ContainsFunc(e.Fields, func(f event.Field) bool { return f.Key.Name == "class_uid" }) {
+			classes++
+		}
+	}
+	return 2*classes > records
 }
 
 // moreTrusted orders names of time fields, all of them apart.

@@ -36,6 +36,9 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		}
 		_ = stream.Close() // it was only read
 	}()
+	if note := stream.Note(); note != "" {
+		tally.warn(note)
+	}
 	r := fileReader{scan: s, index: index, tally: tally, keys: event.NewKeys()}
 	if s.o.Part != nil {
 		r.part = s.o.Part(index)

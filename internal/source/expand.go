@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -92,7 +93,15 @@ func (x *expansion) glob(pattern string) error {
 		return fmt.Errorf("cannot read log %q: no file matches", pattern)
 	}
 	sort.Strings(paths)
+	noted := make(map[string]bool)
 	for _, path := range paths {
+		if beside, why := besideMatch(pattern, path); why != "" && !x.anyKind {
+			if !noted[beside] {
+				x.note(beside, why)
+			}
+			noted[beside] = true
+			continue
+		}
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
@@ -107,6 +116,25 @@ func (x *expansion) glob(pattern string) error {
 		}
 	}
 	return nil
+}
+
+// besideMatch says why a path that a pattern matches is not meant by it: the path, or a directory in it, stands beside tables, and the
+// pattern does not name such.
+func besideMatch(pattern, path string) (beside, why string) {
+	asked, got := elementsOf(pattern), elementsOf(path)
+	for len(asked) > 0 && len(got) > 0 {
+		last := len(got) - 1
+		if w := BesideTable(got[last]); w != "" && !strings.HasPrefix(asked[len(asked)-1], "_") {
+			beside, why = path, w
+		}
+		asked, got, path = asked[:len(asked)-1], got[:last], filepath.Dir(path)
+	}
+	return beside, why
+}
+
+// elementsOf are the names in a path.
+func elementsOf(path string) []string {
+	return slices.DeleteFunc(strings.Split(filepath.ToSlash(path), "/"), func(s string) bool { return s == "" || s == "." })
 }
 
 // directory takes all files below dir. It is an error if a directory that the user named holds none.

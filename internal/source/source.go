@@ -150,7 +150,8 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 		return nil, err
 	}
 	if s.table != nil {
-		addPartitions(s.table, in.Name)
+		s.table.Unwrap(wrappers)
+		s.note = addPartitions(s.table, in.Name)
 	}
 	return s, nil
 }

@@ -33,6 +33,7 @@ type Stream struct {
 	kind    string // gzip, zstd, bzip2 or empty
 	got     int64  // uncompressed bytes so far
 	warning string
+	note    string
 	shaped  bool // its lines are made of JSON's elements, or of a table's rows
 	table   *table.Reader
 	spool   *os.File // where a table is kept that cannot be read in place
@@ -206,16 +207,21 @@ func (s *Stream) Read(p []byte) (int, error) {
 	case s.kind == "":
 		return n, err
 	}
-	what := "is damaged"
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		what = "ends too early"
-	}
+	what := damage(err)
 	s.warning = fmt.Sprintf("the %s data %s after %d bytes of log (%v); what came before was read", s.kind, what, s.got, err)
 	if s.got == 0 {
 		s.warning = fmt.Sprintf("the %s data %s before any of the log (%v)", s.kind, what, err)
 	}
 	s.reader = failing{io.EOF}
 	return n, io.EOF
+}
+
+// damage says what an error of compressed data means.
+func damage(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "ends too early"
+	}
+	return "is damaged"
 }
 
 // Skip goes over the next n uncompressed bytes: without reading them where the stream is a plain file. What is not there
@@ -241,6 +247,9 @@ func (s *Stream) Skip(n int64) error {
 
 // Warning says, after the end, whether the compressed data were damaged; it is empty if not.
 func (s *Stream) Warning() string { return s.warning }
+
+// Note says what of the input is not in the stream though nothing is damaged; it is empty if all is.
+func (s *Stream) Note() string { return s.note }
 
 // StoredBytes returns how many bytes were read so far as stored, before decompression.
 func (s *Stream) StoredBytes() int64 { return s.stored.n.Load() }

@@ -23,10 +23,15 @@ var maxSpool int64 = 4 << 30
 // openTable makes lines of the rows where the stream, whose first stored bytes are head, is a table.
 func (s *Stream) openTable(head []byte) (found bool, err error) {
 	if s.kind == "" {
-		if found = table.Is(head); !found {
+		may, sure := table.Begins(head)
+		if !may {
 			return false, nil
 		}
-		if r, size := inPlace(s.stored.r); r != nil {
+		r, size := inPlace(s.stored.r)
+		if !sure && (r == nil || !endsTable(r, size)) {
+			return false, nil
+		}
+		if r != nil {
 			s.table, err = table.NewReader(&storedAt{r, &s.stored, size}, size, DefaultMaxLine)
 			if s.stored.fail != nil {
 				err = s.stored.fail
@@ -42,7 +47,7 @@ func (s *Stream) openTable(head []byte) (found bool, err error) {
 
 // peekTable looks whether what is compressed begins like a table.
 func (s *Stream) peekTable() (bool, error) {
-	head := make([]byte, 4)
+	head := make([]byte, table.HeadSize)
 	n, err := io.ReadFull(s.reader, head)
 	rest := s.reader
 	if err != nil {
@@ -54,10 +59,21 @@ func (s *Stream) peekTable() (bool, error) {
 		rest = failing{err}
 	}
 	s.reader = io.MultiReader(bytes.NewReader(head[:n]), rest)
-	return table.Is(head[:n]), nil
+	_, sure := table.Begins(head[:n])
+	return sure, nil
 }
 
-// inPlace returns a file of which any part can be read, and its size; nil where that is not so.
+// endsTable reports whether a file ends as tables do.
+func endsTable(r io.ReaderAt, size int64) bool {
+	var tail [4]byte
+	if size < 2*int64(len(tail)) {
+		return false
+	}
+	n, _ := r.ReadAt(tail[:], size-int64(len(tail)))
+	return table.Ends(tail[:n])
+}
+
+// inPlace returns a file of which any part can be read, and its size; nil where that is not so. Where it is read from does not change.
 func inPlace(f io.ReadCloser) (io.ReaderAt, int64) {
 	r, ok := f.(io.ReaderAt)
 	if !ok {
@@ -67,8 +83,12 @@ func inPlace(f io.ReadCloser) (io.ReaderAt, int64) {
 	if !ok {
 		return nil, 0
 	}
+	at, err := s.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, 0
+	}
 	size, err := s.Seek(0, io.SeekEnd)
-	if err != nil || size == 0 {
+	if _, back := s.Seek(at, io.SeekStart); err != nil || back != nil || size == 0 {
 		return nil, 0
 	}
 	return r, size
@@ -88,10 +108,13 @@ func (s *Stream) spoolTable() error {
 	} else {
 		s.spool = f
 	}
-	size, err := io.Copy(f, io.LimitReader(s.reader, maxSpool+1))
+	from := &failure{r: s.reader}
+	size, err := io.Copy(f, io.LimitReader(from, maxSpool+1))
 	switch {
 	case s.stored.fail != nil:
 		err = s.stored.fail
+	case from.err != nil:
+		err = fmt.Errorf("the %s data %s (%w), and a table without its end cannot be read", s.kind, damage(from.err), from.err)
 	case err != nil:
 		err = fmt.Errorf("cannot keep the table while it is read, in TMPDIR: %w", err)
 	case size > maxSpool:
@@ -110,9 +133,25 @@ func (s *Stream) spoolTable() error {
 	return err
 }
 
+// failure remembers the error of a reader.
+type failure struct {
+	r   io.Reader
+	err error
+}
+
+func (f *failure) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
+}
+
 // addPartitions adds the columns that are in the names of directories only, as Spark, Hive and others divide tables: host=web1/day=2026-05-01/….
-func addPartitions(t *table.Reader, name string) {
+// Lines of a text log can have none: then note says which are left out.
+func addPartitions(t *table.Reader, name string) (note string) {
 	dirs := strings.Split(filepath.ToSlash(name), "/")
+	var left []string
 	for _, dir := range dirs[:len(dirs)-1] {
 		column, value, ok := strings.Cut(dir, "=")
 		if !ok || column == "" || value == "" || value == "__HIVE_DEFAULT_PARTITION__" {
@@ -121,8 +160,15 @@ func addPartitions(t *table.Reader, name string) {
 		if plain, err := url.PathUnescape(value); err == nil {
 			value = plain
 		}
+		if t.Lines() {
+			left = append(left, dir)
+		}
 		t.Add(column, value)
 	}
+	if len(left) > 0 {
+		note = fmt.Sprintf("its rows are the lines of a text log, so what names of directories say (%s) is left out", strings.Join(left, ", "))
+	}
+	return note
 }
 
 // damagedTable says of a table that was read in part what is lost.

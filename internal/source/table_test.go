@@ -228,6 +228,41 @@ func TestExpandTables(t *testing.T) {
 	}
 }
 
+// TestExpandTableGlob: a pattern takes what stands beside tables only where it says so.
+func TestExpandTableGlob(t *testing.T) {
+	t.Chdir(tree(t, "t/part-0.parquet", "t/_SUCCESS", "t/_delta_log/0.json", "t/_delta_log/1.json", "t/_temporary/0/x.parquet", "t/day=1/part-1.parquet", "t/_mine/a.log"))
+	for _, x := range []struct {
+		pattern string
+		want    []string
+		notes   []string
+	}{
+		{"t/*", []string{"t/_mine/a.log", "t/day=1/part-1.parquet", "t/part-0.parquet"}, []string{"t/_SUCCESS was", "t/_delta_log was", "t/_temporary was"}},
+		{"./t//*/*", []string{"t/_mine/a.log", "t/day=1/part-1.parquet"}, []string{"t/_delta_log was", "t/_temporary was"}},
+		{"*/*/*.json", nil, []string{"t/_delta_log was"}},
+		{"t/_delta*", []string{"t/_delta_log/0.json", "t/_delta_log/1.json"}, nil},
+		{"t/_delta_log/*", []string{"t/_delta_log/0.json", "t/_delta_log/1.json"}, nil},
+		{"t/*/_t*", nil, nil}, // nothing matches
+	} {
+		inputs, notes, err := ExpandNotes([]string{x.pattern})
+		var got []string
+		for _, in := range inputs {
+			got = append(got, filepath.ToSlash(in.Name))
+		}
+		if (err != nil) != (x.want == nil && x.notes == nil) || !slices.Equal(got, x.want) || len(notes) != len(x.notes) {
+			t.Errorf("%s: %q %q %v", x.pattern, got, notes, err)
+			continue
+		}
+		for i, note := range notes {
+			if !strings.HasPrefix(filepath.ToSlash(note), x.notes[i]) {
+				t.Errorf("%s: %q", x.pattern, notes)
+			}
+		}
+	}
+	if inputs, _, err := ExpandAny([]string{"t/*"}); err != nil || len(inputs) != 7 {
+		t.Errorf("%d of any kind, %v", len(inputs), err)
+	}
+}
+
 // TestPartitions: columns that are only in names of directories are columns.
 func TestPartitions(t *testing.T) {
 	table, want := parquetOf(t, 3)
@@ -240,8 +275,140 @@ func TestPartitions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := io.ReadAll(s); string(got) != strings.ReplaceAll(want, "}", more) || err != nil {
-			t.Errorf("%s: %s%v", name, got, err)
+		if got, err := io.ReadAll(s); string(got) != strings.ReplaceAll(want, "}", more) || err != nil || s.Note() != "" {
+			t.Errorf("%s: %s%v %s", name, got, err, s.Note())
 		}
 	}
+	type line struct {
+		Value string `parquet:"value"`
+	}
+	lines := written(t, line{"a"}, line{"b"})
+	for name, note := range map[string]string{"x/host=web1/day=1/a.parquet": "(host=web1, day=1) is left out", "x/a.parquet": ""} {
+		s, err := Bytes(name, lines).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(s); string(got) != "a\nb\n" || err != nil || (note == "") != (s.Note() == "") || !strings.Contains(s.Note(), note) {
+			t.Errorf("%s: %s%v %s", name, got, err, s.Note())
+		}
+	}
+}
+
+// TestTextLikeTable: a log whose first word begins as tables do is a log.
+func TestTextLikeTable(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, text := range []string{"PARENT_PID,PID,NAME\n1,2,sh\n", "PAR1 is the first part\n", "PARE", "PAR1", "PARE\n", "PAR1T\xc3\xa4, x\n", "PAR1\r\n" + strings.Repeat("x\n", 200_000)} {
+		for kind, b := range map[string][]byte{"plain": []byte(text), "gzip": gzipped(t, text)} {
+			for way, input := range waysTo(t, b) {
+				in := input()
+				if way == "a pipe" {
+					in.once = true
+				}
+				head, _, err := in.Head(4)
+				if err != nil || string(head) != text[:4] {
+					t.Errorf("%.20q, %s, %s: head %q, %v", text, kind, way, head, err)
+				}
+				s, err := in.Open()
+				if err != nil {
+					t.Errorf("%.20q, %s, %s: %v", text, kind, way, err)
+					continue
+				}
+				if got, err := io.ReadAll(s); string(got) != text || err != nil || s.Shaped() {
+					t.Errorf("%.20q, %s, %s: %d bytes, %v", text, kind, way, len(got), err)
+				}
+				s.Close()
+			}
+		}
+	}
+	// One that ends as tables do is one, though what follows its beginning may be text.
+	if _, err := Bytes("x", []byte("PAR1abcdefghijklmnopqrstPAR1")).Open(); err == nil || !strings.Contains(err.Error(), "without its end") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDamagedSpool: it is not the temporary file's fault if what is compressed is damaged.
+func TestDamagedSpool(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	table, _ := parquetOf(t, 5000)
+	b := gzipped(t, string(table))
+	bad := slices.Clone(b)
+	for i := range 300 {
+		bad[len(bad)/2+i] ^= 0x55
+	}
+	for want, b := range map[string][]byte{"the gzip data ends too early": b[:len(b)/2], "the gzip data is damaged": bad} {
+		if _, err := Bytes("x", b).Open(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "TMPDIR") {
+			t.Errorf("%v", err)
+		}
+	}
+	t.Setenv("TMPDIR", "/dev/null")
+	if _, err := Bytes("x", b).Open(); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestWrappedTable: a table whose only column is a list of records, as Spark makes of CloudTrail's files, is these records.
+func TestWrappedTable(t *testing.T) {
+	type record struct {
+		Name string   `parquet:"eventName,optional"`
+		User []string `parquet:"users,list"`
+		Day  string   `parquet:"day,optional"`
+	}
+	type listed struct {
+		Records []record `parquet:"Records,list"`
+	}
+	type repeated struct {
+		Records []record `parquet:"Records"`
+	}
+	type other struct {
+		Records []record `parquet:"Answers,list"`
+	}
+	type beside struct {
+		Records []record `parquet:"Records,list"`
+		More    string   `parquet:"more"`
+	}
+	records := [][]record{{{"a", []string{"x", "y"}, ""}, {"b", nil, "1"}}, {}, {{"c", []string{"z"}, ""}}}
+	rows := make([]record, 5000)
+	for i := range rows {
+		rows[i].Name = fmt.Sprint(i)
+	}
+	lines := "{\"eventName\":\"a\",\"users\":[\"x\",\"y\"],\"host\":\"web1\"}\n{\"eventName\":\"b\",\"users\":[],\"day\":\"1\",\"host\":\"web1\"}\n\n{\"eventName\":\"c\",\"users\":[\"z\"],\"host\":\"web1\"}\n"
+	var many strings.Builder
+	for i := range rows {
+		fmt.Fprintf(&many, "{\"eventName\":\"%d\",\"users\":[],\"host\":\"web1\"}\n", i)
+	}
+	whole := strings.Count(lines, "\n") - 1
+	for name, x := range map[string]struct {
+		b    []byte
+		want string // what it is; else how many lines
+		n    int
+	}{
+		"list":          {written(t, listed{records[0]}, listed{records[1]}, listed{records[2]}), lines, 0},
+		"repeated":      {written(t, repeated{records[0]}, repeated{records[1]}, repeated{records[2]}), lines, 0},
+		"many":          {written(t, listed{rows}), many.String(), 0},
+		"another name":  {written(t, other{records[0]}, other{records[1]}, other{records[2]}), "", whole},
+		"more than one": {written(t, beside{records[0], "m"}, beside{records[1], "m"}, beside{records[2], "m"}), "", whole},
+	} {
+		s, err := Bytes("day=2/host=web1/x.parquet", x.b).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(s)
+		if err != nil || x.want != "" && string(got) != x.want || x.want == "" && strings.Count(string(got), "\n") != x.n {
+			t.Errorf("%s: %.500s %v %s", name, got, err, s.Warning())
+		}
+	}
+}
+
+// written is a table of rows.
+func written[T any](t *testing.T, rows ...T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

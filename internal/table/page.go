@@ -21,7 +21,9 @@ import (
 const (
 	maxPage       = 256 << 20 // bytes of one, uncompressed
 	maxHeld       = 1 << 30   // of those of all columns that are read at once, with their dictionaries
+	maxSpent      = 2 << 30   // of pages that are uncompressed, and values that are looked at, for one row
 	maxPageHeader = 4 << 20
+	pageCost      = 256      // bytes that cost as much as a page without any
 	readAhead     = 64 << 20 // of all columns together
 	maxWindow     = 1 << 20  // of one
 	minWindow     = 8 << 10
@@ -30,12 +32,23 @@ const (
 var errCompressed = errors.New("its compressed data are damaged")
 
 // memory is what pages of all columns take.
-type memory struct{ held int64 }
+type memory struct {
+	held  int64
+	spent int64 // bytes that were worked on since the row began
+}
 
 // take notes that a column has now bytes instead of before.
 func (m *memory) take(now, before int64) error {
 	if m.held += now - before; m.held > maxHeld {
 		return fmt.Errorf("the pages that have to be open at once take more than %d MiB", maxHeld>>20)
+	}
+	return nil
+}
+
+// spend notes work on n bytes. What no row needs comes to an end: a page of many MiB may be a few bytes in the file.
+func (m *memory) spend(n int) error {
+	if m.spent += int64(n); m.spent > maxSpent {
+		return fmt.Errorf("a row takes pages and values of more than %d MiB", maxSpent>>20)
 	}
 	return nil
 }
@@ -129,27 +142,47 @@ func (c *column) drop() {
 }
 
 // value appends the text of the entry that peek has seen, and goes past it.
-func (c *column) value(dst []byte) ([]byte, error) {
+func (c *column) value(dst []byte) (_ []byte, err error) {
 	c.drop()
 	if c.vals.how == indexed {
-		i, err := c.vals.bits.next()
-		if err == nil {
+		var i uint32
+		if i, err = c.vals.bits.next(); err == nil {
 			dst, err = c.dict.append(dst, i, c)
 		}
-		if err != nil {
-			return dst, c.wrong(err)
+	} else {
+		var raw []byte
+		if raw, err = c.vals.next(); err == nil {
+			dst, err = c.text(dst, raw)
 		}
-		return dst, nil
 	}
-	raw, err := c.vals.next()
 	if err != nil {
 		return dst, c.wrong(err)
 	}
-	return c.text(dst, raw), nil
+	return dst, nil
+}
+
+// skip goes past the entry that peek has seen, whose value nobody needs.
+func (c *column) skip() (err error) {
+	c.drop()
+	if c.vals.how == indexed {
+		var i uint32
+		if i, err = c.vals.bits.next(); err == nil && uint64(i) >= uint64(c.dict.n) {
+			err = errDictionary
+		}
+	} else {
+		_, err = c.vals.next()
+	}
+	if err != nil {
+		return c.wrong(err)
+	}
+	return nil
 }
 
 // text appends a value as text. What makes a line too long is not made in full.
-func (c *column) text(dst, raw []byte) []byte { return c.append(dst, raw[:min(len(raw), c.limit)]) }
+func (c *column) text(dst, raw []byte) ([]byte, error) {
+	raw = raw[:min(len(raw), c.limit)]
+	return c.append(dst, raw), c.memory.spend(len(raw))
+}
 
 // load goes to the next page; one that is a dictionary it keeps.
 func (c *column) load() error {
@@ -166,15 +199,24 @@ func (c *column) load() error {
 		if !h.DictionaryPageHeader.Valid {
 			return errStruct
 		}
+		if c.dict != nil {
+			return errors.New("it has two dictionaries")
+		}
 		return c.loadDictionary(int(h.DictionaryPageHeader.V.NumValues), body)
 	case format.DataPage:
 		if !h.DataPageHeader.Valid {
 			return errStruct
 		}
+		if h.DataPageHeader.V.NumValues == 0 {
+			return nil
+		}
 		return c.loadV1(&h.DataPageHeader.V, body)
 	case format.DataPageV2:
 		if !h.DataPageHeaderV2.Valid {
 			return errStruct
+		}
+		if h.DataPageHeaderV2.V.NumValues == 0 {
+			return nil
 		}
 		return c.loadV2(&h.DataPageHeaderV2.V, body)
 	}
@@ -212,6 +254,9 @@ func (c *column) read() ([]byte, error) {
 	if h.CompressedPageSize > maxPage || h.UncompressedPageSize > maxPage {
 		return nil, fmt.Errorf("a page is larger than %d MiB", maxPage>>20)
 	}
+	if err := c.memory.spend(pageCost + size + int(h.CompressedPageSize) + int(h.UncompressedPageSize)); err != nil {
+		return nil, err
+	}
 	body, err := c.window.peek(int(h.CompressedPageSize))
 	if now := int64(cap(c.window.buf)); err == nil && now != c.ahead {
 		now, c.ahead = c.ahead, now
@@ -241,11 +286,12 @@ func (c *column) room(n int) ([]byte, error) {
 }
 
 func (c *column) loadDictionary(n int, body []byte) error {
-	if err := c.forget(); err != nil {
-		return err
-	}
 	size := int(c.header.UncompressedPageSize)
-	if err := c.memory.take(int64(size), 0); err != nil {
+	if n < 0 || n > size { // each takes a byte, or more
+		return errFewValues
+	}
+	before := int64(size) + dictionaryEntry*int64(n)
+	if err := c.memory.take(before, 0); err != nil {
 		return err
 	}
 	b, err := c.unpack.unpack(c.codec, make([]byte, size), body)
@@ -257,7 +303,7 @@ func (c *column) loadDictionary(n int, body []byte) error {
 		return err
 	}
 	c.dict = d
-	return c.memory.take(d.size(), int64(size))
+	return c.memory.take(d.size(), before)
 }
 
 func (c *column) loadV1(h *format.DataPageHeader, body []byte) error {

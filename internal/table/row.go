@@ -7,15 +7,43 @@ import (
 
 var (
 	errShort      = errors.New("it has fewer rows than the end of the file says")
-	errManyValues = errors.New("a row has more than 16 million values")
+	errManyValues = errors.New("a row has more than 4 million values")
 	errDisagree   = errors.New("its lists do not fit those of the columns beside it")
 )
 
-// maxElements bounds the elements of lists in a row: ten bytes may claim two thousand million.
-const maxElements = 16 << 20
+// maxElements bounds the elements of lists in a row, each times its columns: ten bytes may claim two thousand million.
+const maxElements = 4 << 20
 
-// row appends the next row as a line.
-func (x *Reader) row() error {
+// line appends the next line: a row, or a record of one.
+func (x *Reader) line() (err error) {
+	x.elementsLeft, x.memory.spent = maxElements, 0
+	if !x.within {
+		if err := x.beginRow(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case x.log:
+		if c := x.columns[0]; c.def == c.maxDef {
+			x.buf, err = c.value(x.buf)
+		} else {
+			c.drop()
+		}
+	case x.records != nil:
+		err = x.nextRecord()
+	default:
+		err = x.lineOf(x.top)
+	}
+	if err != nil {
+		return err
+	}
+	x.cut()
+	x.buf = append(x.buf, '\n')
+	return nil
+}
+
+// beginRow looks whether all columns stand at the beginning of a row.
+func (x *Reader) beginRow() error {
 	for _, c := range x.columns {
 		if err := c.peek(); err != nil {
 			return err
@@ -27,35 +55,68 @@ func (x *Reader) row() error {
 			return c.wrong(errDisagree)
 		}
 	}
-	x.elementsLeft = maxElements
-	var err error
-	if x.log {
-		if c := x.columns[0]; c.def == c.maxDef {
-			x.buf, err = c.value(x.buf)
-		} else {
-			c.drop()
-		}
-	} else {
-		err = x.object(x.top)
-		if n := len(x.buf) - 1; err == nil && len(x.added) > 0 { // its bracket comes behind them
-			added := x.added
-			if x.buf[n-1] == '{' && n-1 == x.start {
-				added = added[1:]
+	return nil
+}
+
+// lineOf appends a group as a line.
+func (x *Reader) lineOf(n *node) error {
+	err := x.object(n)
+	if err == nil {
+		x.add()
+	}
+	return err
+}
+
+// nextRecord appends the next element of the list of records as a line, and finds out whether another follows.
+func (x *Reader) nextRecord() error {
+	if !x.within {
+		for _, n := range []*node{x.top.kids[0], x.records} {
+			if there, err := x.there(n); err != nil {
+				return err
+			} else if !there {
+				x.drop(n)
+				return nil
 			}
-			x.buf = append(append(x.buf[:n], added...), '}')
 		}
+	}
+	there, err := x.there(x.record)
+	switch {
+	case err != nil:
+	case there:
+		err = x.lineOf(x.record)
+	default:
+		x.drop(x.record)
 	}
 	if err != nil {
 		return err
 	}
-	x.cut()
-	x.buf = append(x.buf, '\n')
-	return nil
+	if x.within, err = x.more(x.records); err != nil || !x.within {
+		return err
+	}
+	if there, err = x.there(x.records); err == nil && !there {
+		err = x.columns[x.records.lo].wrong(errDisagree)
+	}
+	return err
 }
+
+// add puts the members that all rows have into the object that is made.
+func (x *Reader) add() {
+	if len(x.added) == 0 || x.full() {
+		return
+	}
+	n, added := len(x.buf)-1, x.added
+	if x.buf[n-1] == '{' && n-1 == x.start {
+		added = added[1:]
+	}
+	x.buf = append(append(x.buf[:n], added...), '}') // its bracket comes behind them
+}
+
+// full reports whether the line is too long already: then it is no use to make more of it.
+func (x *Reader) full() bool { return len(x.buf)-x.start > x.maxLine }
 
 // cut bounds the line that is made.
 func (x *Reader) cut() {
-	if len(x.buf)-x.start > x.maxLine {
+	if x.full() {
 		x.buf = x.buf[:x.start+x.maxLine+1]
 	}
 }
@@ -77,7 +138,9 @@ func (x *Reader) object(n *node) error {
 			x.buf = append(x.buf, ',')
 		}
 		first = false
-		x.buf = append(x.buf, k.name...)
+		if !x.full() {
+			x.buf = append(x.buf, k.name...)
+		}
 		if err := x.value(k); err != nil {
 			return err
 		}
@@ -152,6 +215,9 @@ func (x *Reader) single(n *node) (err error) {
 		if c.def != c.maxDef {
 			return c.wrong(errDisagree)
 		}
+		if x.full() {
+			return c.skip()
+		}
 		x.buf, err = c.value(x.buf)
 		x.cut()
 		return err
@@ -180,7 +246,7 @@ func (x *Reader) elements(n *node, open, end byte, one func() error) error {
 		if there, err := x.there(n); err != nil || !there {
 			return errors.Join(err, x.columns[n.lo].wrong(errDisagree))
 		}
-		if x.elementsLeft--; x.elementsLeft < 0 {
+		if x.elementsLeft -= n.hi - n.lo; x.elementsLeft < 0 {
 			return x.columns[n.lo].wrong(errManyValues)
 		}
 		x.buf = append(x.buf, ',')

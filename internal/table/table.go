@@ -17,7 +17,6 @@
 package table
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,13 +31,32 @@ const (
 	magicEncrypted = "PARE"
 )
 
-// Is reports whether a file that begins with head is a Parquet file, and be it an encrypted one.
-func Is(head []byte) bool {
-	return bytes.HasPrefix(head, []byte(magic)) || bytes.HasPrefix(head, []byte(magicEncrypted))
+// Begins reports whether a file that begins with head, of HeadSize bytes where it has as many, may be a Parquet file, and be it an
+// encrypted one. It is not sure where what follows is text, as in a log whose first word is PARENT: then [Ends] tells.
+func Begins(head []byte) (may, sure bool) {
+	if len(head) < len(magic) || !Ends(head[:len(magic)]) {
+		return false, false
+	}
+	for _, c := range head[len(magic):min(len(head), HeadSize)] {
+		if c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f { // a header begins with one of these
+			return true, true
+		}
+	}
+	return true, false
 }
 
-// linesAtOnce is how many bytes of lines are made at once, about.
-const linesAtOnce = 64 << 10
+// HeadSize is how many bytes Begins looks at.
+const HeadSize = 10
+
+// Ends reports whether tail, the last four bytes of a file, is what Parquet files end with.
+func Ends(tail []byte) bool { return string(tail) == magic || string(tail) == magicEncrypted }
+
+// How much is made at once, about: whoever reads can stop in between.
+const (
+	linesAtOnce = 64 << 10  // bytes of lines
+	spentAtOnce = 256 << 20 // bytes of pages and values
+	stepsAtOnce = 4 << 20   // columns of rows, elements of lists
+)
 
 // A Reader gives the rows of a table as lines, each with a line end. It belongs to one goroutine.
 type Reader struct {
@@ -48,6 +66,9 @@ type Reader struct {
 	top     *node
 	columns []*column
 	log     bool   // rows are lines as they stand
+	records *node  // the only column, repeated, whose elements are lines; nil where rows are
+	record  *node  // an element of it
+	within  bool   // a line of the row was made, and more follow
 	added   []byte // members that end each object
 	maxLine int
 	memory  memory
@@ -125,10 +146,32 @@ func (x *Reader) checkGroups() error {
 	return nil
 }
 
+// Unwrap makes a line of each element, not of each row, where the only column is a list of groups under one of the given names, as Spark
+// reads files that are one object around their records. What is null, or a list without elements, is an empty line. It is called before
+// Add.
+func (x *Reader) Unwrap(names []string) {
+	if len(x.top.kids) != 1 || !slices.Contains(names, x.top.kids[0].plain) {
+		return
+	}
+	switch k := x.top.kids[0]; {
+	case k.repeated && k.shape == isGroup:
+		x.records, x.record = k, k
+	case k.shape == isList && !k.repeated && k.element.shape == isGroup && (k.element == k.kids[0] || !k.element.repeated):
+		x.records, x.record = k.kids[0], k.element
+	}
+}
+
+// Lines reports whether rows are lines of a text log, which have no columns to add others to.
+func (x *Reader) Lines() bool { return x.log }
+
 // Add adds a column that has the same text in all rows, behind those of the file. One that the file has itself, or that of a table of lines,
 // is left out. It is called before the first Read.
 func (x *Reader) Add(name, text string) {
-	if x.log || slices.ContainsFunc(x.top.kids, func(k *node) bool { return k.plain == name }) {
+	object := x.top
+	if x.record != nil {
+		object = x.record
+	}
+	if x.log || slices.ContainsFunc(object.kids, func(k *node) bool { return k.plain == name }) {
 		return
 	}
 	x.added = append(x.added, ',')
@@ -175,18 +218,23 @@ func (x *Reader) Read(p []byte) (int, error) {
 func (x *Reader) make() (err error) {
 	defer recoverTo(&err)
 	x.buf, x.start = x.buf[:0], 0
-	for len(x.buf) < linesAtOnce {
+	var spent int64
+	steps := 0
+	for len(x.buf) < linesAtOnce && spent < spentAtOnce && steps < stepsAtOnce {
 		for x.left == 0 {
 			if err := x.nextGroup(); err != nil {
 				return err
 			}
 		}
-		if err := x.row(); err != nil {
+		if err := x.line(); err != nil {
 			return err
 		}
-		x.start = len(x.buf)
-		x.left--
-		x.rows++
+		spent += x.memory.spent
+		steps += maxElements - x.elementsLeft + len(x.columns)
+		if x.start = len(x.buf); !x.within {
+			x.left--
+			x.rows++
+		}
 	}
 	return nil
 }

@@ -217,8 +217,10 @@ type dictionary struct {
 	ends  []uint32
 }
 
-// maxMade bounds the text that a dictionary keeps.
-const maxMade = 16 << 20
+const (
+	maxMade         = 16 << 20 // bytes of text that a dictionary keeps
+	dictionaryEntry = 12       // bytes that at, made and ends take for each value
+)
 
 func newDictionary(c *column, n int, b []byte) (*dictionary, error) {
 	d := &dictionary{b: b, width: c.width, n: n}
@@ -248,7 +250,7 @@ func newDictionary(c *column, n int, b []byte) (*dictionary, error) {
 
 // size is about the memory that it takes at most.
 func (d *dictionary) size() int64 {
-	return int64(cap(d.b)) + 12*int64(d.n) + min(maxMade, 8*int64(len(d.b)))
+	return int64(cap(d.b)) + dictionaryEntry*int64(d.n) + min(maxMade, 8*int64(len(d.b)))
 }
 
 // append appends the text of value i.
@@ -266,7 +268,10 @@ func (d *dictionary) append(dst []byte, i uint32, c *column) ([]byte, error) {
 		raw = d.b[int(i)*d.width : int(i+1)*d.width]
 	}
 	start := len(dst)
-	dst = c.text(dst, raw)
+	dst, err := c.text(dst, raw)
+	if err != nil {
+		return dst, err
+	}
 	if text := dst[start:]; len(d.text)+len(text) <= maxMade {
 		d.made[i] = uint32(len(d.text)) + 1
 		d.text = append(d.text, text...)
