@@ -180,6 +180,9 @@ func (s *Stream) damagedTable(err error) string {
 	if n := s.table.Rows(); n > 0 {
 		return fmt.Sprintf("%s after %d of its %d rows (%v); what came before was read", what, n, s.table.Total(), err)
 	}
+	if s.got > 0 { // a row may be many lines
+		return fmt.Sprintf("%s within the first of its %d rows (%v); what came before was read", what, s.table.Total(), err)
+	}
 	return fmt.Sprintf("%s before the first of its %d rows (%v)", what, s.table.Total(), err)
 }
 

@@ -399,6 +399,21 @@ func TestWrappedTable(t *testing.T) {
 	}
 }
 
+// TestDamagedRow: a row of many lines may be damaged after some of them.
+func TestDamagedRow(t *testing.T) {
+	b, _ := parquetOf(t, 10)
+	s, err := Bytes("x", b).Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for got, want := range map[int64]string{0: "before the first of its 10 rows", 1000: "within the first of its 10 rows"} {
+		s.got = got
+		if text := s.damagedTable(errors.New("the disk is wet")); !strings.Contains(text, want) {
+			t.Error(text)
+		}
+	}
+}
+
 // written is a table of rows.
 func written[T any](t *testing.T, rows ...T) []byte {
 	t.Helper()

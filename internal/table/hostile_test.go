@@ -372,6 +372,10 @@ func FuzzTable(f *testing.F) {
 	nulls := runs(1<<31-1, 0)
 	f.Add((&forged{schema: []format.SchemaElement{top(1), column1("a", format.Int32, format.Optional)}, rows: 1 << 31,
 		chunks: []chunk{{format.Int32, format.Uncompressed, 1 << 31, page(f, 1<<31-1, int32(len(nulls)), nulls)}}}).file(f))
+	type wrapped struct {
+		Records []record `parquet:"Records,list"`
+	}
+	f.Add(write(f, []wrapped{{rows}, {}, {rows[:1]}}, parquet.PageBufferSize(300)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		const most = 5000
 		r, err := NewReader(bytes.NewReader(b), int64(len(b)), most)
@@ -379,6 +383,8 @@ func FuzzTable(f *testing.F) {
 			return
 		}
 		defer r.Close()
+		r.Unwrap([]string{"Records"})
+		r.Add("a", "b")
 		out, err := io.ReadAll(io.LimitReader(r, 1<<18))
 		for _, l := range bytes.SplitAfter(out, []byte{'\n'}) {
 			if len(l) > most+2 {
@@ -388,7 +394,7 @@ func FuzzTable(f *testing.F) {
 				t.Fatalf("half a line: %q", l)
 			}
 		}
-		if n := int64(bytes.Count(out, []byte{'\n'})); len(out) < 1<<18 && n != r.Rows() {
+		if n := int64(bytes.Count(out, []byte{'\n'})); len(out) < 1<<18 && n != r.Rows() && r.records == nil {
 			t.Fatalf("%d lines of %d rows", n, r.Rows())
 		}
 	})
