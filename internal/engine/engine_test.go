@@ -65,7 +65,7 @@ func TestDiagnosis(t *testing.T) {
 	}{
 		{"26/11/21 INFO x: starting\n26/11/21 ERROR SparkContext: All masters are unresponsive! Giving up.\nbye", ErrUnreachable, "All masters"},
 		{"Error: java.lang.RuntimeException: subprocess failed with code 1\nContainer is running 12B beyond the 'PHYSICAL' memory limit. Killing", ErrMemory, "PHYSICAL"},
-		{"java.io.IOException: Cannot run program \"./weir\": error=8, Exec format error", ErrBinary, "Exec format"},
+		{"java.io.IOException: Cannot run program \"/disk/container_1/./weir\": error=8, Exec format error", ErrBinary, "Exec format"},
 		{"org.apache.hadoop.hdfs.protocol.DSQuotaExceededException: The DiskSpace quota of /tight is exceeded", ErrSpace, "DiskSpace"},
 		{"one\ntwo\nthree\nfour", ErrFailed, "four"},
 		{"java.lang.IllegalStateException: odd\n\tat a.b(C.java:1)\nShutdown hook called", ErrFailed, "IllegalStateException"},
@@ -76,6 +76,41 @@ func TestDiagnosis(t *testing.T) {
 		if f := d.failure(""); !errors.Is(f, x.cause) || !strings.Contains(f.Error(), x.line) {
 			t.Errorf("%q: %v", x.log, f)
 		}
+	}
+}
+
+// TestLooked reads the log of a job of Hadoop 3.4.2 of which one task failed by weir's own word, and another was stopped for it
+// just when it asked for a program of the system.
+func TestLooked(t *testing.T) {
+	const (
+		stopped = `2026-11-21 17:57:19,762 WARN [main] org.apache.hadoop.mapred.YarnChild: Exception running child : java.io.IOException: Cannot run program "chmod": error=0, Failed to exec spawn helper: pid: 32417, signal: 15`
+		full    = "2026-11-21 17:57:19,800 ERROR [main] org.apache.hadoop.mapred.YarnChild: java.io.IOException: No space left on device"
+		said    = "weir: a segment of the lake is damaged"
+		code    = "Error: java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 1"
+	)
+	for _, x := range []struct {
+		name, client, log string
+		own               []string
+		cause             error
+		line, without     string
+	}{
+		{"its own word", code, stopped, []string{said}, ErrTask, said, "chmod"},
+		{"its own word before another's", code, full, []string{said}, ErrTask, said, "device"},
+		{"only its own word", "", stopped, []string{said}, ErrTask, said, "chmod"},
+		{"no word of its own", code, full, nil, ErrSpace, "device", "code 1"},
+		{"nothing that is known", code, stopped, nil, ErrTask, "chmod", "binary"},
+		{"no more than a process that ended", code, code, nil, ErrTask, "code 1", "weir: "},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			var client, log diagnosis
+			client.see(x.client)
+			log.see(x.log)
+			f := client.failure("")
+			f.looked(&log, x.own)
+			if text := f.Error(); !errors.Is(f, x.cause) || !strings.Contains(text, x.line) || strings.Contains(text, x.without) {
+				t.Errorf("%v", f)
+			}
+		})
 	}
 }
 

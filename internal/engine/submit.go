@@ -226,18 +226,22 @@ func (r *hadoopRun) explain(w *watcher) error {
 	}
 	r.h.Progress.tell("hadoop: the job failed; looking at the logs of its tasks")
 	d, own := r.look(app)
-	// What the containers' logs say tells more than that a process ended.
-	if d.cause != nil && (f.Cause == ErrFailed || d.cause != ErrTask) {
+	f.looked(&d, own)
+	return f
+}
+
+// looked adds what the logs of the containers say, and what weir itself said there. Where weir said why it ended, that is why the task
+// failed: the logs also have what happened to the tasks that were stopped for it.
+func (f *Failure) looked(d *diagnosis, own []string) {
+	switch {
+	case len(own) > 0:
+		f.Cause = ErrTask
+	case d.cause == nil:
+		f.Lines = append(f.Lines, d.errors()...)
+	case f.Cause == ErrFailed || d.cause != ErrTask: // it tells more than that a process ended
 		f.Cause, f.Lines = d.cause, []string{d.line}
 	}
-	if d.cause == nil && len(own) == 0 {
-		f.Lines = append(f.Lines, d.errors()...)
-	}
 	f.Lines = append(f.Lines, own...)
-	if len(own) > 0 && f.Cause == ErrFailed {
-		f.Cause = ErrTask
-	}
-	return f
 }
 
 // look reads the logs of an application's containers, which YARN gathers a few seconds after its end, where it is set up to do

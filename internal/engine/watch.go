@@ -68,7 +68,7 @@ var symptoms = []struct {
 	{"Error opening job jar", ErrWrongJar},
 	{"FileAlreadyExistsException", ErrExists},
 	{"already exists", ErrExists},
-	{"Cannot run program", ErrBinary}, // before what the system says of it
+	{`/weir": error=`, ErrBinary}, // Cannot run program ".../weir"; before what the system says of it. Other programs are not weir's
 	{"./weir: Permission denied", ErrBinary},
 	{"Client cannot authenticate via", ErrKerberos}, // an AccessControlException
 	{"GSS initiate failed", ErrKerberos},
