@@ -15,6 +15,8 @@ type keeper struct {
 	slots   []uint32
 	senders map[uint64]uint32 // by hash
 	spilled []item
+	fields  []uint64 // by Field.ID, the turn in which repeated met it last
+	turn    uint64
 }
 
 // A kept feature, or the text of a pair's side that is no feature of its event.
@@ -202,12 +204,16 @@ func (k *keeper) appendItems(dst []item, y *kept) []item {
 
 // repeated reports whether two of the features are of one field.
 func (k *keeper) repeated(ids []uint64) bool {
-	for i, id := range ids {
-		for _, before := range ids[:i] {
-			if k.list[before].field == k.list[id].field {
-				return true
-			}
+	k.turn++
+	for _, id := range ids {
+		f := k.list[id].field.ID
+		for f >= len(k.fields) {
+			k.fields = append(k.fields, 0)
 		}
+		if k.fields[f] == k.turn {
+			return true
+		}
+		k.fields[f] = k.turn
 	}
 	return false
 }
