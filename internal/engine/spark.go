@@ -29,8 +29,9 @@ type Spark struct {
 	stage int
 }
 
-// sparkReducer is of how many bytes of logs a reduce task has the counts: tasks are cheap where the machines run already.
-const sparkReducer = 1 << 28
+// sparkReducer is of how many bytes of logs a reduce task has the counts: training sends 4 MB for each 256 MB of an access log, a hunt some 20,
+// and a task takes a process or two.
+const sparkReducer = 1 << 30
 
 //go:embed spark_driver.py
 var sparkDriver []byte
