@@ -31,6 +31,7 @@ type Input struct {
 	once bool // what was read of it is gone
 
 	plain, inside bool // see Plain
+	groups        *rowGroups
 }
 
 // File returns the input that is the file at path.
@@ -152,6 +153,12 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 	if s.table != nil {
 		s.table.Unwrap(wrappers)
 		s.note = addPartitions(s.table, in.Name)
+	}
+	if in.groups != nil {
+		if err := s.choose(in.groups); err != nil {
+			_ = s.Close() // it was only looked at
+			return nil, err
+		}
 	}
 	return s, nil
 }
