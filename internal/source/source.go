@@ -121,6 +121,8 @@ func (in Input) Once() bool { return in.once }
 // UTF-16 are refused, since they hold no lines.
 func (in Input) Open() (*Stream, error) {
 	switch {
+	case in.groups != nil:
+		return in.openRowGroups()
 	case in.plain && in.inside:
 		return in.stream(newInsideStream)
 	case in.plain:
@@ -153,12 +155,6 @@ func (in Input) stream(start func(io.ReadCloser) (*Stream, error)) (*Stream, err
 	if s.table != nil {
 		s.table.Unwrap(wrappers)
 		s.note = addPartitions(s.table, in.Name)
-	}
-	if in.groups != nil {
-		if err := s.choose(in.groups); err != nil {
-			_ = s.Close() // it was only looked at
-			return nil, err
-		}
 	}
 	return s, nil
 }

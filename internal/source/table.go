@@ -174,20 +174,38 @@ func addPartitions(t *table.Reader, name string) (note string) {
 // A Loss is what of a table could not be read.
 type Loss = table.Loss
 
-// ErrOtherTable is wrapped by errors of opening row groups of what is not the table that it was.
-var ErrOtherTable = errors.New("is another file than it was: it was replaced or changed")
+// ErrOtherTable is the error of opening row groups of what is not the table that it was.
+var ErrOtherTable = errors.New("it is another file than it was")
 
 // rowGroups are a run of them in the table that has this name.
 type rowGroups struct {
 	table    string
 	first, n int64
+	fault    func(error)
 }
 
 // RowGroups returns the input that is the rows of n row groups, from the first-th on, counted from 0, of a table that is the one that name
-// says ([Stream.RowGroups]). Opening one that is not is an error that wraps ErrOtherTable.
-func (in Input) RowGroups(name string, first, n int64) Input {
-	in.groups = &rowGroups{name, first, n}
+// says ([Stream.RowGroups]). Opening one that is not is ErrOtherTable. fault, if not nil, is told of what Open fails with.
+func (in Input) RowGroups(name string, first, n int64, fault func(error)) Input {
+	in.groups = &rowGroups{name, first, n, fault}
 	return in
+}
+
+// openRowGroups is Open of some of a table's row groups.
+func (in Input) openRowGroups() (*Stream, error) {
+	s, err := in.stream(newStream)
+	if err == nil {
+		if err = s.choose(in.groups); err != nil {
+			_ = s.Close() // it was only looked at
+		}
+	}
+	if err != nil {
+		if in.groups.fault != nil {
+			in.groups.fault(err)
+		}
+		return nil, err
+	}
+	return s, nil
 }
 
 // RowGroups returns the bytes, as stored, of each row group of a table that can be read from any place on, and what tells it from other
@@ -203,7 +221,7 @@ func (s *Stream) RowGroups() (name string, sizes []int64) {
 func (s *Stream) choose(g *rowGroups) error {
 	name, _ := s.RowGroups()
 	if name == "" || name != g.table {
-		return fmt.Errorf("it %w", ErrOtherTable)
+		return ErrOtherTable
 	}
 	return s.table.Select(g.first, g.n)
 }

@@ -437,7 +437,7 @@ func TestRowGroups(t *testing.T) {
 			var got []byte
 			var lost Loss
 			for at, n := int64(0), int64(1); at < int64(len(sizes)); at, n = at+n, min(2, int64(len(sizes))-at-n) {
-				x, err := in.RowGroups(name, at, n).Open()
+				x, err := in.RowGroups(name, at, n, nil).Open()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -457,11 +457,12 @@ func TestRowGroups(t *testing.T) {
 				t.Errorf("%s, %s: in parts %d bytes, else %d; lost %v and %v", what, way, len(got), len(want), lost, whole)
 			}
 			for who, b := range map[string][]byte{"another table": other, "a text": []byte("PAR1 is no table\n"), "nothing": nil, "a packed one": gzipped(t, string(b))} {
-				if _, err := Bytes("x", b).RowGroups(name, 0, 1).Open(); !errors.Is(err, ErrOtherTable) {
-					t.Errorf("%s is read for %s: %v", who, what, err)
+				var told error
+				if _, err := Bytes("x", b).RowGroups(name, 0, 1, func(err error) { told = err }).Open(); !errors.Is(err, ErrOtherTable) || told != err {
+					t.Errorf("%s is read for %s: %v, %v", who, what, err, told)
 				}
 			}
-			if _, err := in.RowGroups(name, 0, int64(len(sizes))+1).Open(); err == nil {
+			if _, err := in.RowGroups(name, 0, int64(len(sizes))+1, nil).Open(); err == nil {
 				t.Error("more row groups than there are")
 			}
 		}
