@@ -157,7 +157,7 @@ func TestFileFails(t *testing.T) {
 	b := write(t, rows, parquet.MaxRowsPerRowGroup(40))
 	gone := errors.New("the disk is gone")
 	file := &intact{r: bytes.NewReader(b)}
-	r, err := NewReader(readerAt(func(p []byte, off int64) (int, error) {
+	_, err := NewReader(readerAt(func(p []byte, off int64) (int, error) {
 		if off > int64(len(b))/2 {
 			return 0, gone
 		}
@@ -167,7 +167,7 @@ func TestFileFails(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	reads := 0
-	r, err = NewReader(readerAt(func(p []byte, off int64) (int, error) {
+	r, err := NewReader(readerAt(func(p []byte, off int64) (int, error) {
 		if reads++; reads > 30 {
 			return 0, gone
 		}
