@@ -46,7 +46,7 @@ log it is, and where its split begins, say --input, --start and --length, or els
 mapreduce_map_input_file, mapreduce_map_input_start and mapreduce_map_input_length.
 
 With --splits standard input has lines of LOG, start and length in bytes, with tabs between them, and weir opens the logs itself. Of a
-lake they are 0, the number of the first segment, and how many follow.`,
+table in Parquet start is the number of a row group, from 0, and length how many; of a lake the line is 0, the number of a segment, and how many.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return inner(runMap(cmd.Context(), s, f)) },
 	}
 	p := cmd.Flags()

@@ -10,8 +10,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"weir/internal/mapreduce"
+	"weir/internal/source"
 )
 
 const tableWindow = "2026-02-25T01:30:00Z/2026-02-25T04:30:00Z"
@@ -134,7 +138,7 @@ func TestTables(t *testing.T) {
 			if got := asLogs(must(t, append(args, kind)...)); got != want {
 				t.Errorf("%s of %s differs: %d and %d bytes", name, kind, len(got), len(want))
 			}
-			if got := asLogs(must(t, append([]string{"job", "--on", "local"}, append(args, kind)...)...)); got != want {
+			if got := asLogs(onTasks(t, kind, args...)); got != want {
 				t.Errorf("%s of %s as a job differs: %d and %d bytes", name, kind, len(got), len(want))
 			}
 		}
@@ -149,18 +153,74 @@ func TestTables(t *testing.T) {
 		if err != nil || !bytes.Equal(a, b) {
 			t.Errorf("the filters of %s differ: %v", kind, err)
 		}
-		if want, got := must(t, "score", "--json", "--filter", "log.weir", log), asLogs(must(t, "score", "--json", "--filter", "log.weir", kind)); got != want {
+		onTasks(t, "", "train", "--good", kind+good+".parquet", "--bad", kind+bad+".parquet", "--filter", "job.weir")
+		if b, err = os.ReadFile("job.weir"); err != nil || !bytes.Equal(a, b) {
+			t.Errorf("the filter of %s from a job differs: %v", kind, err)
+		}
+		want := must(t, "score", "--json", "--filter", "log.weir", log)
+		if got := asLogs(must(t, "score", "--json", "--filter", "log.weir", kind)); got != want {
 			t.Errorf("scores of %s differ", kind)
+		}
+		if got := asLogs(onTasks(t, kind, "score", "--json", "--filter", "log.weir")); got != want {
+			t.Errorf("scores of %s from a job differ", kind)
 		}
 		must(t, "ingest", "--lake", kind+".lake", kind)
 		if again := must(t, "ingest", "--lake", kind+".lake", kind); strings.Contains(again, "new") && !strings.Contains(again, "nothing new") {
 			t.Errorf("read again: %s", again)
 		}
 		must(t, "ingest", "--lake", log+".lake", log)
-		want, got := must(t, "hunt", "--json", "--all", "--window", tableWindow, "--lake", log+".lake"), asLogs(must(t, "hunt", "--json", "--all", "--window", tableWindow, "--lake", kind+".lake"))
+		want = must(t, "hunt", "--json", "--all", "--window", tableWindow, "--lake", log+".lake")
+		got := asLogs(must(t, "hunt", "--json", "--all", "--window", tableWindow, "--lake", kind+".lake"))
 		if got != want {
 			t.Errorf("lakes of %s differ: %d and %d bytes", kind, len(got), len(want))
 		}
+	}
+}
+
+// onTasks runs a command as a job with more tasks than the two tables have files, on logs if they are given.
+func onTasks(t *testing.T, logs string, args ...string) string {
+	t.Helper()
+	if args = append([]string{"job", "--on", "local", "--maps", "7"}, args...); logs != "" {
+		args = append(args, logs)
+	}
+	return must(t, args...)
+}
+
+// TestDamagedTable: what is lost of a table is said, and is the same for tasks that share it.
+func TestDamagedTable(t *testing.T) {
+	invented(t)
+	name := "rows/part-00000.parquet"
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(b[len(b)/3 : len(b)/3+200])
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"hunt", "--json", "--all", "--window", tableWindow}
+	here := say(t, append(args, "rows")...)
+	there := say(t, append(append([]string{"job", "--on", "local", "--maps", "7"}, args...), "rows")...)
+	said := func(s said) string { return strings.Join(strings.Fields(s.err), " ") } // whose lines are wrapped
+	warning := regexp.MustCompile(`rows/part-00000\.parquet: the table is damaged: row group \d of \d after \d+ of its 500 rows \(.*\)\. Rows lost: [1-9]\d*; .* been there`).FindString(said(here))
+	if here.code != exitOK || there.code != exitOK || here.out != there.out || strings.Count(here.out, "\n") < 10 || warning == "" {
+		t.Fatalf("%d bytes here, %d there\n%s\n%s", len(here.out), len(there.out), here.err, there.err)
+	}
+	if !strings.Contains(said(there), warning) || !strings.Contains(said(there), "damaged row groups of tables 1") {
+		t.Errorf("the job says\n%s\nnot\n%s", there.err, warning)
+	}
+	p := mapreduce.NewPlan("test", mapreduce.JobCount, 1, time.UTC)
+	for _, name := range []string{"rows/part-00000.parquet", "rows/part-00001.parquet"} {
+		in, err := source.File(name)
+		if err == nil {
+			err = p.Add(in, name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(p.Splits(p.Size() / 7)); n < 4 {
+		t.Errorf("the job has %d tasks", n)
 	}
 }
 

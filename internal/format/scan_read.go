@@ -34,6 +34,7 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		if w := stream.Warning(); w != "" {
 			tally.warn(w)
 		}
+		tally.lose(stream.Lost())
 		_ = stream.Close() // it was only read
 	}()
 	if note := stream.Note(); note != "" {
@@ -49,7 +50,10 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		return
 	}
 	if r.decoder == nil {
-		if stream.Warning() == "" {
+		if r.part != nil { // who reads all of it has seen by now what is damaged
+			_, _ = io.CopyN(io.Discard, stream, SampleBytes) // of a file that fails whoever has opened it knows
+		}
+		if stream.Warning() == "" && stream.Lost().Groups == 0 {
 			tally.warn("the file is empty")
 		}
 		return

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"weir/internal/source"
 )
 
 // Limits of what a summary shows of lines that could not be read.
@@ -36,7 +38,8 @@ type FileSummary struct {
 	First     int64   // time of the earliest record, in nanoseconds; meaningful if Records > Untimed
 	Last      int64
 	Warnings  []string // what the user should know, one sentence each
-	Err       string   // why the file could not be read, or not to its end; empty if it could
+	Lost      source.Loss
+	Err       string // why the file could not be read, or not to its end; empty if it could
 }
 
 // A DatasetCount says how many records a dataset has.
@@ -131,6 +134,13 @@ func (t *fileTally) warn(text string) {
 	t.summary.Warnings = append(t.summary.Warnings, text)
 }
 
+// lose notes what of the file, a table, could not be read.
+func (t *fileTally) lose(l source.Loss) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Lost.Add(&l)
+}
+
 // merge adds what was found in one block. The order of calls does not matter.
 func (t *fileTally) merge(c *jobCounts) {
 	t.mu.Lock()
@@ -223,6 +233,9 @@ func (s *Summary) Finish() error {
 	for i := range s.Files {
 		f := &s.Files[i]
 		f.sort()
+		if f.Lost.Groups > 0 {
+			f.Warnings = append(f.Warnings, damaged(&f.Lost))
+		}
 		switch {
 		case f.Err != "":
 		case f.Records == 0 && f.Malformed > 0:
@@ -247,6 +260,18 @@ func (s *Summary) Finish() error {
 	return fmt.Errorf("cannot read %q: %s", first.Name, first.trouble())
 }
 
+// damaged says of a table what is lost.
+func damaged(l *source.Loss) string {
+	text := "the table is damaged: " + strings.Join(l.Shown, "; ")
+	if more := l.Groups - int64(len(l.Shown)); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	if l.Rows == 0 {
+		return text + ". Rows may be lost"
+	}
+	return text + fmt.Sprintf(". Rows lost: %d; those behind them are numbered as if they had not been there", l.Rows)
+}
+
 // Append adds what a scan found in the next part of the same log ([ScanOptions.Part]), whose line numbers are its own.
 func (s *FileSummary) Append(part *FileSummary) {
 	before := s.Lines
@@ -259,6 +284,7 @@ func (s *FileSummary) Append(part *FileSummary) {
 	if s.Err == "" {
 		s.Err = part.Err
 	}
+	s.Lost.Add(&part.Lost)
 	t := fileTally{summary: *s, timed: s.Records > s.Untimed, dataset: map[string]int{}}
 	for i, d := range s.Datasets {
 		t.dataset[d.Dataset] = i

@@ -118,7 +118,7 @@ func (a *Assembly) add(p *Plan) error {
 		if f.Err == "" && in.Compression == "" && !in.Shaped && f.Bytes+markBytes < in.Size {
 			return fmt.Errorf("%q %w (%d bytes were read of %d)", in.Name, ErrShrunk, f.Bytes, in.Size)
 		}
-		if in.Compression == "" {
+		if in.Compression == "" && !in.Shaped {
 			f.Bytes = min(f.Bytes, in.Size) // engines end a last line that has no end
 		}
 	}
@@ -131,23 +131,24 @@ const markBytes = 3
 // complete checks that splits cover a log.
 func (a *Assembly) complete(in *Input, splits []countedSplit) error {
 	at := int64(0)
+	all, unit := in.extent()
 	for k := range splits {
 		x := &splits[k]
 		switch {
 		case k > 0 && x.Start == splits[k-1].Start:
-			return fmt.Errorf("%w: %q from byte %d on; start the job again with an empty output directory", ErrTwice, in.Name, x.Start)
+			return fmt.Errorf("%w: %q from number %d of its %s on; start the job again with an empty output directory", ErrTwice, in.Name, x.Start, unit)
 		case k == 0 && x.Start != 0:
 			return fmt.Errorf("%w: the beginning of %q is missing", ErrIncomplete, in.Name)
 		case x.Length < 0 || at < 0:
 			at = -1
 			continue
 		case x.Start != at:
-			return fmt.Errorf("%w: of %q bytes %d to %d are missing or there twice", ErrIncomplete, in.Name, at, x.Start)
+			return fmt.Errorf("%w: of %q %s %d to %d are missing or there twice", ErrIncomplete, in.Name, unit, at, x.Start)
 		}
 		at += x.Length
 	}
-	if len(splits) == 0 || at >= 0 && at < in.Size { // beyond is what came between the plan and the beginning of the engine's job
-		return fmt.Errorf("%w: of %q, %d of %d bytes were read; did it change, or did a task fail?", ErrIncomplete, in.Name, max(at, 0), in.Size)
+	if len(splits) == 0 || at >= 0 && at < all { // beyond is what came between the plan and the beginning of the engine's job
+		return fmt.Errorf("%w: of %q, %d of %d %s were read; did it change, or did a task fail?", ErrIncomplete, in.Name, max(at, 0), all, unit)
 	}
 	return nil
 }

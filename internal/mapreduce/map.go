@@ -195,11 +195,11 @@ func (r *reporter) end(s *format.Summary) {
 		return
 	}
 	r.count("records", s.Records()-r.told)
-	var skipped, untimed int64
+	var skipped, untimed, lost int64
 	var reasons []format.Fault
 	for i := range s.Files {
 		f := &s.Files[i]
-		skipped, untimed = skipped+f.Skipped, untimed+f.Untimed
+		skipped, untimed, lost = skipped+f.Skipped, untimed+f.Untimed, lost+f.Lost.Groups
 		for _, x := range f.Faults {
 			k := slices.IndexFunc(reasons, func(y format.Fault) bool { return y.Reason == x.Reason })
 			if k < 0 {
@@ -211,6 +211,7 @@ func (r *reporter) end(s *format.Summary) {
 	}
 	r.count("records without a time", untimed)
 	r.count("lines without a record", skipped)
+	r.count("damaged row groups of tables", lost)
 	other := int64(0)
 	for i, x := range reasons {
 		if i >= maxReasons {

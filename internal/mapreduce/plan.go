@@ -24,7 +24,7 @@ import (
 )
 
 // PlanVersion is the version of plans and of records.
-const PlanVersion = 2
+const PlanVersion = 3
 
 // A Plan is all that a task is told: it is made once, before the job is given to an engine, and sent along.
 type Plan struct {
@@ -69,6 +69,8 @@ type Input struct {
 	HeadLen     int64  `json:"head_len,omitempty"`    // and how many bytes, gzipped
 	Shaped      bool   `json:"shaped,omitempty"`      // its records do not stand in lines (source.Stream.Shaped)
 	Whole       bool   `json:"whole,omitempty"`       // it must be read by one task, from its beginning
+	Table       string `json:"table,omitempty"`       // of a table: which it is (source.Stream.RowGroups)
+	Runs        []Run  `json:"runs,omitempty"`        // and its row groups, if tasks may share it
 	Source      int64  `json:"source,omitempty"`      // of an archive: the number by which segments call it
 	Err         string `json:"err,omitempty"`         // why it cannot be read at all; no task reads it
 }
@@ -122,13 +124,12 @@ func (x *Input) look(in source.Input) (head []byte, whole bool, err error) {
 	x.Compression, x.Shaped = s.Compression(), s.Shaped()
 	head = make([]byte, format.SampleBytes)
 	n, err := io.ReadFull(s, head)
-	switch {
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return head[:n], true, nil
-	case err != nil:
+	whole = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if err != nil && !whole {
 		return nil, false, fmt.Errorf("cannot read it: %w", err)
 	}
-	return head, false, nil
+	x.share(s, head[:n], whole)
+	return head[:n], whole, nil
 }
 
 func (p *Plan) add(in Input, head []byte, whole bool) error {
@@ -212,6 +213,9 @@ func (p *Plan) Check() error {
 			return fmt.Errorf("input %d has a size of %d bytes", i, in.Size)
 		case seen[in.path()]:
 			return fmt.Errorf("input %q is there twice", in.path())
+		}
+		if err := in.checkRuns(); err != nil {
+			return err
 		}
 		seen[in.path()] = true
 	}

@@ -14,18 +14,19 @@ import (
 	"weir/internal/source"
 )
 
-// A Split is a stretch of a log that a task reads; or, of a plan with segments, some of these.
+// A Split is a stretch of a log that a task reads: bytes, or row groups of a table; or, of a plan with segments, some of these.
 type Split struct {
 	Input  int   // index in the plan; 0 for segments
-	Start  int64 // first byte as stored; or index of the first segment
-	Length int64 // −1 where nobody says; or how many segments
+	Start  int64 // first byte as stored; or number, from 0, of the first row group or segment
+	Length int64 // −1 where nobody says; or how many row groups or segments
 
 	// Lines gives the lines of the split, uncompressed, as an engine has cut them. Where it is nil the log is opened.
 	Lines io.Reader
 }
 
-// ReadSplits reads lines of INPUT TAB START TAB LENGTH, where INPUT is the path of a log or its index in the plan. For a plan with
-// segments INPUT is 0, START the index of the first segment, LENGTH their number.
+// ReadSplits reads lines of INPUT TAB START TAB LENGTH, where INPUT is the path of a log or its index in the plan. START and LENGTH are
+// bytes; of a table that tasks share, the first row group, counted from 0, and how many. For a plan with segments INPUT is 0, START the index
+// of the first segment, LENGTH their number.
 func (p *Plan) ReadSplits(r io.Reader) ([]Split, error) {
 	var out []Split
 	s := bufio.NewScanner(r)
@@ -73,6 +74,9 @@ func (p *Plan) checkSplit(x *Split) error {
 		return p.checkSegmentSplit(x)
 	}
 	in := &p.Inputs[x.Input]
+	if len(in.Runs) > 0 {
+		return in.checkRunSplit(x)
+	}
 	switch {
 	case x.Start > 0 && !in.Splittable():
 		return fmt.Errorf("%q must be read by one task, but a split begins at %d; tell the engine not to split it", in.Name, x.Start)
@@ -82,8 +86,8 @@ func (p *Plan) checkSplit(x *Split) error {
 	return nil
 }
 
-// Splits cuts the plan's inputs into splits of at most size bytes. Those that are compressed, or must be read whole, are one each.
-// Segments are not cut, but put together.
+// Splits cuts the plan's inputs into splits of at most size bytes, as stored. Those that are compressed, or must be read whole, are one each.
+// Row groups of tables, and segments, are not cut, but put together.
 func (p *Plan) Splits(size int64) []Split {
 	if len(p.Segments) > 0 {
 		return p.segmentSplits(size)
@@ -92,6 +96,10 @@ func (p *Plan) Splits(size int64) []Split {
 	for i := range p.Inputs {
 		in := &p.Inputs[i]
 		if in.Err != "" || in.Size == 0 {
+			continue
+		}
+		if len(in.Runs) > 0 {
+			out = append(out, p.runSplits(i, size)...)
 			continue
 		}
 		step := size
@@ -127,7 +135,11 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 			*fault = err
 			return nil, err
 		}
-		if err := in.goTo(f, x.Start); err != nil {
+		at := x.Start
+		if len(in.Runs) > 0 {
+			at = 0 // the file says where row groups are
+		}
+		if err := in.goTo(f, at); err != nil {
 			*fault = err
 			f.Close()
 			return nil, err
@@ -135,10 +147,10 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 		return f, nil
 	}
 	if in.Compression != "" || in.Shaped {
-		if x.Start > 0 || x.Length < in.Size {
+		if len(in.Runs) == 0 && (x.Start > 0 || x.Length < in.Size) {
 			return source.Input{}, fmt.Errorf("%q cannot be read in parts: its records do not stand in lines, or it is compressed (%s)", in.Name, in.Compression)
 		}
-		return source.Opener(in.Name, func() (io.ReadCloser, error) {
+		log := source.Opener(in.Name, func() (io.ReadCloser, error) {
 			f, err := start()
 			if err != nil {
 				return nil, err
@@ -147,7 +159,15 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 				return &wholeLog{faulty{f, fault}, f, at}, nil
 			}
 			return closing{&faulty{f, fault}, f}, nil
-		}), nil
+		})
+		if len(in.Runs) > 0 {
+			log = log.RowGroups(in.Table, x.Start, x.Length, func(err error) { // who planned could open it
+				if *fault == nil {
+					*fault = fmt.Errorf("%w: %w", ErrChanged, err)
+				}
+			})
+		}
+		return log, nil
 	}
 	return source.Plain(in.Name, x.Start > 0, func() (io.ReadCloser, error) {
 		f, err := start()
@@ -264,7 +284,7 @@ func (p *Plan) readSplitReport(r *Record) (x Split, s splitReport, err error) {
 			n += 2
 		}
 	}
-	if f := &s.Summary; f.Lines < 0 || f.Bytes < 0 || f.Records < 0 || f.Untimed < 0 || f.Skipped < 0 || f.Malformed < 0 || s.Length < -1 {
+	if f := &s.Summary; f.Lost.Groups < 0 || f.Lost.Rows < 0 || f.Lines < 0 || f.Bytes < 0 || f.Records < 0 || f.Untimed < 0 || f.Skipped < 0 || f.Malformed < 0 || s.Length < -1 {
 		return x, s, errors.New("a number is negative")
 	}
 	return x, s, nil

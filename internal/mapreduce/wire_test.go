@@ -168,6 +168,13 @@ func FuzzPlan(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(archive.Bytes(), "a.log", "0\t0\t2")
+	table := NewPlan("test", JobCount, 1, time.UTC)
+	table.Inputs = []Input{{Name: "a.parquet", Size: 900, Shaped: true, Table: "x", Runs: []Run{{3, 400}, {1, 0}, {2, 500}}}}
+	var shared bytes.Buffer
+	if err := table.Write(&shared); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(shared.Bytes(), "a.parquet", "0\t2\t4")
 	f.Fuzz(func(t *testing.T, plan []byte, name, split string) {
 		p, err := ReadPlan(bytes.NewReader(plan))
 		if err != nil {
@@ -185,6 +192,24 @@ func FuzzPlan(f *testing.F) {
 			}
 			if n != len(p.Segments) {
 				t.Fatalf("splits have %d of %d segments", n, len(p.Segments))
+			}
+		}
+		next := map[int]int64{}
+		for _, size := range []int64{0, 1 << 20} {
+			clear(next)
+			for i := range p.Inputs {
+				if p.Inputs[i].Err != "" || len(p.Inputs[i].Runs) == 0 || len(p.Segments) > 0 {
+					continue
+				}
+				for _, x := range p.runSplits(i, size) {
+					if err := p.checkSplit(&x); err != nil || x.Start != next[i] {
+						t.Fatalf("%v: a split at %d, not %d", err, x.Start, next[i])
+					}
+					next[i] += x.Length
+				}
+				if all, _ := p.Inputs[i].extent(); next[i] != all {
+					t.Fatalf("splits have %d of %d row groups", next[i], all)
+				}
 			}
 		}
 		for i := range p.Inputs {

@@ -31,6 +31,7 @@ type Input struct {
 	once bool // what was read of it is gone
 
 	plain, inside bool // see Plain
+	groups        *rowGroups
 }
 
 // File returns the input that is the file at path.
@@ -120,6 +121,8 @@ func (in Input) Once() bool { return in.once }
 // UTF-16 are refused, since they hold no lines.
 func (in Input) Open() (*Stream, error) {
 	switch {
+	case in.groups != nil:
+		return in.openRowGroups()
 	case in.plain && in.inside:
 		return in.stream(newInsideStream)
 	case in.plain:

@@ -24,8 +24,8 @@ const maxZstdWindow = 128 << 20
 //
 // A Parquet file gives its rows as lines (package table).
 //
-// A damaged compressed stream, or table, gives the bytes up to the damage and then ends; [Stream.Warning] says so. Errors of the
-// reader below are returned as they are.
+// A damaged compressed stream gives the bytes up to the damage and then ends; [Stream.Warning] says so. Of a table the rest of the row
+// group is lost that is damaged; [Stream.Lost] says so. Errors of the reader below are returned as they are.
 type Stream struct {
 	stored  storedReader
 	reader  io.Reader
@@ -200,11 +200,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return n, err
 	case s.stored.fail != nil:
 		return n, s.stored.fail
-	case s.table != nil:
-		s.warning = s.damagedTable(err)
-		s.reader = failing{io.EOF}
-		return n, io.EOF
-	case s.kind == "":
+	case s.kind == "" || s.table != nil:
 		return n, err
 	}
 	what := damage(err)

@@ -171,19 +171,67 @@ func addPartitions(t *table.Reader, name string) (note string) {
 	return note
 }
 
-// damagedTable says of a table that was read in part what is lost.
-func (s *Stream) damagedTable(err error) string {
-	what := "the table is damaged"
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		what = "the table ends too early"
+// A Loss is what of a table could not be read.
+type Loss = table.Loss
+
+// ErrOtherTable is the error of opening row groups of what is not the table that it was.
+var ErrOtherTable = errors.New("it is another file than it was")
+
+// rowGroups are a run of them in the table that has this name.
+type rowGroups struct {
+	table    string
+	first, n int64
+	fault    func(error)
+}
+
+// RowGroups returns the input that is the rows of n row groups, from the first-th on, counted from 0, of a table that is the one that name
+// says ([Stream.RowGroups]). Opening one that is not is ErrOtherTable. fault, if not nil, is told of what Open fails with.
+func (in Input) RowGroups(name string, first, n int64, fault func(error)) Input {
+	in.groups = &rowGroups{name, first, n, fault}
+	return in
+}
+
+// openRowGroups is Open of some of a table's row groups.
+func (in Input) openRowGroups() (*Stream, error) {
+	s, err := in.stream(newStream)
+	if err == nil {
+		if err = s.choose(in.groups); err != nil {
+			_ = s.Close() // it was only looked at
+		}
 	}
-	if n := s.table.Rows(); n > 0 {
-		return fmt.Sprintf("%s after %d of its %d rows (%v); what came before was read", what, n, s.table.Total(), err)
+	if err != nil {
+		if in.groups.fault != nil {
+			in.groups.fault(err)
+		}
+		return nil, err
 	}
-	if s.got > 0 { // a row may be many lines
-		return fmt.Sprintf("%s within the first of its %d rows (%v); what came before was read", what, s.table.Total(), err)
+	return s, nil
+}
+
+// RowGroups returns the bytes, as stored, of each row group of a table that can be read from any place on, and what tells it from other
+// tables. Of other streams there are none, and no name.
+func (s *Stream) RowGroups() (name string, sizes []int64) {
+	if s.table == nil || s.kind != "" || s.spool != nil {
+		return "", nil
 	}
-	return fmt.Sprintf("%s before the first of its %d rows (%v)", what, s.table.Total(), err)
+	return s.table.Table(), s.table.Groups()
+}
+
+// choose has the stream give some of the table's row groups.
+func (s *Stream) choose(g *rowGroups) error {
+	name, _ := s.RowGroups()
+	if name == "" || name != g.table {
+		return ErrOtherTable
+	}
+	return s.table.Select(g.first, g.n)
+}
+
+// Lost returns what of a table could not be read so far.
+func (s *Stream) Lost() Loss {
+	if s.table == nil {
+		return Loss{}
+	}
+	return s.table.Lost()
 }
 
 // storedAt counts what is read of a file in place.

@@ -140,7 +140,8 @@ func TestTableHead(t *testing.T) {
 func TestDamagedTable(t *testing.T) {
 	table, want := parquetOf(t, 5000)
 	bad := slices.Clone(table)
-	clear(bad[len(bad)/2 : len(bad)/2+500])
+	clear(bad[len(bad)/2 : len(bad)/2+500]) // in the third of five row groups
+	rows := strings.SplitAfter(want, "\n")
 	for way, input := range waysTo(t, bad) {
 		s, err := input().Open()
 		if err != nil {
@@ -148,9 +149,11 @@ func TestDamagedTable(t *testing.T) {
 		}
 		got, err := io.ReadAll(s)
 		s.Close()
-		n := strings.Count(string(got), "\n")
-		if err != nil || n == 0 || n >= 5000 || !strings.HasPrefix(want, string(got)) || !strings.Contains(s.Warning(), fmt.Sprintf("damaged after %d of its 5000 rows", n)) {
-			t.Errorf("%s: %d lines, %v, %q", way, n, err, s.Warning())
+		lost := s.Lost()
+		n := 3000 - int(lost.Rows)
+		if err != nil || lost.Groups != 1 || n < 2000 || n >= 3000 || string(got) != strings.Join(append(slices.Clone(rows[:n]), rows[3000:]...), "") ||
+			!strings.HasPrefix(fmt.Sprint(lost.Shown), fmt.Sprintf("[row group 3 of 5 after %d of its 1000 rows (", n-2000)) {
+			t.Errorf("%s: %d lines, %v, %+v", way, strings.Count(string(got), "\n"), err, lost)
 		}
 	}
 	for what, b := range map[string][]byte{"without its end": table[:len(table)/2], "is an encrypted": append([]byte("PARE"), table...)} {
@@ -399,19 +402,90 @@ func TestWrappedTable(t *testing.T) {
 	}
 }
 
-// TestDamagedRow: a row of many lines may be damaged after some of them.
-func TestDamagedRow(t *testing.T) {
-	b, _ := parquetOf(t, 10)
-	s, err := Bytes("x", b).Open()
-	if err != nil {
-		t.Fatal(err)
+// TestRowGroups: a table that is read in parts is the table, whatever its lines are made of, and one that is another is not read.
+func TestRowGroups(t *testing.T) {
+	type listed struct {
+		Records []struct{ A string } `parquet:"Records,list"`
 	}
-	for got, want := range map[int64]string{0: "before the first of its 10 rows", 1000: "within the first of its 10 rows"} {
-		s.got = got
-		if text := s.damagedTable(errors.New("the disk is wet")); !strings.Contains(text, want) {
-			t.Error(text)
+	wrapped := make([]listed, 7)
+	for i := range wrapped {
+		for k := range i {
+			wrapped[i].Records = append(wrapped[i].Records, struct{ A string }{fmt.Sprint(i, k)})
 		}
 	}
+	type line struct {
+		Value string `parquet:"value"`
+	}
+	rows, _ := parquetOf(t, 5000)
+	cut := slices.Clone(rows)
+	clear(cut[len(cut)/2 : len(cut)/2+500])
+	other, _ := parquetOf(t, 4999)
+	for what, b := range map[string][]byte{"rows": rows, "damaged": cut, "records": grouped(t, 2, wrapped...), "lines": grouped(t, 1, line{"a"}, line{"b"}, line{"c"})} {
+		ways := waysTo(t, b)
+		for _, way := range []string{"a file", "an open file", "bytes"} {
+			in := ways[way]()
+			in.Name = "host=web1/x.parquet"
+			s, err := in.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, sizes := s.RowGroups()
+			want, err := io.ReadAll(s)
+			if err != nil || len(sizes) < 3 || len(want) == 0 || (what == "damaged") != (s.Lost().Groups > 0) {
+				t.Fatalf("%s, %s: %v, %v, %+v", what, way, sizes, err, s.Lost())
+			}
+			var got []byte
+			var lost Loss
+			for at, n := int64(0), int64(1); at < int64(len(sizes)); at, n = at+n, min(2, int64(len(sizes))-at-n) {
+				x, err := in.RowGroups(name, at, n, nil).Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				part, err := io.ReadAll(x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				loss := x.Lost()
+				got = append(got, part...)
+				lost.Add(&loss)
+				if x.Note() != s.Note() {
+					t.Errorf("%s: %q, not %q", what, x.Note(), s.Note())
+				}
+				x.Close()
+			}
+			if whole := s.Lost(); !bytes.Equal(got, want) || fmt.Sprint(lost) != fmt.Sprint(whole) {
+				t.Errorf("%s, %s: in parts %d bytes, else %d; lost %v and %v", what, way, len(got), len(want), lost, whole)
+			}
+			for who, b := range map[string][]byte{"another table": other, "a text": []byte("PAR1 is no table\n"), "nothing": nil, "a packed one": gzipped(t, string(b))} {
+				var told error
+				if _, err := Bytes("x", b).RowGroups(name, 0, 1, func(err error) { told = err }).Open(); !errors.Is(err, ErrOtherTable) || told != err {
+					t.Errorf("%s is read for %s: %v, %v", who, what, err, told)
+				}
+			}
+			if _, err := in.RowGroups(name, 0, int64(len(sizes))+1, nil).Open(); err == nil {
+				t.Error("more row groups than there are")
+			}
+		}
+		if s, err := ways["a reader"]().Open(); err != nil {
+			t.Error(err)
+		} else if name, sizes := s.RowGroups(); name != "" || sizes != nil {
+			t.Errorf("what comes through a pipe has row groups %v", sizes)
+		}
+	}
+}
+
+// grouped is a table with a row group for so many rows.
+func grouped[T any](t *testing.T, each int64, rows ...T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b, parquet.MaxRowsPerRowGroup(each))
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // written is a table of rows.

@@ -1,7 +1,9 @@
 package table
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -27,49 +29,50 @@ var (
 	errSegment   = errors.New("it is a segment of a weir lake, whose columns are no records; read the lake: --lake DIR")
 )
 
-// readFooter reads what a file says of itself.
-func readFooter(r io.ReaderAt, size int64) (*format.FileMetaData, error) {
+// readFooter reads what a file says of itself, and returns a name that is of these bytes and the file's size.
+func readFooter(r io.ReaderAt, size int64) (*format.FileMetaData, string, error) {
 	var tail [8]byte
 	if size < int64(len(magic)+len(tail)) {
-		return nil, errCutOff
+		return nil, "", errCutOff
 	}
 	if _, err := r.ReadAt(tail[:], size-8); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, "", err
 	}
 	switch string(tail[4:]) {
 	case magic:
 	case magicEncrypted:
-		return nil, errEncrypted
+		return nil, "", errEncrypted
 	default:
-		return nil, errCutOff
+		return nil, "", errCutOff
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[:]))
 	switch {
 	case n > size-int64(len(magic)+len(tail)):
-		return nil, errCutOff
+		return nil, "", errCutOff
 	case n > maxFooter:
-		return nil, fmt.Errorf("its description has more than %d MiB", maxFooter>>20)
+		return nil, "", fmt.Errorf("its description has more than %d MiB", maxFooter>>20)
 	}
 	b := make([]byte, n)
 	if got, err := r.ReadAt(b, size-8-n); got < len(b) {
 		if err == nil || errors.Is(err, io.EOF) {
 			err = errCutOff
 		}
-		return nil, err
+		return nil, "", err
 	}
 	end, err := structSize(b)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	m := &format.FileMetaData{}
 	var p thrift.CompactProtocol
 	if err := thrift.Unmarshal(&p, b[:end], m); err != nil { // a signature may follow
-		return nil, fmt.Errorf("its description is damaged: %w", err)
+		return nil, "", fmt.Errorf("its description is damaged: %w", err)
 	}
 	if m.EncryptionAlgorithm.Value != nil {
-		return nil, errEncrypted
+		return nil, "", errEncrypted
 	}
-	return m, nil
+	sum := sha256.Sum256(binary.LittleEndian.AppendUint64(b, uint64(size)))
+	return m, hex.EncodeToString(sum[:16]), nil
 }
 
 // What a node of the schema is written as.

@@ -35,20 +35,22 @@ var errCompressed = errors.New("its compressed data are damaged")
 type memory struct {
 	held  int64
 	spent int64 // bytes that were worked on since the row began
+
+	mostHeld, mostSpent int64
 }
 
 // take notes that a column has now bytes instead of before.
 func (m *memory) take(now, before int64) error {
-	if m.held += now - before; m.held > maxHeld {
-		return fmt.Errorf("the pages that have to be open at once take more than %d MiB", maxHeld>>20)
+	if m.held += now - before; m.held > m.mostHeld {
+		return fmt.Errorf("the pages that have to be open at once take more than %d MiB", m.mostHeld>>20)
 	}
 	return nil
 }
 
 // spend notes work on n bytes. What no row needs comes to an end: a page of many MiB may be a few bytes in the file.
 func (m *memory) spend(n int) error {
-	if m.spent += int64(n); m.spent > maxSpent {
-		return fmt.Errorf("a row takes pages and values of more than %d MiB", maxSpent>>20)
+	if m.spent += int64(n); m.spent > m.mostSpent {
+		return fmt.Errorf("a row takes pages and values of more than %d MiB", m.mostSpent>>20)
 	}
 	return nil
 }
@@ -84,22 +86,12 @@ type column struct {
 	rep, def int
 }
 
-// open goes to the beginning of a chunk.
-func (c *column) open(r io.ReaderAt, from, end, entries int64, codec format.CompressionCodec, ahead int) error {
-	c.window.open(r, from, end, ahead)
+// open goes to the beginning of a chunk, with nothing that was kept of the one before.
+func (c *column) open(r io.ReaderAt, from, end, entries int64, codec format.CompressionCodec, ahead int) {
+	c.window = window{r: r, at: from, end: end, ahead: ahead}
 	c.codec, c.left, c.n = codec, entries, 0
 	c.has, c.ended = false, false
-	return c.forget()
-}
-
-// forget drops the dictionary.
-func (c *column) forget() error {
-	if c.dict == nil {
-		return nil
-	}
-	before := c.dict.size()
-	c.dict = nil
-	return c.memory.take(0, before)
+	c.page, c.dict, c.ahead = nil, nil, 0
 }
 
 func (c *column) wrong(err error) error { return fmt.Errorf("column %q: %w", c.name, err) }

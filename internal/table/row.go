@@ -16,7 +16,7 @@ const maxElements = 4 << 20
 
 // line appends the next line: a row, or a record of one.
 func (x *Reader) line() (err error) {
-	x.elementsLeft, x.memory.spent = maxElements, 0
+	x.elementsLeft, x.memory.spent = x.maxElements, 0
 	if !x.within {
 		if err := x.beginRow(); err != nil {
 			return err

@@ -11,6 +11,9 @@
 // Of a row group each column has one page open, uncompressed, and its dictionary. Values are taken from there one by one; runs, lists
 // and rows are never laid out. So memory is that of these pages, whatever the file says of its size, and it is bounded.
 //
+// A row group is read by itself: what comes of it, and what of it is lost where it is damaged, depends on no other, so that several
+// readers may share a file ([Reader.Select]).
+//
 // The library decodes what a file says of itself, once a walk has found that to be of sane size ([structSize]). Pages are decoded
 // here: the library lays out the values of a page before it gives the first, and of runs as many as the file claims, which are
 // thousands of millions in ten bytes if whoever wrote the file wants so.
@@ -60,9 +63,10 @@ const (
 
 // A Reader gives the rows of a table as lines, each with a line end. It belongs to one goroutine.
 type Reader struct {
-	file    io.ReaderAt
+	file    *intact
 	size    int64
 	meta    *format.FileMetaData
+	id      string
 	top     *node
 	columns []*column
 	log     bool   // rows are lines as they stand
@@ -75,13 +79,17 @@ type Reader struct {
 	unpack  unpacker
 
 	group int   // row group that is read, counted from 1
+	last  int   // the last that is wanted
+	open  bool  // it can be read on in
 	left  int64 // rows of it that are not read
 	rows  int64
+	lost  Loss
 	buf   []byte
 	out   []byte // the part of buf that was not given yet
 	start int    // of the row that is made in buf
 
-	elementsLeft int // that the row may have
+	maxElements  int // that a row may have
+	elementsLeft int // that this one may have
 	err          error
 }
 
@@ -100,10 +108,11 @@ func NewReader(r io.ReaderAt, size int64, maxLine int) (x *Reader, err error) {
 	default:
 		return nil, errors.New("it is no Parquet file")
 	}
-	x = &Reader{file: r, size: size, maxLine: maxLine}
-	if x.meta, err = readFooter(r, size); err != nil {
+	x = &Reader{file: &intact{r: r}, size: size, maxLine: maxLine, maxElements: maxElements, memory: memory{mostHeld: maxHeld, mostSpent: maxSpent}}
+	if x.meta, x.id, err = readFooter(r, size); err != nil {
 		return nil, err
 	}
+	x.last = len(x.meta.RowGroups)
 	if isSegment(x.meta) {
 		return nil, errSegment
 	}
@@ -120,30 +129,6 @@ func NewReader(r io.ReaderAt, size int64, maxLine int) (x *Reader, err error) {
 		x.columns[0].append = appendLine
 	}
 	return x, nil
-}
-
-// checkGroups looks for what cannot be read before anything is.
-func (x *Reader) checkGroups() error {
-	for i := range x.meta.RowGroups {
-		g := &x.meta.RowGroups[i]
-		if len(g.Columns) != len(x.columns) || g.NumRows < 0 {
-			return errStruct
-		}
-		for k := range g.Columns {
-			c, m := x.columns[k], &g.Columns[k].MetaData
-			switch {
-			case g.Columns[k].CryptoMetadata.Value != nil || len(g.Columns[k].EncryptedColumnMetadata) > 0:
-				return errEncrypted
-			case g.Columns[k].FilePath != "":
-				return errors.New("it is an index of other Parquet files; read these")
-			case !knows(m.Codec):
-				return c.wrong(fmt.Errorf("it is compressed with %s, which weir does not read; write the table with Snappy or Zstandard", m.Codec))
-			case m.Type != c.kind || m.NumValues < 0:
-				return c.wrong(errStruct)
-			}
-		}
-	}
-	return nil
 }
 
 // Unwrap makes a line of each element, not of each row, where the only column is a list of groups under one of the given names, as Spark
@@ -179,18 +164,6 @@ func (x *Reader) Add(name, text string) {
 	x.added = appendString(x.added, []byte(text))
 }
 
-// Rows returns how many rows were read.
-func (x *Reader) Rows() int64 { return x.rows }
-
-// Total returns how many rows there are, if the file says the truth.
-func (x *Reader) Total() int64 {
-	var n int64
-	for i := range x.meta.RowGroups {
-		n += x.meta.RowGroups[i].NumRows
-	}
-	return n
-}
-
 // Close gives memory back; the file is the caller's.
 func (x *Reader) Close() {
 	x.unpack.close()
@@ -198,14 +171,16 @@ func (x *Reader) Close() {
 	x.out, x.buf = nil, nil
 }
 
-// Read implements io.Reader. Where the file is damaged, the rows before the damage come first. Errors of the file come as they are.
+// Read implements io.Reader. Of a row group that is damaged the rows before the damage come, and then the next group ([Reader.Lost]).
+// Errors are those of the file.
 func (x *Reader) Read(p []byte) (int, error) {
 	for len(x.out) == 0 {
 		if x.err != nil {
 			return 0, x.err
 		}
-		if x.err = x.make(); x.err != nil {
+		if err := x.make(); err != nil {
 			x.buf = x.buf[:x.start] // without half a row
+			x.err = x.lose(err)
 		}
 		x.out = x.buf
 	}
@@ -230,45 +205,10 @@ func (x *Reader) make() (err error) {
 			return err
 		}
 		spent += x.memory.spent
-		steps += maxElements - x.elementsLeft + len(x.columns)
+		steps += x.maxElements - x.elementsLeft + len(x.columns)
 		if x.start = len(x.buf); !x.within {
 			x.left--
 			x.rows++
-		}
-	}
-	return nil
-}
-
-// nextGroup opens the next row group.
-func (x *Reader) nextGroup() error {
-	if x.group > 0 {
-		for _, c := range x.columns {
-			if err := c.peek(); err != nil {
-				return err
-			}
-			if !c.ended {
-				return c.wrong(errors.New("it has more rows than the end of the file says"))
-			}
-		}
-	}
-	if x.group == len(x.meta.RowGroups) {
-		return io.EOF
-	}
-	g := &x.meta.RowGroups[x.group]
-	x.group++
-	x.left = g.NumRows
-	ahead := min(max(readAhead/len(x.columns), minWindow), maxWindow)
-	for i, c := range x.columns {
-		m := &g.Columns[i].MetaData
-		from := m.DataPageOffset
-		if d := m.DictionaryPageOffset; d > 0 && d < from {
-			from = d
-		}
-		if from < int64(len(magic)) || from > x.size || m.TotalCompressedSize < 0 {
-			return c.wrong(errStruct)
-		}
-		if err := c.open(x.file, from, min(m.TotalCompressedSize, x.size-from)+from, m.NumValues, m.Codec, ahead); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 
 const maxLine = 1 << 20
 
-// read returns the lines of a file, and what reading ended with.
+// read returns the lines of a file, and what reading ended with, or what was lost.
 func read(b []byte, maxLine int) (string, error) {
 	r, err := NewReader(bytes.NewReader(b), int64(len(b)), maxLine)
 	if err != nil {
@@ -26,6 +26,9 @@ func read(b []byte, maxLine int) (string, error) {
 	}
 	defer r.Close()
 	out, err := io.ReadAll(r)
+	if lost := r.Lost(); err == nil && lost.Groups > 0 {
+		err = errors.New(strings.Join(lost.Shown, "; "))
+	}
 	return string(out), err
 }
 

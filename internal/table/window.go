@@ -14,14 +14,6 @@ type window struct {
 	ahead   int // bytes that are read at once, or more
 }
 
-func (w *window) open(r io.ReaderAt, from, end int64, ahead int) {
-	w.r, w.at, w.end, w.ahead = r, from, end, ahead
-	w.lo = 0
-	if w.buf = w.buf[:0]; cap(w.buf) > 4*ahead {
-		w.buf = nil // it held a large page
-	}
-}
-
 // peek returns the next n bytes or more, less only at the end of the chunk.
 func (w *window) peek(n int) ([]byte, error) {
 	if len(w.buf)-w.lo >= n || w.at >= w.end {

@@ -144,10 +144,10 @@ func TestDictionaryBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.memory.held = maxHeld - 2*size
+	r.memory.mostHeld = 2 * size
 	if mib := peak(func() {
-		if _, err := r.Read(make([]byte, 100)); err == nil || !strings.Contains(err.Error(), "1024 MiB") {
-			t.Errorf("%v", err)
+		if n, err := r.Read(make([]byte, 100)); n != 0 || err != io.EOF || !strings.Contains(fmt.Sprint(r.Lost().Shown), "8 MiB") {
+			t.Errorf("%v, %v", err, r.Lost())
 		}
 	}); mib >= 12 {
 		t.Errorf("%d MiB were taken", mib)

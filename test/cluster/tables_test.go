@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -24,6 +25,8 @@ records.write.json("file:HOME/records.json")
 table = spark.read.json("file:HOME/records.json").withColumn("time", f.to_timestamp("time"))
 lines.repartition(3).write.parquet("hdfs:///tables/lines")
 table.repartition(3).write.parquet("hdfs:///tables/rows")
+table.coalesce(1).write.option("parquet.block.size", 65536).parquet("hdfs:///tables/groups/host=web1")
+table.where("status >= 400").coalesce(1).write.parquet("hdfs:///tables/failed")
 table.coalesce(1).write.option("compression", "zstd").parquet("file:HOME/rows")
 `
 
@@ -59,6 +62,7 @@ func TestTables(t *testing.T) {
 			})
 		}
 	}
+	testOneTable(t)
 	// A table of this machine is the log that it was made of: records.json is in parts, whose lines are numbered anew, and
 	// the table is one, perhaps in another order, so all events are compared.
 	log, _ := must(t, "hunt", "--json", "--all", "--window", window, "records.json")
@@ -67,6 +71,46 @@ func TestTables(t *testing.T) {
 		t.Errorf("%d events of the log, %d of the table, or other ones\n%s", len(a), len(b), said)
 	}
 	nothingLeft(t)
+}
+
+// testOneTable: tasks share a single table by its row groups, on Spark and Hadoop, and what they find, learn and judge is what this machine
+// does.
+func testOneTable(t *testing.T) {
+	const dir = "hdfs:///tables/groups"
+	hunt := []string{"hunt", "--json", "--all", "--window", window, dir}
+	want, said := must(t, hunt...)
+	if n := strings.Count(want, "\n"); n < 100 {
+		t.Fatalf("the hunt finds %d events\n%s", n, said)
+	}
+	train := []string{"train", "--good", dir, "--bad", "hdfs:///tables/failed", "--filter"}
+	must(t, append(train, "here.weir")...)
+	score := []string{"score", "--json", "--filter", "here.weir", dir}
+	scores, _ := must(t, score...)
+	for _, engine := range []string{"spark", "hadoop"} {
+		t.Run("one table on "+engine, func(t *testing.T) {
+			got, said := must(t, on(engine, []string{"--maps", "6", "--reducers", "2"}, hunt...)...)
+			if got != want {
+				t.Errorf("the hunt differs from that of this machine: %d and %d bytes\n%s", len(got), len(want), said)
+			}
+			if n := counted(t, said, "map tasks"); n < 4 {
+				t.Errorf("%d map tasks for a table of many row groups\n%s", n, said)
+			}
+			if engine == "hadoop" {
+				if got, said := must(t, on(engine, []string{"--maps", "6"}, score...)...); got != scores {
+					t.Errorf("scores differ: %d and %d bytes\n%s", len(got), len(scores), said)
+				}
+				return
+			}
+			must(t, on(engine, []string{"--maps", "6", "--reducers", "2"}, append(train, "there.weir")...)...)
+			a, err := os.ReadFile(filepath.Join(home, "here.weir"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := os.ReadFile(filepath.Join(home, "there.weir")); err != nil || !bytes.Equal(a, b) {
+				t.Errorf("the filters differ: %v", err)
+			}
+		})
+	}
 }
 
 // findings are the lines of a hunt's JSON without what tells the file apart that they come from, in the order of what is left.
