@@ -141,6 +141,7 @@ public class SecureCluster {
     Configuration client = new Configuration(false);
     client.set("fs.defaultFS", system.get("fs.defaultFS"));
     client.set("hadoop.security.authentication", "kerberos");
+    client.set("fs.permissions.umask-mode", "022"); // the mini cluster would have everybody write
     for (String key : KEYS) {
       client.set(key, system.get(key));
     }

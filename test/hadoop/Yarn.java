@@ -47,7 +47,7 @@ class Yarn {
     c.set("yarn.app.mapreduce.am.command-opts", "-Xmx400m " + jvm);
     c.setInt("mapreduce.client.progressmonitor.pollinterval", 200);
     c.setInt("mapreduce.client.completion.pollinterval", 200);
-    c.set("yarn.app.mapreduce.am.staging-dir", "/user");
+    c.set("yarn.app.mapreduce.am.staging-dir", "/staging"); // the mini cluster removes what is there
     c.setBoolean("yarn.timeline-service.enabled", false);
     c.setBoolean("yarn.log-aggregation-enable", true); // for "yarn logs"
     c.set("yarn.nodemanager.remote-app-log-dir", "/tmp/logs");
