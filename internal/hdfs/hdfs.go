@@ -199,7 +199,16 @@ func connect(authority string) (*System, error) {
 		}
 		o.User = u.Username
 	}
-	if o.KerberosClient != nil {
+	token, err := tokenFor(authority, o.Addresses, conf)
+	if err != nil {
+		return nil, err
+	}
+	secured := token != nil || o.KerberosClient != nil
+	switch {
+	case token != nil: // whoever has one, tasks as a rule, has no ticket
+		o.User, o.KerberosClient = token.owner, nil
+		o.NamenodeDialFunc = tokenDial(dial, token, conf["hadoop.rpc.protection"])
+	case secured:
 		if o.KerberosClient, err = kerberos(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
@@ -211,7 +220,7 @@ func connect(authority string) (*System, error) {
 			}
 			return &negotiated{Conn: c, allowed: protections(setting), setting: setting}, nil
 		}
-	} else {
+	default:
 		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
 			if err != nil {
@@ -224,7 +233,7 @@ func connect(authority string) (*System, error) {
 	switch {
 	case encrypt:
 		o.DatanodeDialFunc = overseenDial(dial)
-	case o.KerberosClient != nil:
+	case secured:
 		o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go
 		o.DatanodeDialFunc = secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
 	}
@@ -257,6 +266,9 @@ func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefault
 	where := strings.Join(o.Addresses, ", ")
 	client, err = hdfs.NewClient(o)
 	if err != nil {
+		if _, why, ok := strings.Cut(err.Error(), ErrToken.Error()); ok { // the library hands on text
+			return nil, defaults, fmt.Errorf("%w%s (at %s)", ErrToken, why, where)
+		}
 		if strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "kerberos") {
 			return nil, defaults, fmt.Errorf("%w at %s: %w", ErrKerberos, where, kerberosError(err))
 		}
