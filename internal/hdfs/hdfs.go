@@ -354,20 +354,44 @@ func (s *System) MakeTemp(name string) error {
 // RemoveAll removes a path and what is below it.
 func (s *System) RemoveAll(name string) error { return plain(s.client.RemoveAll(name)) }
 
-// Write makes a file that was not there.
-func (s *System) Write(name string, from io.Reader) error {
+// Write makes a file that was not there, or nothing. It is written again where a block is wanted before the NameNode has heard of the last but one, on which
+// the client library gives up.
+func (s *System) Write(name string, from io.ReadSeeker) error {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		made, err := s.write(name, from)
+		if err == nil {
+			return nil
+		}
+		if made {
+			_ = s.client.Remove(name) // half of it is worth nothing
+		}
+		if !strings.Contains(err.Error(), "NotReplicatedYetException") || wait > longestWait {
+			return plain(err)
+		}
+		time.Sleep(wait)
+		if _, err := from.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+}
+
+// longestWait is the last pause of those that double.
+const longestWait = 10 * time.Second
+
+// write is Write without repetitions. It reports whether there may be a file.
+func (s *System) write(name string, from io.Reader) (made bool, err error) {
 	w, err := s.client.Create(name)
 	if err != nil {
-		return plain(err)
+		return false, err
 	}
 	if _, err := io.Copy(w, from); err != nil {
 		w.Close()
-		return plain(err)
+		return true, err
 	}
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := w.Close()
-		if err == nil || !hdfs.IsErrReplicating(err) || wait > 10*time.Second {
-			return plain(err)
+		if err == nil || !hdfs.IsErrReplicating(err) || wait > longestWait {
+			return true, err
 		}
 		time.Sleep(wait)
 	}

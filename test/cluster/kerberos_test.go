@@ -85,6 +85,18 @@ func (s *secured) kinit(t *testing.T, user, lasts string) string {
 	return "KRB5CCNAME=" + cache
 }
 
+// token has a user let in by a token as tasks have it, without a ticket.
+func (s *secured) token(t *testing.T, system, user string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	set(t, s.conf(system), s.kinit(t, user, "10m"))
+	if out, err := run("hdfs", "fetchdt", "-D", "dfs.namenode.kerberos.principal=hdfs/localhost@"+realm, "--renewer", user, file); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	set(t, "KRB5CCNAME=FILE:"+s.path("none"))
+	return "HADOOP_TOKEN_FILE_LOCATION=" + file
+}
+
 // forged is a keytab with a key that the KDC does not have.
 func forged(t *testing.T, user string) string {
 	t.Helper()
@@ -157,7 +169,7 @@ func TestKerberos(t *testing.T) {
 		t.Run(system, func(t *testing.T) {
 			s.put(t, system, "alice", "/user/alice/logs/access.log", log)
 			t.Setenv("KRB5_CLIENT_KTNAME", "")
-			for _, by := range []string{s.keytab("alice"), s.kinit(t, "alice", "10m")} {
+			for _, by := range []string{s.keytab("alice"), s.kinit(t, "alice", "10m"), s.token(t, system, "alice")} {
 				got, bad, err := weirWith([]string{s.conf(system), by, "HADOOP_USER_NAME=bob"}, append(hunt, "hdfs:///user/alice/logs")...)
 				if err != nil {
 					t.Errorf("%s: %v\n%s", by, err, bad)

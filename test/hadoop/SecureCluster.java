@@ -160,6 +160,7 @@ public class SecureCluster {
     String jvm = System.getProperty("weir.task.jvm", "") + " -Djava.library.path=" + nativeLibrary
         + " -Djava.security.krb5.conf=" + dir.resolve("krb5.conf");
     Configuration client = client(system);
+    client.set("dfs.namenode.kerberos.principal", SERVICE); // for Java localhost may have another name
     client.addResource(Yarn.start(c, 1, jvm)); // what is set above stays
     Yarn.write(client, dir.resolve(JOBS).resolve("conf"));
     return "resourcemanager " + client.get("yarn.resourcemanager.address") + "\nuser " + SELF + "\n";
