@@ -176,6 +176,8 @@ func explainHDFS(err error) error {
 		return hintf(err, "Write hdfs://namenode:8020/path, or set HADOOP_CONF_DIR to the directory with core-site.xml.")
 	case errors.Is(err, hdfs.ErrUnreachable):
 		return hintf(err, "Is it running, and is this its address? 'hdfs getconf -confKey fs.defaultFS' on a machine of the cluster shows it.")
+	case errors.Is(err, hdfs.ErrToken):
+		return hintf(err, "The tokens in HADOOP_TOKEN_FILE_LOCATION are a job's, and end with it: run the job again; or unset it and run kinit.")
 	case errors.Is(err, hdfs.ErrKerberos):
 		return hintf(err, "%s", kerberosHint(err))
 	case errors.Is(err, fs.ErrPermission):

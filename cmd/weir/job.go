@@ -278,7 +278,9 @@ func explainJob(err error) error {
 		{engine.ErrBinary, "Give --binary a weir for those machines: CGO_ENABLED=0 go build makes one that runs on every Linux of their processor."},
 		{engine.ErrSpace, "Free space or have the quota raised (hdfs dfs -count -q shows it), then run the job again."},
 		{engine.ErrUnreachable, "Is the cluster running, and does HADOOP_CONF_DIR hold its configuration (yarn-site.xml)? For Spark, is --master right?"},
-		{engine.ErrKerberos, "Java takes the ticket of kinit (KRB5CCNAME, a file), no keytab, and /etc/krb5.conf; HADOOP_CLIENT_OPTS and SPARK_SUBMIT_OPTS can have -Djava.security.krb5.conf=FILE."},
+		{engine.ErrKerberos, "Run kinit: Java takes the ticket of kinit (KRB5CCNAME, a file), no keytab, and /etc/krb5.conf; HADOOP_CLIENT_OPTS and SPARK_SUBMIT_OPTS can have -Djava.security.krb5.conf=FILE."},
+		{engine.ErrTaskLogin, "Tasks that open logs themselves log in with the job's token, which YARN gives them for each HDFS that the logs are in; elsewhere (Spark's own cluster) with a ticket cache or keytab of the " +
+			"machine that they run on. Or leave out 'job --on …': then weir reads the logs here."},
 		{engine.ErrPermission, "Ask for the right, or set HADOOP_USER_NAME to a user who has it."},
 		{engine.ErrResult, "Have more reducers (--reducers N), or --set spark.driver.maxResultSize=4g and --set spark.driver.memory=4g."},
 		{engine.ErrBlock, "Are all DataNodes up, and has the NameNode left safe mode? 'hdfs dfsadmin -report' and 'hdfs fsck' say so."},

@@ -83,6 +83,7 @@ var (
 	ErrWrongJar    = errors.New("this is not the jar of Hadoop Streaming")
 	ErrUnreachable = errors.New("the cluster does not answer")
 	ErrKerberos    = errors.New("the engine cannot log in with Kerberos")
+	ErrTaskLogin   = errors.New("a task cannot log in with Kerberos") // one that opens logs itself
 	ErrPermission  = errors.New("permission denied")
 	ErrSpace       = errors.New("there is no space left, or a quota is used up")
 	ErrExists      = errors.New("the output is there already")

@@ -67,6 +67,7 @@ func TestDiagnosis(t *testing.T) {
 		{"Error: java.lang.RuntimeException: subprocess failed with code 1\nContainer is running 12B beyond the 'PHYSICAL' memory limit. Killing", ErrMemory, "PHYSICAL"},
 		{"java.io.IOException: Cannot run program \"/disk/container_1/./weir\": error=8, Exec format error", ErrBinary, "Exec format"},
 		{"org.apache.hadoop.hdfs.protocol.DSQuotaExceededException: The DiskSpace quota of /tight is exceeded", ErrSpace, "DiskSpace"},
+		{"RuntimeError: weir exited with 1: weir: cannot read \"hdfs:///a\": cannot log in with Kerberos: there is no valid ticket", ErrTaskLogin, "hdfs:///a"},
 		{"one\ntwo\nthree\nfour", ErrFailed, "four"},
 		{"java.lang.IllegalStateException: odd\n\tat a.b(C.java:1)\nShutdown hook called", ErrFailed, "IllegalStateException"},
 		{"", ErrFailed, "failed"},
@@ -97,6 +98,7 @@ func TestLooked(t *testing.T) {
 		{"its own word", code, stopped, []string{said}, ErrTask, said, "chmod"},
 		{"its own word before another's", code, full, []string{said}, ErrTask, said, "device"},
 		{"only its own word", "", stopped, []string{said}, ErrTask, said, "chmod"},
+		{"a task without a ticket", code, full, []string{"weir: cannot read \"hdfs:///a.gz\": cannot log in with Kerberos: there is no valid ticket"}, ErrTaskLogin, "a.gz", "device"},
 		{"no word of its own", code, full, nil, ErrSpace, "device", "code 1"},
 		{"nothing that is known", code, stopped, nil, ErrTask, "chmod", "binary"},
 		{"no more than a process that ended", code, code, nil, ErrTask, "code 1", "weir: "},
@@ -120,6 +122,10 @@ func TestDivide(t *testing.T) {
 		{Name: "d.gz", Size: 1}, {Name: "e", Size: 1, Compression: "gzip"}, {Name: "f", Size: 0}, {Name: "g", Size: 1, Err: "gone"}, {Name: "h", Size: 1, Whole: true},
 		{Name: "i", Size: 1, Compression: "bzip2"}, {Name: "j.json", Size: 1, Shaped: true}, {Name: "größer.log", Size: 1}}
 	texts, own := divide(p)
+	p.Inputs[10].Name = "hdfs:///größer.log"
+	if s := systems(p, append(own, 0, 0)); !slices.Equal(s, []string{"hdfs://n/"}) {
+		t.Errorf("file systems %q", s)
+	}
 	if !slices.Equal(texts, []int{0, 2}) || !slices.Equal(own, []int{1, 3, 4, 7, 8, 9, 10}) {
 		t.Errorf("lines %v, logs %v", texts, own)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weir/internal/hdfs"
+	"weir/internal/mapreduce"
 )
 
 // Hadoop runs jobs as Hadoop Streaming on YARN. Logs and results are in HDFS.
@@ -292,11 +293,26 @@ func (r *hadoopRun) splitArgs(inputs []int) ([]string, error) {
 	if err := r.system.Write(list, strings.NewReader(b.String())); err != nil {
 		return nil, fmt.Errorf("cannot write %q: %w", r.system.URL(list), spaceOr(err))
 	}
-	conf, err := r.configuration("logs.xml", [][2]string{{"mapreduce.input.lineinputformat.linespermap", "1"}})
+	settings := [][2]string{{"mapreduce.input.lineinputformat.linespermap", "1"}}
+	if others := systems(r.t.Plan, inputs); len(others) > 0 { // of which Hadoop does not know: on a secured cluster tasks need a token of each
+		settings = append(settings, [2]string{"mapreduce.job.hdfs-servers", strings.Join(others, ",")})
+	}
+	conf, err := r.configuration("logs.xml", settings)
 	if err != nil {
 		return nil, err
 	}
 	return append(r.args(conf, globbed.Replace(r.system.URL(list)), "map --splits --plan "+planName), "-inputformat", "org.apache.hadoop.mapred.lib.NLineInputFormat"), nil
+}
+
+// systems are the file systems, as hdfs://authority/, that logs are in and name.
+func systems(p *mapreduce.Plan, inputs []int) (out []string) {
+	for _, i := range inputs {
+		authority, _, _ := strings.Cut(strings.TrimPrefix(p.Inputs[i].Where(), "hdfs://"), "/")
+		if link := "hdfs://" + authority + "/"; hdfs.IsURL(p.Inputs[i].Where()) && authority != "" && !slices.Contains(out, link) {
+			out = append(out, link)
+		}
+	}
+	return out
 }
 
 func (r *hadoopRun) args(conf, input, mapper string) []string {

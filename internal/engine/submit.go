@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"weir/internal/hdfs"
 	"weir/internal/mapreduce"
 )
 
@@ -234,6 +235,8 @@ func (r *hadoopRun) explain(w *watcher) error {
 // failed: the logs also have what happened to the tasks that were stopped for it.
 func (f *Failure) looked(d *diagnosis, own []string) {
 	switch {
+	case slices.ContainsFunc(own, func(line string) bool { return strings.Contains(line, hdfs.ErrKerberos.Error()) }):
+		f.Cause = ErrTaskLogin
 	case len(own) > 0:
 		f.Cause = ErrTask
 	case d.cause == nil:

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"weir/internal/hdfs"
 )
 
 func lookPath(name string) (string, error) { return exec.LookPath(name) }
@@ -70,6 +72,7 @@ var symptoms = []struct {
 	{"already exists", ErrExists},
 	{`/weir": error=`, ErrBinary}, // Cannot run program ".../weir"; before what the system says of it. Other programs are not weir's
 	{"./weir: Permission denied", ErrBinary},
+	{hdfs.ErrKerberos.Error(), ErrTaskLogin},        // weir's own word, on Spark
 	{"Client cannot authenticate via", ErrKerberos}, // an AccessControlException
 	{"GSS initiate failed", ErrKerberos},
 	{"Can't get Kerberos realm", ErrKerberos},

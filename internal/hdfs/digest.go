@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// digest is one authentication by DIGEST-MD5 (RFC 2831) in the role of the client, as far as Hadoop's DataNodes need it.
+// digest is one authentication by DIGEST-MD5 (RFC 2831) in the role of the client, as far as Hadoop's DataNodes and NameNodes need it.
 type digest struct {
 	user, password string
 	realm, nonce   string // of the server
@@ -25,8 +25,8 @@ type digest struct {
 
 const rc4128 = "rc4" // the only cipher of auth-conf that is taken; 3des, which servers offer too, is slower and not written
 
-// newDigest reads a server's challenge and takes the first of the allowed protections that it offers.
-func newDigest(challenge string, allowed []string) (*digest, error) {
+// newDigest reads a server's challenge and takes the first of the allowed protections that it offers. The setting is where these come from.
+func newDigest(challenge string, allowed []string, setting string) (*digest, error) {
 	d := &digest{uri: "hdfs/0"}
 	var offered, ciphers []string
 	for rest := challenge; rest != ""; {
@@ -58,11 +58,11 @@ func newDigest(challenge string, allowed []string) (*digest, error) {
 		}
 	}
 	if d.qop == "" {
-		return nil, fmt.Errorf("it offers the protection %s, and the configuration (dfs.data.transfer.protection) allows %s", strings.Join(offered, ","), strings.Join(allowed, ","))
+		return nil, fmt.Errorf("it offers the protection %s, and the configuration (%s) allows %s", strings.Join(offered, ","), setting, strings.Join(allowed, ","))
 	}
 	// Nothing proves that the offer is the DataNode's own: who changes it on the way must not get keys of 40 or 56 bits.
 	if d.qop == "auth-conf" && !slices.Contains(ciphers, rc4128) {
-		return nil, fmt.Errorf("it offers the ciphers %s, and none of them is rc4 with keys of 128 bits, with which the keys for AES are sent", strings.Join(ciphers, ","))
+		return nil, fmt.Errorf("it offers the ciphers %s, and none of them is rc4 with keys of 128 bits, the least that is taken", strings.Join(ciphers, ","))
 	}
 	return d, nil
 }
@@ -97,7 +97,7 @@ func (d *digest) answer() string {
 func (d *digest) check(said string) error {
 	value, ok := strings.CutPrefix(said, "rspauth=")
 	if !ok || subtle.ConstantTimeCompare([]byte(value), []byte(d.response(":"))) != 1 {
-		return errors.New("it does not prove that it knows the block's token")
+		return errors.New("it does not prove that it knows the token")
 	}
 	return nil
 }

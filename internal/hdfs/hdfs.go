@@ -199,7 +199,16 @@ func connect(authority string) (*System, error) {
 		}
 		o.User = u.Username
 	}
-	if o.KerberosClient != nil {
+	token, err := tokenFor(authority, o.Addresses, conf)
+	if err != nil {
+		return nil, err
+	}
+	secured := token != nil || o.KerberosClient != nil
+	switch {
+	case token != nil: // whoever has one, tasks as a rule, has no ticket
+		o.User, o.KerberosClient = token.owner, nil
+		o.NamenodeDialFunc = tokenDial(dial, token, conf["hadoop.rpc.protection"])
+	case secured:
 		if o.KerberosClient, err = kerberos(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
@@ -211,7 +220,7 @@ func connect(authority string) (*System, error) {
 			}
 			return &negotiated{Conn: c, allowed: protections(setting), setting: setting}, nil
 		}
-	} else {
+	default:
 		o.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
 			if err != nil {
@@ -224,7 +233,7 @@ func connect(authority string) (*System, error) {
 	switch {
 	case encrypt:
 		o.DatanodeDialFunc = overseenDial(dial)
-	case o.KerberosClient != nil:
+	case secured:
 		o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go
 		o.DatanodeDialFunc = secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
 	}
@@ -257,6 +266,9 @@ func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefault
 	where := strings.Join(o.Addresses, ", ")
 	client, err = hdfs.NewClient(o)
 	if err != nil {
+		if _, why, ok := strings.Cut(err.Error(), ErrToken.Error()); ok { // the library hands on text
+			return nil, defaults, fmt.Errorf("%w%s (at %s)", ErrToken, why, where)
+		}
 		if strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "kerberos") {
 			return nil, defaults, fmt.Errorf("%w at %s: %w", ErrKerberos, where, kerberosError(err))
 		}
@@ -342,20 +354,44 @@ func (s *System) MakeTemp(name string) error {
 // RemoveAll removes a path and what is below it.
 func (s *System) RemoveAll(name string) error { return plain(s.client.RemoveAll(name)) }
 
-// Write makes a file that was not there.
-func (s *System) Write(name string, from io.Reader) error {
+// Write makes a file that was not there, or nothing. It is written again where a block is wanted before the NameNode has heard of the last but one, on which
+// the client library gives up.
+func (s *System) Write(name string, from io.ReadSeeker) error {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		made, err := s.write(name, from)
+		if err == nil {
+			return nil
+		}
+		if made {
+			_ = s.client.Remove(name) // half of it is worth nothing
+		}
+		if !strings.Contains(err.Error(), "NotReplicatedYetException") || wait > longestWait {
+			return plain(err)
+		}
+		time.Sleep(wait)
+		if _, err := from.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+}
+
+// longestWait is the last pause of those that double.
+const longestWait = 10 * time.Second
+
+// write is Write without repetitions. It reports whether there may be a file.
+func (s *System) write(name string, from io.Reader) (made bool, err error) {
 	w, err := s.client.Create(name)
 	if err != nil {
-		return plain(err)
+		return false, err
 	}
 	if _, err := io.Copy(w, from); err != nil {
 		w.Close()
-		return plain(err)
+		return true, err
 	}
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := w.Close()
-		if err == nil || !hdfs.IsErrReplicating(err) || wait > 10*time.Second {
-			return plain(err)
+		if err == nil || !hdfs.IsErrReplicating(err) || wait > longestWait {
+			return true, err
 		}
 		time.Sleep(wait)
 	}

@@ -113,7 +113,7 @@ func (c *saslConn) handshake(request []byte) error {
 	if err != nil {
 		return err
 	}
-	d, err := newDigest(string(m.payload), c.allowed)
+	d, err := newDigest(string(m.payload), c.allowed, "dfs.data.transfer.protection")
 	if err != nil {
 		return err
 	}

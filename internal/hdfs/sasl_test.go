@@ -19,7 +19,7 @@ import (
 
 // The example of RFC 2831, section 4.
 func TestDigest(t *testing.T) {
-	d, err := newDigest(`realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8`, []string{"auth-conf", "auth"})
+	d, err := newDigest(`realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8`, []string{"auth-conf", "auth"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestChallenge(t *testing.T) {
 		{`hello`, "", "", "cannot be read"},
 		{"", "", "", "cannot be read"},
 	} {
-		d, err := newDigest(x.challenge, protections(x.setting))
+		d, err := newDigest(x.challenge, protections(x.setting), "dfs.data.transfer.protection")
 		if (err == nil) != (x.says == "") || err != nil && !strings.Contains(err.Error(), x.says) || err == nil && d.qop != x.qop {
 			t.Errorf("%s, %q: %+v %v", x.challenge, x.setting, d, err)
 		}

@@ -220,13 +220,16 @@ func counted(t *testing.T, said, name string) int {
 	return 0
 }
 
+// temporary is what a job's directory in HDFS is called.
+var temporary = regexp.MustCompile(`/tmp/weir-[^-/]+-[0-9a-f]{16}`)
+
 // nothingLeft is the check that a job has removed what was temporary, here and in HDFS.
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "weir-*")); len(left) > 0 {
 		t.Errorf("left on this machine: %q", left)
 	}
-	if out, err := run("hadoop", "fs", "-ls", "/tmp"); err != nil || regexp.MustCompile(`/tmp/weir-[^-/]+-[0-9a-f]{16}`).MatchString(out) {
+	if out, err := run("hadoop", "fs", "-ls", "/tmp"); err != nil || temporary.MatchString(out) {
 		t.Errorf("left in HDFS: %v %s", err, out)
 	}
 }

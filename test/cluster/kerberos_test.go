@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -84,6 +85,18 @@ func (s *secured) kinit(t *testing.T, user, lasts string) string {
 	return "KRB5CCNAME=" + cache
 }
 
+// token has a user let in by a token as tasks have it, without a ticket.
+func (s *secured) token(t *testing.T, system, user string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	set(t, s.conf(system), s.kinit(t, user, "10m"))
+	if out, err := run("hdfs", "fetchdt", "-D", "dfs.namenode.kerberos.principal=hdfs/localhost@"+realm, "--renewer", user, file); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	set(t, "KRB5CCNAME=FILE:"+s.path("none"))
+	return "HADOOP_TOKEN_FILE_LOCATION=" + file
+}
+
 // forged is a keytab with a key that the KDC does not have.
 func forged(t *testing.T, user string) string {
 	t.Helper()
@@ -107,21 +120,27 @@ func write(t *testing.T, name, text string) string {
 	return name
 }
 
-// put has weir's own client write a log of many blocks into a file system, as alice.
-func (s *secured) put(t *testing.T, system string, log []byte) {
+// set puts NAME=VALUE into the environment.
+func set(t *testing.T, env ...string) {
 	t.Helper()
-	for _, e := range []string{s.conf(system), s.keytab("alice")} {
+	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		t.Setenv(name, value)
 	}
+}
+
+// put has weir's own client write a log of many blocks into a file system, as a user.
+func (s *secured) put(t *testing.T, system, user, name string, log []byte) {
+	t.Helper()
+	set(t, s.conf(system), s.keytab(user))
 	c := &hdfs.Cluster{}
 	defer c.Close()
-	fs, dir, err := c.System("hdfs:///user/alice/logs")
+	fs, name, err := c.System("hdfs://" + name)
 	if err == nil {
-		err = fs.MkdirAll(dir)
+		err = fs.MkdirAll(path.Dir(name))
 	}
 	if err == nil {
-		err = fs.Write(dir+"/access.log", bytes.NewReader(log))
+		err = fs.Write(name, bytes.NewReader(log))
 	}
 	if err != nil {
 		t.Fatalf("cannot write: %v", err)
@@ -148,9 +167,9 @@ func TestKerberos(t *testing.T) {
 	want = strings.ReplaceAll(want, `"access.log`, `"hdfs:///user/alice/logs/access.log`)
 	for _, system := range []string{"authentication", "integrity", "privacy", "several", "aes"} {
 		t.Run(system, func(t *testing.T) {
-			s.put(t, system, log)
+			s.put(t, system, "alice", "/user/alice/logs/access.log", log)
 			t.Setenv("KRB5_CLIENT_KTNAME", "")
-			for _, by := range []string{s.keytab("alice"), s.kinit(t, "alice", "10m")} {
+			for _, by := range []string{s.keytab("alice"), s.kinit(t, "alice", "10m"), s.token(t, system, "alice")} {
 				got, bad, err := weirWith([]string{s.conf(system), by, "HADOOP_USER_NAME=bob"}, append(hunt, "hdfs:///user/alice/logs")...)
 				if err != nil {
 					t.Errorf("%s: %v\n%s", by, err, bad)
@@ -171,13 +190,8 @@ func TestKerberos(t *testing.T) {
 				t.Errorf("%s: the hunt differs from that in files: %d and %d bytes", engine, len(got), len(want))
 			}
 		}
-		// Hadoop's own client has no keytab.
-		_, bad, err := weirWith([]string{s.conf("authentication"), s.keytab("alice")},
-			on("hadoop", []string{"--set", "yarn.resourcemanager.principal=hdfs/localhost@" + realm}, append(hunt, "hdfs:///user/alice/logs")...)...)
-		if err == nil || !strings.Contains(bad, "the engine cannot log in with Kerberos") || !strings.Contains(bad, "ticket of kinit") {
-			t.Errorf("hadoop without a ticket: %v\n%s", err, bad)
-		}
 	})
+	t.Run("yarn", s.yarn)
 	t.Run("faults", func(t *testing.T) { s.faults(t, hunt) })
 }
 

@@ -1,10 +1,11 @@
 import java.io.File;
-import java.io.FileOutputStream;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.Arrays;
 import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
 
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -16,12 +17,17 @@ import org.apache.hadoop.security.UserGroupInformation;
 
 /**
  * A KDC of the realm WEIR.TEST and several file systems (a NameNode and a DataNode each) that ask for its tickets, in one
- * process. They differ in how they protect what goes over the network. The first argument is the directory for all of it:
- * krb5.conf, keytabs/NAME.keytab of the users alice and bob, SYSTEM/conf for clients, addresses, and the file "ready", which
- * is made last. It runs until it is killed.
+ * process. They differ in how they protect what goes over the network. One, JOBS, has YARN too, where there is Hadoop's native library
+ * (the second argument is its directory, or empty). The first argument is the directory for all of it:
+ * krb5.conf, keytabs/NAME.keytab of the users alice, bob and of whoever runs this, SYSTEM/conf for clients, addresses, and the file
+ * "ready", which is made last. It runs until it is killed.
+ *
+ * <p>YARN's containers are processes of whoever runs this, since only a setuid program could start them as others, and a secured shuffle
+ * gives a user only files that are the user's. So it is in this user's name that jobs run to their end.
  */
 public class SecureCluster {
   private static final String REALM = "WEIR.TEST";
+  private static final String SERVICE = "hdfs/localhost@" + REALM;
 
   /** The keys in which the systems differ. */
   private static final String[] KEYS = {
@@ -34,15 +40,21 @@ public class SecureCluster {
   private static final String[][] SYSTEMS = {
     {"authentication", "authentication", "authentication", "false", ""},
     {"integrity", "integrity", "integrity", "false", ""},
-    {"privacy", "privacy", "privacy", "false", ""},
     {"several", "authentication,privacy", "authentication,privacy", "false", AES},
     {"aes", "authentication", "authentication", "true", AES},
     {"rc4", "authentication", "authentication", "true", ""},
+    {"privacy", "privacy", "privacy", "false", ""}, // JOBS is the last
   };
+
+  /** The system that has YARN. Its conf is on the class path of this process, where parts of a NodeManager look for it, so it is started last. */
+  private static final String JOBS = "privacy";
+
+  private static final String SELF = System.getProperty("user.name");
+  private static final Set<String> USERS = new TreeSet<>(Arrays.asList("alice", "bob", SELF));
 
   public static void main(String[] args) {
     try {
-      run(Paths.get(args[0]).toAbsolutePath());
+      run(Paths.get(args[0]).toAbsolutePath(), args[1]);
       System.exit(0);
     } catch (Throwable e) {
       e.printStackTrace();
@@ -50,7 +62,7 @@ public class SecureCluster {
     }
   }
 
-  private static void run(Path dir) throws Exception {
+  private static void run(Path dir, String nativeLibrary) throws Exception {
     Path keytabs = Files.createDirectories(dir.resolve("keytabs"));
     Properties p = MiniKdc.createConf();
     p.setProperty(MiniKdc.ORG_NAME, "WEIR");
@@ -61,14 +73,14 @@ public class SecureCluster {
     Files.copy(kdc.getKrb5conf().toPath(), dir.resolve("krb5.conf"));
     File services = keytabs.resolve("services.keytab").toFile();
     kdc.createPrincipal(services, "hdfs/localhost");
-    for (String user : new String[] {"alice", "bob"}) {
+    for (String user : USERS) {
       kdc.createPrincipal(keytabs.resolve(user + ".keytab").toFile(), user);
     }
 
     Configuration c = new HdfsConfiguration();
     c.set("hadoop.security.authentication", "kerberos");
-    c.set("dfs.namenode.kerberos.principal", "hdfs/localhost@" + REALM);
-    c.set("dfs.datanode.kerberos.principal", "hdfs/localhost@" + REALM);
+    c.set("dfs.namenode.kerberos.principal", SERVICE);
+    c.set("dfs.datanode.kerberos.principal", SERVICE);
     c.set("dfs.namenode.keytab.file", services.toString());
     c.set("dfs.datanode.keytab.file", services.toString());
     c.setBoolean("dfs.block.access.token.enable", true);
@@ -78,8 +90,9 @@ public class SecureCluster {
     c.setInt("dfs.blocksize", 262144);
     c.setInt("dfs.namenode.fs-limits.min-block-size", 4096);
     UserGroupInformation.setConfiguration(c);
-    UserGroupInformation.loginUserFromKeytab("hdfs/localhost@" + REALM, services.toString());
+    UserGroupInformation.loginUserFromKeytab(SERVICE, services.toString());
 
+    Configuration last = null;
     StringBuilder addresses = new StringBuilder("kdc localhost:" + kdc.getPort() + "\n");
     for (String[] system : SYSTEMS) {
       Configuration s = new HdfsConfiguration(c);
@@ -87,6 +100,10 @@ public class SecureCluster {
         s.set(KEYS[i], system[i + 1]);
       }
       addresses.append(start(dir, system[0], s));
+      last = s;
+    }
+    if (!nativeLibrary.isEmpty()) {
+      addresses.append(yarn(dir, last, nativeLibrary));
     }
     Files.write(dir.resolve("addresses"), addresses.toString().getBytes("UTF-8"));
     File ready = dir.resolve("ready").toFile();
@@ -108,25 +125,44 @@ public class SecureCluster {
     org.apache.hadoop.fs.Path tmp = new org.apache.hadoop.fs.Path("/tmp");
     fs.mkdirs(tmp);
     fs.setPermission(tmp, new FsPermission((short) 01777));
-    for (String user : new String[] {"alice", "bob"}) {
+    for (String user : USERS) {
       org.apache.hadoop.fs.Path p = new org.apache.hadoop.fs.Path("/user/" + user);
       fs.mkdirs(p);
       fs.setOwner(p, user, user);
       fs.setPermission(p, new FsPermission((short) 0700));
     }
+    FileSystem.setDefaultUri(c, dfs.getURI());
+    Yarn.write(client(c), Files.createDirectories(home.resolve("conf")));
+    return name + " " + dfs.getURI() + "\n";
+  }
+
+  /** What clients of a file system have to know. */
+  private static Configuration client(Configuration system) {
     Configuration client = new Configuration(false);
-    FileSystem.setDefaultUri(client, dfs.getURI());
+    client.set("fs.defaultFS", system.get("fs.defaultFS"));
     client.set("hadoop.security.authentication", "kerberos");
+    client.set("fs.permissions.umask-mode", "022"); // the mini cluster would have everybody write
     for (String key : KEYS) {
-      client.set(key, c.get(key));
+      client.set(key, system.get(key));
     }
     client.set("dfs.namenode.kerberos.principal", "hdfs/_HOST@" + REALM);
-    Path conf = Files.createDirectories(home.resolve("conf"));
-    for (String site : new String[] {"core-site.xml", "hdfs-site.xml"}) {
-      try (OutputStream out = new FileOutputStream(conf.resolve(site).toFile())) {
-        client.writeXml(out);
-      }
+    return client;
+  }
+
+  /** Starts YARN over a file system and gives its clients what they have to know of it. */
+  private static String yarn(Path dir, Configuration system, String nativeLibrary) throws Exception {
+    Configuration c = Yarn.configuration(system);
+    for (String daemon : new String[] {"yarn.resourcemanager", "yarn.nodemanager", "mapreduce.jobhistory"}) {
+      c.set(daemon + ".principal", SERVICE);
+      c.set(daemon + ".keytab", system.get("dfs.namenode.keytab.file"));
     }
-    return name + " " + dfs.getURI() + "\n";
+    c.set("yarn.nodemanager.admin-env", "KRB5_CONFIG=" + dir.resolve("krb5.conf")); // other machines have it in /etc
+    String jvm = System.getProperty("weir.task.jvm", "") + " -Djava.library.path=" + nativeLibrary
+        + " -Djava.security.krb5.conf=" + dir.resolve("krb5.conf");
+    Configuration client = client(system);
+    client.set("dfs.namenode.kerberos.principal", SERVICE); // for Java localhost may have another name
+    client.addResource(Yarn.start(c, 1, jvm)); // what is set above stays
+    Yarn.write(client, dir.resolve(JOBS).resolve("conf"));
+    return "resourcemanager " + client.get("yarn.resourcemanager.address") + "\nuser " + SELF + "\n";
   }
 }
