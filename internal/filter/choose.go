@@ -22,7 +22,7 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 		f.Learner = o.Learner
 		if f.Learner == Forest && t.cells == nil {
 			f.Learner = Linear
-			o.Learner = Linear
+			o.Learner, t.asked = Linear, Linear
 			f.Warnings = append(f.Warnings, "the records make no table with enough numbers for a forest: the learner is linear")
 		}
 	}

@@ -27,7 +27,7 @@ type trial struct {
 	cells    *forest.Rows // the examples as a table; nil where they make none
 	growers  []int32      // examples that forests learn from at most
 	workers  int
-	whole    *linear.Weights // fitted to everything, by hold
+	whole    *linear.Weights // fitted to everything, by hold; nil where it is not wanted
 	share    float64         // of naive Bayes in a blend
 	clocked  bool            // records' times are those of who wrote the log, not of who is judged
 	asked    Learner         // empty for whichever does best
@@ -262,21 +262,28 @@ func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 
 func toBits(nats float64) float64 { return nats / math.Ln2 }
 
-// hold judges all parts that can be judged, side by side, and fits the linear learner to everything meanwhile: it will be
-// wanted, mostly.
+// hold judges all parts that can be judged, side by side, and fits the linear learner to everything meanwhile where that will be
+// wanted. What takes longest is done first: in order of time, each part is judged by more than the one before.
 func (t *trial) hold(ctx context.Context, workers int) ([]*heldPart, error) {
 	first := 0
 	if t.ordered {
 		first = 1
 	}
+	var todo []int
+	if t.asked == "" || t.asked == Linear || t.asked == Blend {
+		todo = append(todo, parts) // is everything
+	}
+	for p := parts - 1; p >= first; p-- {
+		todo = append(todo, p)
+	}
 	out := make([]*heldPart, parts)
 	errs := make([]error, parts+1)
-	sideBySide(parts+1-first, workers, func(i int) {
-		if i == 0 {
-			t.whole, errs[parts] = linear.Fit(ctx, t.rows, nil, linear.Options{})
+	sideBySide(len(todo), workers, func(i int) {
+		p := todo[i]
+		if p == parts {
+			t.whole, errs[p] = linear.Fit(ctx, t.rows, nil, linear.Options{})
 			return
 		}
-		p := first + i - 1
 		out[p], errs[p] = t.judge(ctx, p)
 	})
 	for _, err := range errs {
