@@ -158,7 +158,7 @@ func (g *Gathering) block(value []byte) error {
 		go g.read(r)
 	case len(g.readers) < g.o.Workers:
 		r := &gatherer{collector: newCollector(&g.o)}
-		r.blocks.x = newExtractor(hashSeed, g.o.Enrich())
+		r.blocks = blockReader{x: newExtractor(hashSeed, g.o.Enrich()), keeps: r.sample.Keeps, count: r.tally}
 		r.narrowSample(g.all)
 		g.readers = append(g.readers, r)
 		go g.read(r)
