@@ -48,3 +48,48 @@ func TestExp2(t *testing.T) {
 		}
 	}
 }
+
+// TestSeries: Log2 and Exp2 are what their series say, to the last bit: filters of other versions of weir were made by these loops.
+func TestSeries(t *testing.T) {
+	log2 := func(x float64) float64 {
+		m, e := math.Frexp(x)
+		if m < math.Sqrt2/2 {
+			m, e = 2*m, e-1
+		}
+		s := (m - 1) / (m + 1)
+		z, sum := float64(s*s), 0.
+		for k := 21; k >= 3; k -= 2 {
+			sum = float64(z*sum) + 1/float64(k)
+		}
+		artanh := s + float64(s*float64(z*sum))
+		return float64(e) + float64(artanh*(2*math.Log2E))
+	}
+	exp2 := func(x float64) float64 {
+		n := math.Floor(x + .5)
+		y, sum := float64((x-n)*math.Ln2), 1.
+		for k := 16; k >= 1; k-- {
+			sum = 1 + float64(sum*y)/float64(k)
+		}
+		return math.Ldexp(sum, int(n))
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range 1_000_000 {
+		x := math.Float64frombits(r.Uint64() >> 1) // any number above 0
+		if i%2 == 0 {
+			x = math.Exp2(r.NormFloat64())
+		}
+		if x > 0 && x <= math.MaxFloat64 && Log2(x) != log2(x) {
+			t.Fatalf("Log2(%v) = %v, the series gives %v", x, Log2(x), log2(x))
+		}
+		x = r.NormFloat64() * 4
+		if i%8 == 0 {
+			x = r.Float64()*2098 - 1074
+		}
+		if i%8 == 1 {
+			x = float64(r.IntN(4196)-2148) / 2
+		}
+		if x < 1024 && x >= -1074 && Exp2(x) != exp2(x) {
+			t.Fatalf("Exp2(%v) = %v, the series gives %v", x, Exp2(x), exp2(x))
+		}
+	}
+}

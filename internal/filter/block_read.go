@@ -30,6 +30,8 @@ type blockReader struct {
 	groups   [maxShape]uint16 // of whole values
 	buf      []byte
 	unpacked []byte
+	keeps    func(key uint64, bad bool) bool        // contents that are not kept go to count, if this is not nil
+	count    func(items []item, bad bool, n uint32) // is told how many more records have the items
 }
 
 // A told feature of a block, or the text of a side.
@@ -39,6 +41,7 @@ type told struct {
 	near  uint64
 	side  uint64 // the hash of its text as the side of a pair
 	items []byte // what it is told by, where that is no text
+	apart uint64 // records that have it, and are of contents that are not kept
 	form  form
 }
 
@@ -72,6 +75,7 @@ func (b *blockReader) block(block []byte, f func(x *linear.Example, items func()
 		}
 		b.emit(s, f)
 	}
+	b.countApart()
 	for i, n := range used {
 		if n != len(b.dicts[i]) {
 			return errExamples
@@ -294,15 +298,10 @@ func (b *blockReader) emit(s *shape, f func(x *linear.Example, items func() []it
 	items := func() []item {
 		out := b.items[:0]
 		for i, t := range row {
-			switch {
-			case s.places[i].way != ofColumn || t.form == byHash:
+			if s.places[i].way != ofColumn {
 				out = append(out, newItem(groups[i], t.Hash))
-			case t.form == byItems:
-				for it := t.items; len(it) > 0; it = it[6:] {
-					out = append(out, newItem(binary.BigEndian.Uint16(it), uint64(binary.BigEndian.Uint32(it[2:]))<<32))
-				}
-			default:
-				out = append(out, b.x.expanded(&t.Feature)...)
+			} else {
+				out = b.appendItems(out, t, groups[i])
 			}
 		}
 		if repeated {
@@ -349,6 +348,42 @@ func (b *blockReader) emit(s *shape, f func(x *linear.Example, items func() []it
 			}
 			x.Key, x.Near = chain(x.Key, row[j].exact), chain(x.Near, row[j].near)
 		}
-		f(x, items)
+		if b.keeps == nil || repeated || b.keeps(x.Key, x.Bad) {
+			f(x, items)
+			continue
+		}
+		for j, t := range row {
+			if t.apart += uint64(x.Count); s.places[j].way != ofColumn {
+				b.items = append(b.items[:0], newItem(groups[j], t.Hash))
+				b.count(b.items, x.Bad, x.Count)
+			}
+		}
+	}
+}
+
+// appendItems appends the items of a feature. group is that of whole values of its field.
+func (b *blockReader) appendItems(dst []item, t *told, group uint16) []item {
+	switch t.form {
+	case byHash:
+		return append(dst, newItem(group, t.Hash))
+	case byItems:
+		for it := t.items; len(it) > 0; it = it[6:] {
+			dst = append(dst, newItem(binary.BigEndian.Uint16(it), uint64(binary.BigEndian.Uint32(it[2:]))<<32))
+		}
+		return dst
+	}
+	return append(dst, b.x.expanded(&t.Feature)...)
+}
+
+// countApart counts the items of contents that are not kept: by feature, of which a block has few.
+func (b *blockReader) countApart() {
+	for i, f := range b.fields {
+		group := b.x.group(f, token.Whole)
+		for k := range b.dicts[i] {
+			if t := &b.dicts[i][k]; t.apart > 0 {
+				b.items = b.appendItems(b.items[:0], t, group)
+				b.count(b.items, b.bad, uint32(min(t.apart, math.MaxUint32)))
+			}
+		}
 	}
 }

@@ -22,7 +22,7 @@ func (t *trial) choose(ctx context.Context, f *Filter, o *TrainOptions) error {
 		f.Learner = o.Learner
 		if f.Learner == Forest && t.cells == nil {
 			f.Learner = Linear
-			o.Learner = Linear
+			o.Learner, t.asked = Linear, Linear
 			f.Warnings = append(f.Warnings, "the records make no table with enough numbers for a forest: the learner is linear")
 		}
 	}
@@ -169,16 +169,25 @@ func (t *trial) summarise(f *Filter, held []*heldPart) error {
 			before = append(before, part...)
 		}
 	}
-	d, err := calibrate.ReliabilityOf(len(stand), func(i int) calibrate.ProbabilityPoint { return points[stand[i]] }, 10)
+	var err error
+	drift := math.NaN()
+	tell := []func(){
+		func() {
+			f.Held.Reliability, err = calibrate.ReliabilityOf(len(stand), func(i int) calibrate.ProbabilityPoint { return points[stand[i]] }, 10)
+		},
+		func() { f.Held.AveragePrecision = averagePrecision(slices.Concat(before, latest)) },
+		func() {
+			if t.ordered {
+				drift = averagePrecision(latest) - averagePrecision(before)
+			}
+		},
+	}
+	sideBySide(len(tell), t.workers, func(i int) { tell[i]() })
 	if err != nil {
 		return err
 	}
-	f.Held.Reliability = d
-	f.Held.AveragePrecision = averagePrecision(append(slices.Clone(before), latest...))
-	if t.ordered {
-		if d := averagePrecision(latest) - averagePrecision(before); !math.IsNaN(d) {
-			f.Held.Drift = &d
-		}
+	if !math.IsNaN(drift) {
+		f.Held.Drift = &drift
 	}
 	f.Held.Contents = len(known)
 	slices.Sort(known)
@@ -193,24 +202,28 @@ func (t *trial) summarise(f *Filter, held []*heldPart) error {
 // averagePrecision is the mean of the precisions at each bad record, best score first; equal scores are one step. It is NaN
 // where there is no bad record.
 func averagePrecision(points []calibrate.Point) float64 {
-	p := slices.Clone(points)
-	slices.SortStableFunc(p, func(a, b calibrate.Point) int { return cmp.Compare(b.Score, a.Score) })
+	order := make([]int32, len(points)) // equal scores in the order they came in, for sums to be the same
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(points[b].Score, points[a].Score), cmp.Compare(a, b)) })
 	bad := 0.
-	for _, x := range p {
-		if x.Bad {
-			bad += x.Weight
+	for _, i := range order {
+		if points[i].Bad {
+			bad += points[i].Weight
 		}
 	}
 	if bad == 0 {
 		return math.NaN()
 	}
 	ap, tp, all := 0., 0., 0.
-	for i := 0; i < len(p); {
-		j, d := i, 0.
-		for ; j < len(p) && p[j].Score == p[i].Score; j++ {
-			all += p[j].Weight
-			if p[j].Bad {
-				d += p[j].Weight
+	for i := 0; i < len(order); {
+		j, d, score := i, 0., points[order[i]].Score
+		for ; j < len(order) && points[order[j]].Score == score; j++ {
+			x := &points[order[j]]
+			all += x.Weight
+			if x.Bad {
+				d += x.Weight
 			}
 		}
 		tp += d

@@ -84,27 +84,40 @@ func (c *columns) rows(examples []linear.Example) (r *forest.Rows, use []int32) 
 		group            uint16
 		present, numbers int
 	}
-	stats := map[uint16]*stat{}
-	for i := range examples {
-		for _, it := range examples[i].Items {
-			if _, ok := c.names[groupOf(it)]; !ok {
-				continue
-			}
-			s := stats[groupOf(it)]
-			if s == nil {
-				s = &stat{group: groupOf(it)}
-				stats[s.group] = s
-			}
-			s.present++
-			if _, ok := c.numbers[it]; ok {
-				s.numbers++
+	if c.full {
+		return nil, nil
+	}
+	place := make([]int32, 1<<16) // of groups among stats, plus one; 0 is none
+	stats := make([]stat, 0, len(c.names))
+	for g := range c.names {
+		stats = append(stats, stat{group: g})
+		place[g] = int32(len(stats))
+	}
+	each := func(f func(k int32, it item)) {
+		for i := range examples {
+			for _, it := range examples[i].Items {
+				if k := place[groupOf(it)] - 1; k >= 0 {
+					f(k, it)
+				}
 			}
 		}
 	}
+	each(func(k int32, _ item) { stats[k].present++ })
+	for i := range stats {
+		if s := &stats[i]; s.present == 0 || 2*s.present < len(examples) {
+			place[s.group] = 0 // is no column
+		}
+	}
+	each(func(k int32, it item) {
+		if _, ok := c.numbers[it]; ok {
+			stats[k].numbers++
+		}
+	})
 	var kept []*stat
 	numbers := 0
-	for _, s := range stats {
-		if 2*s.present < len(examples) {
+	for i := range stats {
+		s := &stats[i]
+		if place[s.group] == 0 {
 			continue
 		}
 		kept = append(kept, s)
@@ -112,14 +125,13 @@ func (c *columns) rows(examples []linear.Example) (r *forest.Rows, use []int32) 
 			numbers++
 		}
 	}
-	if c.full || numbers < fewestNumbers || len(kept) > mostColumns {
+	if numbers < fewestNumbers || len(kept) > mostColumns {
 		return nil, nil
 	}
 	slices.SortFunc(kept, func(a, b *stat) int { return cmp.Compare(c.names[a.group], c.names[b.group]) })
 	r = &forest.Rows{}
-	place := map[uint16]int{}
 	for i, s := range kept {
-		place[s.group] = i
+		place[s.group] = int32(i + 1)
 		r.Columns = append(r.Columns, forest.Column{Name: c.names[s.group], Category: 10*s.numbers < 9*s.present})
 	}
 	var n [2]int
@@ -130,8 +142,8 @@ func (c *columns) rows(examples []linear.Example) (r *forest.Rows, use []int32) 
 			r.Cells = append(r.Cells, math.NaN())
 		}
 		for _, it := range x.Items {
-			k, ok := place[groupOf(it)]
-			if !ok {
+			k := int(place[groupOf(it)]) - 1
+			if k < 0 {
 				continue
 			}
 			if r.Columns[k].Category {

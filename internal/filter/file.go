@@ -3,6 +3,7 @@ package filter
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"crypto/sha256"
 	"encoding/binary"
@@ -10,8 +11,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 
 	"weir/internal/forest"
@@ -49,53 +52,95 @@ func (f *Filter) Write(w io.Writer) error {
 	m := f.Manifest
 	m.Groups = f.groups()
 	m.Members = map[string]Member{}
-	bodies := map[string][]byte{countsName: f.encodeCounts(m.Groups), seenName: f.encodeSeen()}
-	if f.forest != nil {
-		bodies[forestName] = f.forest.Append(nil)
-	}
-	if f.Learner.weighted() {
-		bodies[weightsName] = encodeWeights(f.weights)
-		bodies[baseName] = append(binary.AppendVarint(nil, toUnits(f.base.Bias)), encodeWeights(f.base.W)...)
-		if len(f.journal.entries) == 0 {
-			delete(bodies, baseName)
-		}
-	}
-	bodies[journalName] = f.journal.encode()
-	names := make([]string, 0, len(bodies))
 	if len(f.table.keys) > maxTokens || f.seen.at.len() > maxRecords {
 		return errFull
 	}
-	for name, b := range bodies {
-		if len(b) > maxMember {
-			return errFull
+	members := f.members(m.Groups)
+	errs := make([]error, len(members))
+	sideBySide(len(members), runtime.GOMAXPROCS(0), func(i int) { errs[i] = members[i].pack() })
+	for i := range members {
+		if errs[i] != nil {
+			return errs[i]
 		}
-		sum := sha256.Sum256(b)
-		m.Members[name] = Member{Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-		names = append(names, name)
+		m.Members[members[i].name] = Member{Bytes: members[i].size, SHA256: members[i].sha256}
 	}
-	slices.Sort(names)
-	head, err := json.MarshalIndent(&m, "", "  ")
+	text, err := json.MarshalIndent(&m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("cannot write the manifest: %w", err)
 	}
+	head := packedMember{name: manifestName, encode: func() []byte { return append(text, '\n') }}
+	if err := head.pack(); err != nil {
+		return err
+	}
 	z := zip.NewWriter(w)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.DefaultCompression) })
-	put := func(name string, b []byte) error {
-		m, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate})
-		if err == nil {
-			_, err = m.Write(b)
-		}
-		return err
-	}
-	if err := put(manifestName, append(head, '\n')); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := put(name, bodies[name]); err != nil {
+	for _, x := range append([]packedMember{head}, members...) {
+		if err := x.write(z); err != nil {
 			return err
 		}
 	}
 	return z.Close()
+}
+
+// members are those of the filter beside the manifest, by name.
+func (f *Filter) members(groups []uint16) []packedMember {
+	out := []packedMember{
+		{name: countsName, encode: func() []byte { return f.encodeCounts(groups) }},
+		{name: seenName, encode: f.encodeSeen},
+		{name: journalName, encode: f.journal.encode},
+	}
+	if f.forest != nil {
+		out = append(out, packedMember{name: forestName, encode: func() []byte { return f.forest.Append(nil) }})
+	}
+	if f.Learner.weighted() {
+		out = append(out, packedMember{name: weightsName, encode: func() []byte { return encodeWeights(f.weights) }})
+		if len(f.journal.entries) > 0 {
+			out = append(out, packedMember{name: baseName, encode: func() []byte {
+				return append(binary.AppendVarint(nil, toUnits(f.base.Bias)), encodeWeights(f.base.W)...)
+			}})
+		}
+	}
+	slices.SortFunc(out, func(a, b packedMember) int { return cmp.Compare(a.name, b.name) })
+	return out
+}
+
+// A packedMember is a member of the file, packed before its turn.
+type packedMember struct {
+	name   string
+	encode func() []byte
+	size   int64
+	crc    uint32
+	sha256 string
+	packed bytes.Buffer
+}
+
+func (p *packedMember) pack() error {
+	b := p.encode()
+	if len(b) > maxMember {
+		return errFull
+	}
+	sum := sha256.Sum256(b)
+	p.size, p.crc, p.sha256 = int64(len(b)), crc32.ChecksumIEEE(b), hex.EncodeToString(sum[:])
+	z, err := flate.NewWriter(&p.packed, flate.DefaultCompression)
+	if err == nil {
+		_, err = z.Write(b)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	return err
+}
+
+func (p *packedMember) write(z *zip.Writer) error {
+	const (
+		version    = 20 // of the format of zip files
+		descriptor = 8  // sizes follow the member
+	)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: p.name, Method: zip.Deflate, Flags: descriptor, CreatorVersion: version, ReaderVersion: version,
+		CRC32: p.crc, CompressedSize64: uint64(p.packed.Len()), UncompressedSize64: uint64(p.size)})
+	if err == nil {
+		_, err = p.packed.WriteTo(w)
+	}
+	return err
 }
 
 // Read reads a filter of size bytes and checks it wholly. Errors wrap [ErrNotFilter], [ErrDamaged], [ErrScheme] or
@@ -246,9 +291,16 @@ func plausible(nats float64) bool { return math.Abs(nats) <= maxNats }
 
 // groups lists the groups of the tokens, in order.
 func (f *Filter) groups() []uint16 {
-	g := slices.Clone(f.table.group)
-	slices.Sort(g)
-	return slices.Compact(g)
+	g, has := []uint16{}, make([]bool, 1<<16)
+	for _, x := range f.table.group {
+		has[x] = true
+	}
+	for x, there := range has {
+		if there {
+			g = append(g, uint16(x))
+		}
+	}
+	return g
 }
 
 func (f *Filter) encodeCounts(groups []uint16) []byte {

@@ -492,7 +492,7 @@ func trialOf(t testing.TB, files []file) *trial {
 	for i := range examples {
 		c.tally(examples[i].Items, examples[i].Bad, examples[i].Count)
 	}
-	tr := newTrial(newTable(c.words), examples, [2]float64{1, 1})
+	tr := newTrial(newTable(c.words), examples, [2]float64{1, 1}, 2)
 	tr.clocked = true
 	tr.split()
 	return tr
@@ -526,7 +526,7 @@ func TestTimeSplit(t *testing.T) {
 				other[i].Bad = r.IntN(2) == 0
 			}
 		}
-		u := newTrial(tr.table, other, tr.shares)
+		u := newTrial(tr.table, other, tr.shares, 1)
 		u.part, u.ordered = tr.part, true
 		again, err := u.hold(context.Background(), 1)
 		if err != nil {

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,34 +14,36 @@ import (
 	"weir/internal/mapreduce"
 )
 
-// A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged.
+// A Gathering reads the records of training back: it becomes what [Train] has when its workers are merged. Blocks of examples, which are
+// most of the work, are read by other goroutines, which end when there is none left; everything else by the one that calls Take.
 type Gathering struct {
-	o       TrainOptions
-	all     *collector
-	readers []*gatherer // of blocks of examples; the first has the sample and the words of all
-	waiting [][]byte    // blocks
-	bytes   int         // of them
-	err     error
+	o   TrainOptions
+	all *collector // of everything but examples
+	err error      // of a bundle
+
+	mu      sync.Mutex
+	changed *sync.Cond // less waits, or a gatherer has become idle
+	readers []*gatherer
+	idle    []*gatherer
+	waiting [][]byte // blocks
+	bytes   int      // of them
+	failed  error    // the first of a block
 }
 
-// A gatherer is a worker that makes items of features again, which is most of the work.
+// A gatherer makes items of features again.
 type gatherer struct {
 	*collector
 	blocks blockReader
 }
 
-// Blocks are read when there are this many for each worker, or so many bytes.
-const (
-	waitingBlocks = 4
-	waitingBytes  = 32 << 20
-)
+// waitingBytes is how many bytes of blocks may wait, unless it is one block.
+const waitingBytes = 32 << 20
 
 // NewGathering returns a gathering for a filter that is trained with o, of which Label does not matter.
 func NewGathering(o TrainOptions) *Gathering {
 	o.defaults()
 	g := &Gathering{o: o, all: newCollector(&o)}
-	g.readers = []*gatherer{{collector: g.all}}
-	g.readers[0].blocks.x = newExtractor(hashSeed, o.Enrich())
+	g.changed = sync.NewCond(&g.mu)
 	return g
 }
 
@@ -141,55 +144,81 @@ func (g *Gathering) narrow(l levels) {
 
 // block takes a block of examples.
 func (g *Gathering) block(value []byte) error {
-	g.waiting = append(g.waiting, append([]byte(nil), value...))
-	if g.bytes += len(value); len(g.waiting) < waitingBlocks*g.o.Workers && g.bytes < waitingBytes {
-		return nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.waiting) > 0 && g.bytes+len(value) > waitingBytes {
+		g.changed.Wait()
 	}
-	return g.readBlocks()
+	g.waiting = append(g.waiting, bytes.Clone(value))
+	g.bytes += len(value)
+	switch n := len(g.idle); {
+	case n > 0:
+		r := g.idle[n-1]
+		g.idle = g.idle[:n-1]
+		go g.read(r)
+	case len(g.readers) < g.o.Workers:
+		r := &gatherer{collector: newCollector(&g.o)}
+		r.blocks = blockReader{x: newExtractor(hashSeed, g.o.Enrich()), keeps: r.sample.Keeps, count: r.tally}
+		r.narrowSample(g.all)
+		g.readers = append(g.readers, r)
+		go g.read(r)
+	}
+	return g.failed
 }
 
-// readBlocks reads the blocks that wait.
-func (g *Gathering) readBlocks() error {
-	for len(g.readers) < min(g.o.Workers, len(g.waiting)) {
-		c := newCollector(&g.o)
-		c.sample.Narrow(false, g.all.sample.Level(false))
-		c.sample.Narrow(true, g.all.sample.Level(true))
-		r := &gatherer{collector: c}
-		r.blocks.x = newExtractor(hashSeed, g.o.Enrich())
-		g.readers = append(g.readers, r)
+// narrowSample makes the sample as narrow as that of another collector.
+func (c *collector) narrowSample(like *collector) {
+	c.sample.Narrow(false, like.sample.Level(false))
+	c.sample.Narrow(true, like.sample.Level(true))
+}
+
+// read reads the blocks that wait.
+func (g *Gathering) read(r *gatherer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.waiting) > 0 {
+		b := g.waiting[0]
+		g.waiting = g.waiting[1:]
+		g.bytes -= len(b)
+		g.changed.Broadcast()
+		g.mu.Unlock()
+		err := r.blocks.read(b, func(x *linear.Example, items func() []item) { r.sample.Add(*x, items) })
+		g.mu.Lock()
+		if g.failed == nil {
+			g.failed = err
+		}
 	}
-	todo := make(chan []byte, len(g.waiting))
-	for _, b := range g.waiting {
-		todo <- b
-	}
-	close(todo)
-	g.waiting, g.bytes = g.waiting[:0], 0
-	errs := make([]error, len(g.readers))
-	var done sync.WaitGroup
-	for i, r := range g.readers {
-		done.Go(func() {
-			for b := range todo {
-				err := r.blocks.read(b, func(x *linear.Example, items func() []item) { r.sample.Add(*x, items) })
-				if err != nil {
-					errs[i] = err
-				}
-			}
-		})
-	}
-	done.Wait()
-	return errors.Join(errs...)
+	g.idle = append(g.idle, r)
+	g.changed.Broadcast()
 }
 
 // Gather ends reading: everything is in one state, as locally when all workers are merged. Train calls it.
 func (g *Gathering) Gather() error {
-	if err := g.readBlocks(); err != nil {
-		return err
+	g.mu.Lock()
+	for len(g.idle) < len(g.readers) {
+		g.changed.Wait()
 	}
-	for _, r := range g.readers[1:] {
-		g.all.sample.Merge(r.sample)
+	readers := g.readers
+	g.readers, g.idle = nil, nil
+	g.mu.Unlock()
+	if g.failed != nil || len(readers) == 0 {
+		return g.failed
+	}
+	// Samples go into that of the first, which counts what it cannot keep among its own words, while words of others go into all.
+	first := readers[0]
+	var done sync.WaitGroup
+	done.Go(func() {
+		first.narrowSample(g.all)
+		for _, r := range readers[1:] {
+			first.sample.Merge(r.sample)
+		}
+	})
+	for _, r := range readers[1:] {
 		g.all.words.Merge(r.words)
 	}
-	g.readers = g.readers[:1]
+	done.Wait()
+	g.all.words.Merge(first.words)
+	g.all.sample = first.sample
 	return nil
 }
 

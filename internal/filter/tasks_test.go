@@ -135,7 +135,7 @@ func FuzzGathering(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind byte, key, value []byte) {
 		g := NewGathering(TrainOptions{Limits: Limits{Tokens: 10, Items: 100, Seen: 5}})
 		r := &mapreduce.Record{Kind: kind, Key: key, Value: value}
-		_ = errors.Join(g.Take(r), g.readBlocks())
+		_ = errors.Join(g.Take(r), g.Gather())
 		for _, k := range TrainKinds() {
 			if k.Byte != kind || k.Merge == nil {
 				continue

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -112,7 +113,7 @@ func (c *collector) train(ctx context.Context, o *TrainOptions) (*Filter, error)
 
 // A collector is one worker's share of reading.
 type collector struct {
-	label   Labeller // nil in what workers' shares are merged into
+	label   Labeller
 	x       *extractor
 	sample  *linear.Sample
 	words   *count.Vocabulary
@@ -205,18 +206,29 @@ func gather(ctx context.Context, inputs []source.Input, o *TrainOptions) (*colle
 		return nil, summary, err
 	}
 	o.Stage("counting")
-	all := newCollector(o)
+	if len(workers) == 0 {
+		return newCollector(o), summary, nil
+	}
+	all, others := workers[0], workers[1:]
 	for _, c := range workers {
 		c.x.flush()
+	}
+	var done sync.WaitGroup
+	done.Go(func() {
+		for _, c := range others {
+			all.seen.merge(c.seen)
+		}
+	})
+	for _, c := range others {
 		all.sample.Merge(c.sample)
 		all.words.Merge(c.words)
-		all.seen.merge(c.seen)
 		all.columns.merge(c.columns)
 		for i := range all.records {
 			all.records[i] += c.records[i]
 		}
 		all.untimed += c.untimed
 	}
+	done.Wait()
 	return all, summary, nil
 }
 
@@ -232,7 +244,7 @@ func (c *collector) fit(ctx context.Context, o *TrainOptions) (*Filter, error) {
 	f.Manifest = Manifest{Format: FormatVersion, Scheme: token.Version, Reading: *o.Choice, Zone: o.Zone.String(),
 		Good: c.records[0], Bad: c.records[1], Contents: len(examples), ShareGood: shares[0], ShareBad: shares[1], Bits: f.table.bits,
 		Tokens: len(f.table.keys), SeenShare: c.seen.share(), Warnings: []string{}}
-	t := newTrial(f.table, examples, shares)
+	t := newTrial(f.table, examples, shares, o.Workers)
 	t.cells, t.growers = c.columns.rows(examples)
 	t.workers, t.asked = o.Workers, o.Learner
 	t.clocked = o.Choice.Record != format.RecordFile // the date of a mail is what its sender claims

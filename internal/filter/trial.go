@@ -27,7 +27,7 @@ type trial struct {
 	cells    *forest.Rows // the examples as a table; nil where they make none
 	growers  []int32      // examples that forests learn from at most
 	workers  int
-	whole    *linear.Weights // fitted to everything, by hold
+	whole    *linear.Weights // fitted to everything, by hold; nil where it is not wanted
 	share    float64         // of naive Bayes in a blend
 	clocked  bool            // records' times are those of who wrote the log, not of who is judged
 	asked    Learner         // empty for whichever does best
@@ -36,26 +36,27 @@ type trial struct {
 	ordered  bool // parts follow each other in time: a part is judged by what was learned before it
 }
 
-func newTrial(t *table, examples []linear.Example, shares [2]float64) *trial {
-	r := &trial{table: t, examples: examples, shares: shares}
-	rows := &linear.Rows{Start: make([]int32, 1, len(examples)+1), Width: len(t.keys)}
-	n := 0
+// newTrial lays examples out as rows, on so many goroutines.
+func newTrial(t *table, examples []linear.Example, shares [2]float64, workers int) *trial {
+	n := len(examples)
+	rows := &linear.Rows{Start: make([]int32, n+1), Bad: make([]bool, n), Weight: make([]float64, n), Width: len(t.keys)}
 	for i := range examples {
-		n += len(examples[i].Items)
+		rows.Start[i+1] = rows.Start[i] + int32(len(examples[i].Items))
 	}
-	rows.Features, rows.Values = make([]uint32, 0, n), make([]float32, 0, n)
-	for i := range examples {
-		x := &examples[i]
-		for _, it := range x.Items {
-			rows.Features = append(rows.Features, uint32(t.find(keyOf(it)))) // every item has been counted
+	rows.Features, rows.Values = make([]uint32, rows.Start[n]), make([]float32, rows.Start[n])
+	const some = 1 << 10 // examples at a time
+	sideBySide((n+some-1)/some, workers, func(k int) {
+		for i := k * some; i < min((k+1)*some, n); i++ {
+			x := &examples[i]
+			features, values := rows.Row(i)
+			for k, it := range x.Items {
+				features[k] = uint32(t.find(keyOf(it))) // every item has been counted
+			}
+			appendValues(values[:0], x.Items)
+			rows.Bad[i], rows.Weight[i] = x.Bad, math.Sqrt(float64(x.Count))
 		}
-		rows.Values = appendValues(rows.Values, x.Items)
-		rows.Start = append(rows.Start, int32(len(rows.Features)))
-		rows.Bad = append(rows.Bad, x.Bad)
-		rows.Weight = append(rows.Weight, math.Sqrt(float64(x.Count)))
-	}
-	r.rows = rows
-	return r
+	})
+	return &trial{table: t, examples: examples, shares: shares, rows: rows}
 }
 
 // same reports whether both classes hold the same contents.
@@ -262,21 +263,28 @@ func (t *trial) judge(ctx context.Context, part int) (*heldPart, error) {
 
 func toBits(nats float64) float64 { return nats / math.Ln2 }
 
-// hold judges all parts that can be judged, side by side, and fits the linear learner to everything meanwhile: it will be
-// wanted, mostly.
+// hold judges all parts that can be judged, side by side, and fits the linear learner to everything meanwhile where that will be
+// wanted. What takes longest is done first: in order of time, each part is judged by more than the one before.
 func (t *trial) hold(ctx context.Context, workers int) ([]*heldPart, error) {
 	first := 0
 	if t.ordered {
 		first = 1
 	}
+	var todo []int
+	if t.asked == "" || t.asked == Linear || t.asked == Blend {
+		todo = append(todo, parts) // is everything
+	}
+	for p := parts - 1; p >= first; p-- {
+		todo = append(todo, p)
+	}
 	out := make([]*heldPart, parts)
 	errs := make([]error, parts+1)
-	sideBySide(parts+1-first, workers, func(i int) {
-		if i == 0 {
-			t.whole, errs[parts] = linear.Fit(ctx, t.rows, nil, linear.Options{})
+	sideBySide(len(todo), workers, func(i int) {
+		p := todo[i]
+		if p == parts {
+			t.whole, errs[p] = linear.Fit(ctx, t.rows, nil, linear.Options{})
 			return
 		}
-		p := first + i - 1
 		out[p], errs[p] = t.judge(ctx, p)
 	})
 	for _, err := range errs {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"weir/internal/bayes"
 )
 
 // lcg is the generator of the script below: rand() of C89's example.
@@ -221,24 +223,6 @@ func TestFitEnds(t *testing.T) {
 	}
 }
 
-// TestMultiplier: whatever it is given, the multiplier lies within its bounds and is near the root.
-func TestMultiplier(t *testing.T) {
-	r := rand.New(rand.NewPCG(2, 7))
-	for range 10_000 {
-		bound := math.Exp(r.Float64()*20 - 6)
-		old := bound * r.Float64() * float64(r.IntN(2))
-		margin, norm := (r.Float64()-.5)*math.Exp(r.Float64()*10), r.Float64()*3
-		z := multiplier(old, margin, norm, bound)
-		if !(z >= 0 && z <= bound) {
-			t.Fatalf("multiplier(%v, %v, %v, %v) = %v", old, margin, norm, bound, z)
-		}
-		gap := func(z float64) float64 { return z - bound/(1+math.Exp(margin+norm*(z-old))) } // rises with z
-		if d := .005 * bound; gap(z-d) > 0 || gap(z+d) < 0 {
-			t.Fatalf("multiplier(%v, %v, %v, %v) = %v, which is not near the root: %v, %v", old, margin, norm, bound, z, gap(z-d), gap(z+d))
-		}
-	}
-}
-
 func BenchmarkFit(b *testing.B) {
 	r := rand.New(rand.NewPCG(3, 7))
 	rows := &Rows{}
@@ -254,4 +238,47 @@ func BenchmarkFit(b *testing.B) {
 		_, _ = Fit(context.Background(), rows, nil, Options{})
 	}
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/fit")
+}
+
+// TestMultiplier: a multiplier is the root that halving an interval finds, as near as is promised, wherever it starts.
+func TestMultiplier(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 1))
+	for range 200_000 {
+		bound, norm := math.Exp(r.NormFloat64()*4), math.Exp(r.NormFloat64()*4)
+		margin := r.NormFloat64() * math.Exp(r.NormFloat64()*3)
+		old := 0.
+		switch r.IntN(4) {
+		case 0:
+			old = bound * r.Float64()
+		case 1:
+			old = bound * math.Exp(-20*r.Float64())
+		case 2:
+			old = bound * (1 - 1e-12)
+		}
+		if r.IntN(100) == 0 {
+			norm = 0
+		}
+		if old > 0 { // a margin holds what the row itself has added
+			margin += norm * old
+		}
+		got := multiplier(old, margin, norm, bound)
+		low, high := 0., bound
+		for range 200 {
+			if z := (low + high) / 2; z > bound*bayes.Logistic(-(margin+norm*(z-old))) {
+				high = z
+			} else {
+				low = z
+			}
+		}
+		if !(got >= 0 && got <= bound) || math.Abs(got-low)*norm > .006 || norm == 0 && math.Abs(got-low) > 1e-9*bound {
+			t.Fatalf("multiplier(%v, %v, %v, %v) = %v, the root is %v", old, margin, norm, bound, got, low)
+		}
+	}
+	for _, margin := range []float64{-1e9, -1e3, 0, 1e3, 1e9} {
+		for _, old := range []float64{0, 1e-300, 1e-12, 1, 500 * (1 - 1e-15)} {
+			if z := multiplier(old, margin, 2, 500); !(z >= 0 && z <= 500) {
+				t.Errorf("multiplier(%v, %v, 2, 500) = %v", old, margin, z)
+			}
+		}
+	}
 }
