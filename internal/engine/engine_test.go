@@ -258,3 +258,58 @@ func TestWatcherWaits(t *testing.T) {
 		t.Error("the job has ended")
 	}
 }
+
+// TestJavaOptions: Spark's machines of Java compile quickly, where the user has not said how they are to.
+func TestJavaOptions(t *testing.T) {
+	const name, executors = "JDK_JAVA_OPTIONS", "spark.executorEnv.JDK_JAVA_OPTIONS"
+	t.Setenv(name, "-Xlog:gc")
+	env, args := (&Spark{}).environment()
+	if len(args) > 0 || !slices.Contains(env, name+"=-Xlog:gc") {
+		t.Errorf("the user's options: %v", args)
+	}
+	os.Unsetenv(name)
+	env, args = (&Spark{Settings: []string{executors + "=-Xint"}}).environment()
+	if len(args) > 0 || !slices.Contains(env, name+"="+compileQuick) {
+		t.Errorf("the user's options of executors: %v", args)
+	}
+	if env, args = (&Spark{}).environment(); !slices.Equal(args, []string{"--conf", executors + "=" + compileQuick}) || !slices.Contains(env, name+"="+compileQuick) {
+		t.Errorf("no options: %v", args)
+	}
+}
+
+// TestSparkReady: the result is taken as soon as the driver says that it is there, and a driver that ends without saying so has failed.
+func TestSparkReady(t *testing.T) {
+	submit := filepath.Join(t.TempDir(), "spark-submit")
+	gate := submit + ".gate"
+	for _, x := range []struct {
+		script string
+		cause  error
+	}{
+		{"echo weir:counter records,3; echo weir:ready; while [ ! -e " + gate + " ]; do sleep .05; done; echo late; exit 1", nil},
+		{"echo weir:counter records,3; exit 0", ErrFailed},
+		{"echo 'x ERROR: java.lang.OutOfMemoryError'; exit 1", ErrMemory},
+	} {
+		if err := os.WriteFile(submit, []byte("#!/bin/sh\n"+x.script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		counters := map[string]int64{}
+		ended, err := (&Spark{}).submit(t.Context(), submit, nil, counters)
+		if !errors.Is(err, x.cause) {
+			t.Errorf("%s: %v", x.script, err)
+		}
+		if x.cause == nil {
+			if counters["records"] != 3 {
+				t.Errorf("%s: counted %v", x.script, counters)
+			}
+			select {
+			case <-ended:
+				t.Errorf("%s: it has waited", x.script)
+			default:
+			}
+			if err := os.WriteFile(gate, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			<-ended
+		}
+	}
+}

@@ -29,8 +29,9 @@ type Spark struct {
 	stage int
 }
 
-// sparkReducer is of how many bytes of logs a reduce task has the counts: tasks are cheap where the machines run already.
-const sparkReducer = 1 << 28
+// sparkReducer is of how many bytes of logs a reduce task has the counts: training sends 4 MB for each 256 MB of an access log, a hunt some 20,
+// and a task takes a process or two.
+const sparkReducer = 1 << 30
 
 //go:embed spark_driver.py
 var sparkDriver []byte
@@ -81,9 +82,15 @@ func (s *Spark) Run(ctx context.Context, t *Task) (_ *Records, err error) {
 		return nil, err
 	}
 	counters := map[string]int64{}
-	if err := s.submit(ctx, bin, args, counters); err != nil {
+	ended, err := s.submit(ctx, bin, args, counters)
+	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			<-ended
+		}
+	}()
 	if s.Output != "" {
 		if err := s.keep(w, t); err != nil {
 			return nil, err
@@ -93,7 +100,32 @@ func (s *Spark) Run(ctx context.Context, t *Task) (_ *Records, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the result: %w", err)
 	}
-	return &Records{Reader: f, Counters: inOrder(counters), close: func() error { return errors.Join(f.Close(), w.close()) }}, nil
+	return &Records{Reader: f, Counters: inOrder(counters), close: func() error {
+		<-ended
+		return errors.Join(f.Close(), w.close())
+	}}, nil
+}
+
+// javaOptions has Java compile quickly and not well: Spark starts three machines of Java for a job, in which they pass on what weir
+// writes. Compiling takes half of the time of a small job otherwise, and the processors from weir in a large one (ADR 0019). The variable is
+// of the program java since its version 9, and adds to the options that Spark's configuration has.
+const (
+	javaOptions  = "JDK_JAVA_OPTIONS"
+	compileQuick = "-XX:TieredStopAtLevel=1"
+)
+
+// environment is that of spark-submit, and what it is told of that of executors: the user's own options of Java are left alone.
+func (s *Spark) environment() (env, args []string) {
+	if _, ok := os.LookupEnv(javaOptions); ok {
+		return os.Environ(), nil
+	}
+	const executor = "spark.executorEnv." + javaOptions
+	for _, set := range s.Settings {
+		if strings.HasPrefix(set, executor+"=") {
+			return append(os.Environ(), javaOptions+"="+compileQuick), nil
+		}
+	}
+	return append(os.Environ(), javaOptions+"="+compileQuick), []string{"--conf", executor + "=" + compileQuick}
 }
 
 // Files of the workshop.
@@ -149,18 +181,20 @@ func (s *Spark) args(w *workshop, t *Task) ([]string, error) {
 		w.path(driverName), w.path(splitsName), w.path(settingsName), t.Plan.Job, strconv.Itoa(t.reducers(sparkReducer, 64)), strconv.FormatBool(t.Combine), w.path(resultName)), nil
 }
 
-// submit runs the driver.
-func (s *Spark) submit(ctx context.Context, bin string, args []string, counters map[string]int64) error {
-	c := exec.CommandContext(ctx, bin, args...)
+// submit runs the driver until the result is there; the driver has ended when ended is closed.
+func (s *Spark) submit(ctx context.Context, bin string, args []string, counters map[string]int64) (ended <-chan struct{}, err error) {
+	env, more := s.environment()
+	c := exec.CommandContext(ctx, bin, append(more, args...)...)
+	c.Env = env
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // the driver's JVM stops its tasks
 	c.WaitDelay = 20 * time.Second
 	said, write := io.Pipe()
 	c.Stdout, c.Stderr = write, write
 	var found diagnosis
-	read := make(chan struct{})
+	ready, read, exited := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(read)
-		show := between{every: 2 * time.Second}
+		show, done := between{every: 2 * time.Second}, false
 		eachLine(said, func(line string) {
 			switch {
 			case strings.HasPrefix(line, "weir:progress "):
@@ -169,26 +203,34 @@ func (s *Spark) submit(ctx context.Context, bin string, args []string, counters 
 				}
 			case strings.HasPrefix(line, "weir:counter "):
 				addCounter(counters, "reporter:counter:weir,"+strings.TrimPrefix(line, "weir:counter "))
+			case line == "weir:ready" && !done:
+				done = true
+				close(ready)
 			default:
 				found.see(line)
 			}
 		})
 	}()
 	s.Progress.tell("spark: submitting the job")
-	err := c.Run()
-	write.Close()
-	<-read
+	var failed error
+	go func() {
+		failed = c.Run()
+		write.Close()
+		<-read
+		close(exited)
+	}()
+	select {
+	case <-ready: // what goes wrong when Spark puts its things away is nothing to the result
+		return exited, nil
+	case <-exited:
+	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &exit):
-		return fmt.Errorf("cannot run %q: %w", bin, err)
+	if exit := (*exec.ExitError)(nil); failed != nil && !errors.As(failed, &exit) {
+		return nil, fmt.Errorf("cannot run %q: %w", bin, failed)
 	}
-	return found.failure("")
+	return nil, found.failure("")
 }
 
 // keep copies the records to where the user wants them.

@@ -210,6 +210,7 @@ def main(splits, settings, job, reducers, combine, result):
     print("weir:counter map tasks,%d" % len(listed), flush=True)
     for name, n in sorted(totals(counters.value).items()):
         print("weir:counter %s,%d" % (name, n), flush=True)
+    print("weir:ready", flush=True)
     sc.stop()
 
 

@@ -35,8 +35,7 @@ const Absent = "(absent)"
 func (j *Judge) Clues(e *event.Event) (Judgement, []Clue) {
 	g := j.Judge(e)
 	var named []namedItem
-	for i := range j.x.features {
-		f := &j.x.features[i]
+	for i, f := range j.x.features {
 		for _, t := range j.x.codify.FineTokens(f) {
 			it := newItem(j.x.group(f.Field, t.Kind), t.Hash)
 			named = append(named, namedItem{it, token.Name(f.Field.Name, t.Kind, t.Text), i})
@@ -84,7 +83,7 @@ func (j *Judge) addForest(named []namedItem, clues []Clue) {
 	parts := make([]float64, len(j.cells.columns))
 	j.f.forest.Contributions(j.cells.read(j.x.features), parts)
 	for i, n := range named {
-		f := &j.x.features[n.feature]
+		f := j.x.features[n.feature]
 		if k := j.cells.column(f.Field); k >= 0 && n.item == newItem(j.x.group(f.Field, token.Whole), f.Hash) {
 			clues[i].Vote += toBits(parts[k])
 			parts[k] = 0

@@ -160,12 +160,11 @@ type cellReader struct {
 	chosen  []uint32 // of the values of a field, the one whose key is the largest, as in training
 }
 
-func (c *cellReader) read(features []token.Feature) []float64 {
+func (c *cellReader) read(features []*token.Feature) []float64 {
 	for i := range c.cells {
 		c.cells[i] = math.NaN()
 	}
-	for i := range features {
-		f := &features[i]
+	for _, f := range features {
 		k := c.column(f.Field)
 		if k < 0 {
 			continue

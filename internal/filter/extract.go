@@ -26,10 +26,11 @@ func groupOf(x item) uint16 { return uint16(x >> 32) }
 // is what gets blocked, and a filter that knows the attackers of its training by address is right about them only.
 type extractor struct {
 	codify     *token.Codifier
-	groups     [][]uint16 // by Field.ID and Kind; 0 is not made yet
-	features   []token.Feature
-	client     uint64        // hash of who sent the record, 0 where it names nobody
-	sender     token.Feature // whose hash client is
+	groups     [][]uint16       // by Field.ID and Kind; 0 is not made yet
+	features   []*token.Feature // of the event that was taken, those that count
+	exacts     []uint64         // of them (token.Feature.Exact)
+	client     uint64           // hash of who sent the record, 0 where it names nobody
+	sender     token.Feature    // whose hash client is
 	content    uint64
 	near       uint64 // like content, but texts that differ in digits or separators only have the same
 	buf        []byte
@@ -52,7 +53,7 @@ func (x *extractor) take(e *event.Event) {
 	all := x.codify.Codify(e)
 	x.client, x.content, x.near, x.repeated = 0, hashSeed, hashSeed, false
 	x.turn++
-	x.features = x.features[:0]
+	x.features, x.exacts = x.features[:0], x.exacts[:0]
 	for i := range all {
 		f := &all[i]
 		if f.Field.Client() && x.client == 0 {
@@ -70,8 +71,9 @@ func (x *extractor) take(e *event.Event) {
 		x.seen[f.Field.ID] = x.turn
 		var near uint64
 		near, x.buf = f.Near(x.buf)
-		x.content, x.near = chain(x.content, f.Exact()), chain(x.near, near)
-		x.features = append(x.features, *f)
+		exact := f.Exact()
+		x.content, x.near = chain(x.content, exact), chain(x.near, near)
+		x.features, x.exacts = append(x.features, f), append(x.exacts, exact)
 	}
 }
 
@@ -83,8 +85,8 @@ func chain(h, x uint64) uint64 {
 // all returns the items of the event that was taken, each once, those of a group side by side.
 func (x *extractor) all() []item {
 	x.items = x.items[:0]
-	for i := range x.features {
-		x.items = append(x.items, x.expanded(&x.features[i])...)
+	for i, f := range x.features {
+		x.items = append(x.items, x.expansion(f, x.exacts[i]).items...)
 	}
 	if x.repeated {
 		x.items = compact(x.items)
@@ -107,8 +109,8 @@ func (x *extractor) count(bad bool) {
 		x.release(x.all(), n)
 		return
 	}
-	for i := range x.features {
-		e := x.expansion(&x.features[i])
+	for i, f := range x.features {
+		e := x.expansion(f, x.exacts[i])
 		if e.put[index(bad)]++; e.put[index(bad)] == math.MaxUint32 {
 			e.flush(x)
 		}
@@ -141,13 +143,14 @@ const (
 	maxExpansion  = 1 << 10 // items; longer ones come once
 )
 
-func (x *extractor) expanded(f *token.Feature) []item { return x.expansion(f).items }
+func (x *extractor) expanded(f *token.Feature) []item { return x.expansion(f, f.Exact()).items }
 
-func (x *extractor) expansion(f *token.Feature) *expansion {
+// expansion returns the items of a feature, whose Exact it is given.
+func (x *extractor) expansion(f *token.Feature, exact uint64) *expansion {
 	if x.expansions == nil {
 		x.expansions = make([]expansion, 1<<expansionBits)
 	}
-	key := f.Exact() | 1
+	key := exact | 1
 	e := &x.expansions[key>>(64-expansionBits)]
 	if e.key != key {
 		e.flush(x)
@@ -169,9 +172,10 @@ func (x *extractor) appendItems(dst []item, f *token.Feature) []item {
 	if x.columns != nil && len(x.parts) > 0 {
 		x.columns.note(f, dst[from])
 	}
-	own := dst[from:]
-	slices.Sort(own)
-	return dst[:from+len(slices.Compact(own))]
+	if len(dst) < from+2 {
+		return dst
+	}
+	return dst[:from+len(compact(dst[from:]))]
 }
 
 // appendValues appends the values of items, which stand by group: a group's squares add up to its voice, as a share of all.

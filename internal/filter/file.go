@@ -62,7 +62,7 @@ func (f *Filter) Write(w io.Writer) error {
 	}
 	bodies[journalName] = f.journal.encode()
 	names := make([]string, 0, len(bodies))
-	if len(f.table.keys) > maxTokens || len(f.seen.at) > maxRecords {
+	if len(f.table.keys) > maxTokens || f.seen.at.len() > maxRecords {
 		return errFull
 	}
 	for name, b := range bodies {

@@ -683,8 +683,8 @@ func TestSeen(t *testing.T) {
 		if sets[1].level != whole.level || !slices.Equal(sets[1].sorted(), whole.sorted()) {
 			t.Fatal("parts merge to another set")
 		}
-		if len(whole.at) > limit {
-			t.Fatalf("%d records, the limit is %d", len(whole.at), limit)
+		if whole.at.len() > limit {
+			t.Fatalf("%d records, the limit is %d", whole.at.len(), limit)
 		}
 		for _, k := range keys {
 			if got := whole.get(k) != (learned{}); got != whole.tells(k) {

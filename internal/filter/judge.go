@@ -66,8 +66,8 @@ func (j *Judge) Judge(e *event.Event) Judgement {
 	if j.x.repeated {
 		all = j.opinionOn(j.x.all())
 	} else {
-		for i := range j.x.features {
-			o := j.opinion(&j.x.features[i])
+		for i, f := range j.x.features {
+			o := j.opinion(f, j.x.exacts[i])
 			all.sum += o.sum
 			all.bad += o.bad
 			all.n += o.n
@@ -98,8 +98,8 @@ func (j *Judge) Group() uint64 {
 func (j *Judge) Likeness() (content, near uint64) { return j.x.content, j.x.near }
 
 // opinion is cached by value: the same few values come again and again.
-func (j *Judge) opinion(f *token.Feature) *opinion {
-	key := f.Exact() | 1
+func (j *Judge) opinion(f *token.Feature, exact uint64) *opinion {
+	key := exact | 1
 	o := &j.cache[key>>(64-opinionBits)]
 	if o.key != key {
 		j.x.items = j.x.appendItems(j.x.items[:0], f)

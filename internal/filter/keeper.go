@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"math"
+
 	"weir/internal/token"
 )
 
@@ -12,6 +14,9 @@ type keeper struct {
 	items   []item // of those that are told by them
 	slots   []uint32
 	senders map[uint64]uint32 // by hash
+	spilled []item
+	fields  []uint64 // by Field.ID, the turn in which repeated met it last
+	turn    uint64
 }
 
 // A kept feature, or the text of a pair's side that is no feature of its event.
@@ -24,8 +29,9 @@ type kept struct {
 	side  uint64 // what its text has for a hash as the side of a pair; 0 was not asked
 	from  uint32 // its text, or its items
 	to    uint32
-	other uint32 // of a pair, the right side
-	size  uint32 // how many items it has
+	other uint32    // of a pair, the right side
+	size  uint32    // how many items it has
+	put   [2]uint32 // in how many examples it was that were spilled, good and bad, and its items were not counted yet
 	kind  token.ValueKind
 	form  form
 }
@@ -49,7 +55,7 @@ func newKeeper(x *extractor) *keeper {
 
 // memory is about how many bytes it holds.
 func (k *keeper) memory() int {
-	return 88*cap(k.list) + cap(k.texts) + 8*cap(k.items) + 4*len(k.slots) + 48*len(k.senders)
+	return 96*cap(k.list) + cap(k.texts) + 8*cap(k.items) + 4*len(k.slots) + 48*len(k.senders)
 }
 
 // find returns the slot of a feature; it is 0 if there is none.
@@ -80,9 +86,8 @@ func (k *keeper) add(slot *uint32, y kept) uint32 {
 	return uint32(len(k.list) - 1)
 }
 
-// feature returns the number of a feature of the event that was taken.
-func (k *keeper) feature(f *token.Feature) uint32 {
-	exact := f.Exact()
+// feature returns the number of a feature of the event that was taken, whose Exact it is given.
+func (k *keeper) feature(f *token.Feature, exact uint64) uint32 {
 	slot := k.find(f.Field, exact, f.Kind)
 	if *slot > 0 {
 		return *slot - 1
@@ -95,7 +100,7 @@ func (k *keeper) feature(f *token.Feature) uint32 {
 	}
 	var items []item
 	if !f.Field.Identity { // those are no tokens of a filter
-		items = k.x.expanded(f)
+		items = k.x.expansion(f, exact).items
 	}
 	y.size = uint32(len(items))
 	told := f.Told()
@@ -146,15 +151,15 @@ func (k *keeper) side(text []byte) uint32 {
 func (k *keeper) sender() {
 	if h := k.x.client; h != 0 {
 		if _, known := k.senders[h]; !known {
-			k.senders[h] = k.feature(&k.x.sender)
+			k.senders[h] = k.feature(&k.x.sender, k.x.sender.Exact())
 		}
 	}
 }
 
 // row appends the numbers of the features of the event that was taken, and returns how many items they have.
 func (k *keeper) row(dst []uint64) (row []uint64, size int) {
-	for i := range k.x.features {
-		id := k.feature(&k.x.features[i])
+	for i, f := range k.x.features {
+		id := k.feature(f, k.x.exacts[i])
 		dst = append(dst, uint64(id))
 		size += int(k.list[id].size)
 	}
@@ -176,24 +181,66 @@ func (k *keeper) sideHash(id uint32) uint64 {
 
 // itemsOf appends the items of features, as the extractor has them.
 func (k *keeper) itemsOf(dst []item, ids []uint64) []item {
-	repeated := false
-	for i, id := range ids {
-		y := &k.list[id]
-		switch y.form {
-		case byText:
-			f := k.x.codify.Restore(y.field, y.kind, k.texts[y.from:y.to])
-			dst = append(dst, k.x.expanded(&f)...)
-		case byItems:
-			dst = append(dst, k.items[y.from:y.to]...)
-		case byHash:
-			dst = append(dst, newItem(k.x.group(y.field, token.Whole), y.hash))
-		}
-		for _, before := range ids[:i] {
-			repeated = repeated || k.list[before].field == y.field
-		}
+	for _, id := range ids {
+		dst = k.appendItems(dst, &k.list[id])
 	}
-	if repeated {
+	if k.repeated(ids) {
 		return compact(dst)
 	}
 	return dst
+}
+
+func (k *keeper) appendItems(dst []item, y *kept) []item {
+	switch y.form {
+	case byText:
+		f := k.x.codify.Restore(y.field, y.kind, k.texts[y.from:y.to])
+		return append(dst, k.x.expanded(&f)...)
+	case byItems:
+		return append(dst, k.items[y.from:y.to]...)
+	default:
+		return append(dst, newItem(k.x.group(y.field, token.Whole), y.hash))
+	}
+}
+
+// repeated reports whether two of the features are of one field.
+func (k *keeper) repeated(ids []uint64) bool {
+	k.turn++
+	for _, id := range ids {
+		f := k.list[id].field.ID
+		for f >= len(k.fields) {
+			k.fields = append(k.fields, 0)
+		}
+		if k.fields[f] == k.turn {
+			return true
+		}
+		k.fields[f] = k.turn
+	}
+	return false
+}
+
+// spill counts the items of an example that is kept no longer. Like an expansion, a feature notes how often it came and its items are
+// counted when nothing more comes (flush).
+func (k *keeper) spill(ids []uint64, bad bool, n uint32) {
+	if k.repeated(ids) { // an item counts once in a record
+		put := [2]uint32{}
+		put[index(bad)] = n
+		k.spilled = k.itemsOf(k.spilled[:0], ids)
+		k.x.release(k.spilled, put)
+		return
+	}
+	for _, id := range ids {
+		put := &k.list[id].put[index(bad)]
+		*put = uint32(min(uint64(*put)+uint64(n), math.MaxUint32)) // counts stop there (count.Vocabulary)
+	}
+}
+
+// flush counts the items that spill has put off.
+func (k *keeper) flush() {
+	for i := range k.list {
+		if y := &k.list[i]; y.put != [2]uint32{} {
+			k.spilled = k.appendItems(k.spilled[:0], y)
+			k.x.release(k.spilled, y.put)
+			y.put = [2]uint32{}
+		}
+	}
 }

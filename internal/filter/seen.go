@@ -14,7 +14,7 @@ import (
 type seen struct {
 	limit int
 	level uint
-	at    map[uint64]learned
+	at    *recordTable // by the leading bits of the hash
 	// packed is what the file holds, checked, of a set that has only been read: scoring has no use for it, and making a map
 	// of it takes longer than all the rest of reading.
 	packed []byte
@@ -31,7 +31,7 @@ func newSeen(limit int) *seen {
 	if limit <= 0 {
 		limit = maxSeen
 	}
-	return &seen{limit: limit, at: map[uint64]learned{}}
+	return &seen{limit: limit, at: newRecordTable()}
 }
 
 // share of records that are remembered.
@@ -44,25 +44,20 @@ func (s *seen) add(key uint64, bad bool, n uint32) {
 	if !s.tells(key) {
 		return
 	}
-	t := s.at[key>>(64-seenBits)]
+	t := s.at.put(key >> (64 - seenBits))
 	if bad {
 		t.bad += n
 	} else {
 		t.good += n
 	}
-	s.at[key>>(64-seenBits)] = t
-	for len(s.at) > s.limit {
+	for s.at.len() > s.limit {
 		s.halve()
 	}
 }
 
 func (s *seen) halve() {
 	s.level++
-	for k := range s.at {
-		if !s.tells(k << (64 - seenBits)) {
-			delete(s.at, k)
-		}
-	}
+	s.at.keep(func(k uint64) bool { return s.tells(k << (64 - seenBits)) })
 }
 
 // narrow halves the set until it was halved as often as level says.
@@ -72,54 +67,48 @@ func (s *seen) narrow(level uint) {
 	}
 }
 
-func (s *seen) get(key uint64) learned { return s.at[key>>(64-seenBits)] }
+func (s *seen) get(key uint64) learned { return s.at.get(key >> (64 - seenBits)) }
 
 func (s *seen) take(key uint64, bad bool) {
 	k := key >> (64 - seenBits)
-	t, ok := s.at[k]
-	if !ok {
+	if s.at.get(k) == (learned{}) {
 		return
 	}
+	t := s.at.put(k)
 	if bad && t.bad > 0 {
 		t.bad--
 	} else if !bad && t.good > 0 {
 		t.good--
 	}
-	if t == (learned{}) {
-		delete(s.at, k)
-		return
+	if *t == (learned{}) {
+		s.at.remove(k)
 	}
-	s.at[k] = t
 }
 
 func (s *seen) merge(o *seen) {
 	s.narrow(o.level)
-	for k, t := range o.at {
+	o.at.each(func(k uint64, t learned) {
 		if t.good > 0 {
 			s.add(k<<(64-seenBits), false, t.good)
 		}
 		if t.bad > 0 {
 			s.add(k<<(64-seenBits), true, t.bad)
 		}
-	}
+	})
 }
 
 // clone returns a copy that can change.
 func (s *seen) clone() *seen {
 	if s.at == nil {
-		c := &seen{limit: s.limit, level: s.level, at: map[uint64]learned{}}
+		c := &seen{limit: s.limit, level: s.level, at: newRecordTable()}
 		r := wire.Reader{Rest: s.packed}
 		for key := uint64(0); len(r.Rest) > 0; {
 			key += r.Uvarint()
-			c.at[key] = learned{next32(&r), next32(&r)}
+			*c.at.put(key) = learned{next32(&r), next32(&r)}
 		}
 		return c
 	}
-	c := &seen{limit: s.limit, level: s.level, at: make(map[uint64]learned, len(s.at))}
-	for k, t := range s.at {
-		c.at[k] = t
-	}
-	return c
+	return &seen{limit: s.limit, level: s.level, at: s.at.clone()}
 }
 
 type seenRecord struct {
@@ -128,10 +117,8 @@ type seenRecord struct {
 }
 
 func (s *seen) sorted() []seenRecord {
-	out := make([]seenRecord, 0, len(s.at))
-	for k, t := range s.at {
-		out = append(out, seenRecord{k, t})
-	}
+	out := make([]seenRecord, 0, s.at.len())
+	s.at.each(func(k uint64, t learned) { out = append(out, seenRecord{k, t}) })
 	slices.SortFunc(out, func(a, b seenRecord) int { return cmp.Compare(a.key, b.key) })
 	return out
 }

@@ -82,10 +82,7 @@ func newWritingCollector(c *collector, o *TrainOptions, w *mapreduce.Writer) *wr
 func (c *writingCollector) begin() {
 	good, bad := c.sample.Level(false), c.sample.Level(true)
 	c.keep = newKeeper(c.x)
-	c.sample = linear.NewSample(c.o.Limits.Items, func(ids []uint64, bad bool, n uint32) {
-		c.row = c.keep.itemsOf(c.row[:0], ids)
-		c.tally(c.row, bad, n)
-	})
+	c.sample = linear.NewSample(c.o.Limits.Items, c.keep.spill)
 	c.sample.Narrow(false, good)
 	c.sample.Narrow(true, bad)
 }
@@ -116,6 +113,7 @@ func (c *writingCollector) Event(e *event.Event, pos format.Position, raw []byte
 
 // writeExamples writes the sample.
 func (c *writingCollector) writeExamples() {
+	c.keep.flush()
 	var class [2][]*linear.Example
 	c.sample.Each(func(x *linear.Example) { class[index(x.Bad)] = append(class[index(x.Bad)], x) })
 	b := newBlockWriter(c.keep)

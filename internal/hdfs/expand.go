@@ -66,7 +66,8 @@ func (x *expansion) link(name string) error {
 // glob takes what a pattern matches, which may have wildcards in any element.
 func (x *expansion) glob(pattern string) error {
 	found := []string{"/"}
-	for _, element := range strings.Split(strings.TrimPrefix(pattern, "/"), "/") {
+	elements := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
+	for i, element := range elements {
 		if _, err := path.Match(element, ""); err != nil {
 			return fmt.Errorf("cannot read the pattern: %w", err)
 		}
@@ -84,8 +85,12 @@ func (x *expansion) glob(pattern string) error {
 				return err
 			}
 			for _, info := range list {
-				if ok, _ := path.Match(element, info.Name()); ok && (!hidden(info.Name()) || hidden(element)) {
+				ok, _ := path.Match(element, info.Name())
+				switch {
+				case ok && (!hidden(info.Name()) || hidden(element)):
 					next = append(next, path.Join(dir, info.Name()))
+				case ok && (info.IsDir() || i == len(elements)-1):
+					x.note(path.Join(dir, info.Name()), whyNot(info.Name()))
 				}
 			}
 		}
@@ -127,10 +132,8 @@ func (x *expansion) directory(dir string) error {
 		}
 		name := path.Join(dir, info.Name())
 		switch {
-		case source.BesideTable(info.Name()) != "":
-			x.note(name, source.BesideTable(info.Name()))
 		case hidden(info.Name()):
-			x.note(name, "hidden")
+			x.note(name, whyNot(info.Name()))
 		case info.IsDir():
 			if err := x.directory(name); errors.Is(err, fs.ErrPermission) {
 				x.note(name, "permission denied")
@@ -148,6 +151,14 @@ func (x *expansion) directory(dir string) error {
 // and what they note beside results.
 func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || strings.HasSuffix(name, "._COPYING_")
+}
+
+// whyNot says why a hidden name was left out.
+func whyNot(name string) string {
+	if why := source.BesideTable(name); why != "" {
+		return why
+	}
+	return "its name says that it is hidden"
 }
 
 // found takes a file that a directory or a glob led to, unless its name says that it is no log.

@@ -100,10 +100,15 @@ func (f *Feature) Exact() uint64 {
 		return f.Hash
 	case len(f.Raw) > 0:
 		return xxh3.HashSeed(f.Raw, f.Hash)
-	case f.Kind != number && bytes.Contains(f.Value, []byte("..")):
+	case f.Kind != number && likeRange(f.Value):
 		return xxh3.HashSeed(f.Value, f.Hash)
 	}
 	return f.Hash
+}
+
+// likeRange reports whether a text may read like the range of a number: those begin with a digit or a sign (appendRange).
+func likeRange(v []byte) bool {
+	return len(v) > 0 && (v[0]-'0' < 10 || v[0] == '-') && bytes.Contains(v, []byte(".."))
 }
 
 // Near returns a hash that texts share which differ in digits, case, and which separators stand between their words only.
