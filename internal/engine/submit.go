@@ -287,8 +287,8 @@ func (r *hadoopRun) look(ctx context.Context, app string) (d diagnosis, own []st
 		case "DISABLED", "SUCCEEDED", "FAILED", "TIME_OUT": // there will be no more than there are now
 			whole = true
 			continue
-		case "NOT_START", "RUNNING", "RUNNING_WITH_FAILURE":
-		default: // this YARN does not say
+		case "RUNNING", "RUNNING_WITH_FAILURE":
+		default: // no machine has begun, or ever had a task; or this YARN does not say
 			try++
 		}
 		select {
