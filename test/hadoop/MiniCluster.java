@@ -56,7 +56,7 @@ public class MiniCluster {
     c.setBoolean("yarn.nodemanager.vmem-check-enabled", false);
     c.setBoolean("yarn.nodemanager.resource.memory.enforced", false); // by cgroups, which are not there
     c.setInt("yarn.nodemanager.container-monitor.interval-ms", 250);
-    c.setFloat("yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage", 100f);
+    c.setFloat("yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage", 99.5f);
     c.setInt("yarn.nodemanager.delete.debug-delay-sec", 0);
     c.setInt("yarn.resourcemanager.nodemanagers.heartbeat-interval-ms", 200);
     c.setInt("yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms", 200);
