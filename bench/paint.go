@@ -64,7 +64,7 @@ func firstPaints(ctx context.Context, page string, times int) (paints []float64,
 	if program == "" {
 		return nil, "", fmt.Errorf("the browser Chromium is %w", incident.ErrMissing)
 	}
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 10*time.Minute)
 	defer stop()
 	t, err := openTools(ctx, program)
 	if err != nil {

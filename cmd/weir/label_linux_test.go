@@ -32,7 +32,7 @@ type heard struct {
 
 func (h *heard) wait(t *testing.T, text string, times int) {
 	t.Helper()
-	for range 2000 {
+	for range 60_000 { // five minutes: a machine may be busy
 		h.Lock()
 		n := strings.Count(h.String(), text)
 		h.Unlock()
@@ -78,7 +78,7 @@ func TestLabelOnTerminal(t *testing.T) {
 			code <- run(ctx, inside, inside, io.Discard, []string{"label", "--marks", filepath.Join(dir, "m.jsonl"), "--window", "2026-03-02T05/2026-03-02T05", path})
 		}()
 		shown.wait(t, "q quit", 1)
-		for range 2000 { // the prompt stands a moment before the terminal gives single keys
+		for range 60_000 { // the prompt stands a moment before the terminal gives single keys
 			if settings(t, inside) != before {
 				break
 			}

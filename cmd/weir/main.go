@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/engine"
 	"weir/internal/hdfs"
 )
 
@@ -75,8 +76,12 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	if errors.As(err, &path) && path.Path == os.Stdout.Name() && errors.Is(path, syscall.EPIPE) {
 		return exitOK // the reader has seen enough
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "weir: stopped before it was done")
+	if ctx.Err() != nil { // whatever it fails by then: pipes are closed, and records cut off
+		why := ""
+		if !errors.Is(err, context.Canceled) {
+			why = ": " + clean(err.Error())
+		}
+		fmt.Fprintln(stderr, engine.Stopped+why)
 		return exitFailed
 	}
 	fmt.Fprintf(stderr, "weir: %s\n", clean(err.Error()))

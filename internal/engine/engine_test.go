@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,14 @@ func TestDiagnosis(t *testing.T) {
 		{"one\ntwo\nthree\nfour", ErrFailed, "four"},
 		{"java.lang.IllegalStateException: odd\n\tat a.b(C.java:1)\nShutdown hook called", ErrFailed, "IllegalStateException"},
 		{"", ErrFailed, "failed"},
+		// What is said when an executor is lost is no reason where weir has said one.
+		{"26/11/21 ERROR RetryingBlockTransferor: Failed to connect to /10.0.0.2:37\nCaused by: java.net.ConnectException: Connection refused\n" +
+			"RuntimeError: weir exited with 1: weir: the disk has a hole", ErrTask, "hole"},
+		{"java.net.ConnectException: Call From a/10.0.0.1 to rm:8032 failed on connection exception: Connection refused", ErrUnreachable, "Call From"},
+		{"Output directory hdfs://n/out already exists", ErrExists, "already"},
+		{"PipeMapRed.waitOutputThreads(): subprocess failed with code 143\nError: PipeMapRed.waitOutputThreads(): subprocess failed with code 2", ErrTask, "code 2"},
+		{`java.io.IOException: Cannot run program "/disk/container_1/./weir": error=0, Failed to exec spawn helper: pid: 7, signal: 15`, ErrFailed, "signal: 15"},
+		{`java.io.IOException: Cannot run program "/disk/container_1/./weir": error=12, Cannot allocate memory`, ErrFailed, "error=12"},
 	} {
 		d := &diagnosis{}
 		eachLine(strings.NewReader(x.log), d.see)
@@ -88,6 +97,8 @@ func TestLooked(t *testing.T) {
 		full    = "2026-11-21 17:57:19,800 ERROR [main] org.apache.hadoop.mapred.YarnChild: java.io.IOException: No space left on device"
 		said    = "weir: a segment of the lake is damaged"
 		code    = "Error: java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 1"
+		late    = "java.net.ConnectException: Call From node/10.0.0.1 to node:46205 failed on connection exception: java.net.ConnectException: Connection refused"
+		state   = "26/11/21 11:23:31 INFO mapreduce.Job: Job job_1_0002 failed with state FAILED due to: Task failed task_1_0002_m_000002"
 	)
 	for _, x := range []struct {
 		name, client, log string
@@ -102,15 +113,66 @@ func TestLooked(t *testing.T) {
 		{"no word of its own", code, full, nil, ErrSpace, "device", "code 1"},
 		{"nothing that is known", code, stopped, nil, ErrTask, "chmod", "binary"},
 		{"no more than a process that ended", code, code, nil, ErrTask, "code 1", "weir: "},
+		{"tasks that outlived the job", code, late, nil, ErrTask, "code 1", "Call From"},
+		{"tasks that outlived one that failed by something else", state, late, nil, ErrFailed, "Task failed", "does not answer"},
+		{"no task was run", "26/11/21 11:23:31 INFO mapreduce.Job: Job job_1_0002 failed with state FAILED due to: Application failed", late, nil, ErrUnreachable, "Call From", "state"},
+		{"the client does not tell", state, code, nil, ErrTask, "code 1", "state"},
+		{"its own word, and the client does not tell", state, code, []string{said}, ErrTask, "code 1", "state"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			var client, log diagnosis
-			client.see(x.client)
+			var log diagnosis
+			w := &watcher{r: &hadoopRun{h: &Hadoop{}}, job: "job_1_0002"}
+			w.line(x.client)
 			log.see(x.log)
-			f := client.failure("")
-			f.looked(&log, x.own)
+			f := w.found.failure("")
+			f.looked(&log, x.own, w.tasks)
 			if text := f.Error(); !errors.Is(f, x.cause) || !strings.Contains(text, x.line) || strings.Contains(text, x.without) {
 				t.Errorf("%v", f)
+			}
+		})
+	}
+}
+
+// TestLook: what is said of a job that failed waits until the logs of all machines are there, and leaves out what a task says that is stopped.
+func TestLook(t *testing.T) {
+	for _, x := range []struct {
+		name   string
+		status []string // what YARN says of its gathering, each time
+		logs   []string // and what it has then
+		cause  error
+		own    []string
+	}{
+		{"the second machine has it", []string{"RUNNING"},
+			[]string{"RuntimeException: subprocess failed with code 1\n", "RuntimeException: subprocess failed with code 1\nweir: the disk has a hole\n"}, ErrTask, []string{"weir: the disk has a hole"}},
+		{"they were gathered in between", []string{"SUCCEEDED"}, []string{Stopped + "\n", Stopped + "\npanic: oh\n"}, nil, []string{"panic: oh"}},
+		{"all have been stopped", []string{"SUCCEEDED"}, []string{Stopped + ": a record is cut off\n", Stopped + "\nNo space left on device\n"}, ErrSpace, nil},
+		{"its word without how it ended", []string{"RUNNING"}, []string{"weir: oh\n", "weir: oh\nRuntimeException: subprocess failed with code 1\n"}, ErrTask, []string{"weir: oh"}},
+		{"there are none", []string{"DISABLED"}, []string{"", ""}, nil, nil},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			bin := filepath.Join(t.TempDir(), "bin")
+			if err := os.Mkdir(bin, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for kind, texts := range map[string][]string{"application": x.status, "logs": x.logs} {
+				for i, text := range texts {
+					if kind == "application" {
+						text = "\tLog Aggregation Status : " + text + "\n"
+					}
+					if err := os.WriteFile(filepath.Join(bin, fmt.Sprint(kind, i)), []byte(text), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			// Each time it is asked it prints the next of its answers.
+			script := "#!/bin/sh\ncd \"$(dirname \"$0\")\"\nfor i in 0 1; do if [ -e $1$i ]; then cat $1$i; rm $1$i; exit; fi; done\necho 'asked once more'\nexit 1\n"
+			if err := os.WriteFile(filepath.Join(bin, "yarn"), []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			r := &hadoopRun{h: &Hadoop{}, bin: filepath.Join(bin, "hadoop")}
+			d, own := r.look(t.Context(), "application_1_0002")
+			if d.cause != x.cause || !slices.Equal(own, x.own) {
+				t.Errorf("%v, %q, %q", d.cause, d.line, own)
 			}
 		})
 	}

@@ -224,6 +224,11 @@ func (s *Spark) submit(ctx context.Context, bin string, args []string, counters 
 		return exited, nil
 	case <-exited:
 	}
+	select {
+	case <-ready: // the driver has ended before anybody looked
+		return exited, nil
+	default:
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

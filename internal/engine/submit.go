@@ -74,7 +74,8 @@ type watcher struct {
 	r        *hadoopRun
 	name     string // of the part
 	job      string
-	failed   int // attempts
+	failed   int  // attempts
+	tasks    bool // the job has failed by its tasks
 	group    string
 	counters map[string]int64
 	found    diagnosis
@@ -96,6 +97,7 @@ func (w *watcher) line(line string) {
 	switch {
 	case jobEnd.MatchString(line):
 		w.ended = true
+		w.tasks = strings.Contains(line, "Task failed task_")
 	case mapPercent.MatchString(line):
 		m := mapPercent.FindStringSubmatch(line)
 		if text := fmt.Sprintf("hadoop: map %s %%, reduce %s %%", m[1], m[2]); w.show.due(text) {
@@ -197,7 +199,7 @@ func (r *hadoopRun) submit(ctx context.Context, name string, args []string, out 
 	if !w.ended {
 		r.kill(w.job) // the client has given up; its job would go on writing into a directory that is removed
 	}
-	return r.explain(w)
+	return r.explain(ctx, w)
 }
 
 // kill stops a job on the cluster.
@@ -216,7 +218,7 @@ func (r *hadoopRun) kill(job string) {
 }
 
 // explain says why a job failed; of a task that failed, with what was said there.
-func (r *hadoopRun) explain(w *watcher) error {
+func (r *hadoopRun) explain(ctx context.Context, w *watcher) error {
 	if w.job == "" {
 		return w.found.failure("")
 	}
@@ -226,38 +228,48 @@ func (r *hadoopRun) explain(w *watcher) error {
 		return f
 	}
 	r.h.Progress.tell("hadoop: the job failed; looking at the logs of its tasks")
-	d, own := r.look(app)
-	f.looked(&d, own)
+	d, own := r.look(ctx, app)
+	f.looked(&d, own, w.failed > 0 || w.tasks)
 	return f
 }
 
 // looked adds what the logs of the containers say, and what weir itself said there. Where weir said why it ended, that is why the task
-// failed: the logs also have what happened to the tasks that were stopped for it.
-func (f *Failure) looked(d *diagnosis, own []string) {
+// failed: the logs also have what happened to the tasks that were stopped for it. tried is whether tasks
+// have failed, as the client tells.
+func (f *Failure) looked(d *diagnosis, own []string, tried bool) {
 	switch {
 	case slices.ContainsFunc(own, func(line string) bool { return strings.Contains(line, hdfs.ErrKerberos.Error()) }):
 		f.Cause = ErrTaskLogin
 	case len(own) > 0:
+		if f.Cause == ErrFailed && d.cause == ErrTask {
+			f.Lines = []string{d.line}
+		}
 		f.Cause = ErrTask
 	case d.cause == nil:
 		f.Lines = append(f.Lines, d.errors()...)
+	case !d.sure() && (tried || f.Cause != ErrFailed): // it may be from a task that was stopped; what failed has been named
+		if f.Cause == ErrFailed {
+			f.Lines = append(f.Lines, d.line)
+		}
 	case f.Cause == ErrFailed || d.cause != ErrTask: // it tells more than that a process ended
 		f.Cause, f.Lines = d.cause, []string{d.line}
 	}
 	f.Lines = append(f.Lines, own...)
 }
 
-// look reads the logs of an application's containers, which YARN gathers a few seconds after its end, where it is set up to do
-// so: what went wrong, and what weir itself said.
-func (r *hadoopRun) look(app string) (d diagnosis, own []string) {
+// look reads the logs of an application's containers, which YARN gathers after its end, where it is set up to do so: what went wrong,
+// and what weir itself said. It waits until they are those of all machines: on the first there may be only those of tasks that were stopped.
+func (r *hadoopRun) look(ctx context.Context, app string) (d diagnosis, own []string) {
 	yarn, err := command("", "yarn", filepath.Dir(filepath.Dir(r.bin)))
 	if err != nil {
 		return d, nil
 	}
 	const most = 3
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, mostLook)
 	defer cancel()
-	for try := 0; try < 6 && ctx.Err() == nil; try++ {
+	whole := false
+	for try := 0; try < 6 && ctx.Err() == nil; {
+		d, own = diagnosis{}, nil
 		c := exec.CommandContext(ctx, yarn, "logs", "-applicationId", app, "-log_files", "stderr,syslog")
 		out, err := c.StdoutPipe()
 		if err != nil || c.Start() != nil {
@@ -271,8 +283,16 @@ func (r *hadoopRun) look(app string) (d diagnosis, own []string) {
 			}
 		})
 		_ = c.Wait() // an error is that there are none yet
-		if d.cause != nil || len(own) > 0 {
+		if whole || len(own) > 0 && d.cause != nil {
 			return d, own
+		}
+		switch gathered(ctx, yarn, app) {
+		case "DISABLED", "SUCCEEDED", "FAILED", "TIME_OUT": // there will be no more than there are now
+			whole = true
+			continue
+		case "RUNNING", "RUNNING_WITH_FAILURE":
+		default: // no machine has begun, or ever had a task; or this YARN does not say
+			try++
 		}
 		select {
 		case <-ctx.Done():
@@ -282,7 +302,27 @@ func (r *hadoopRun) look(app string) (d diagnosis, own []string) {
 	return d, own
 }
 
+// mostLook is how long is waited for the logs of a job that has failed.
+const mostLook = 90 * time.Second
+
+var aggregation = regexp.MustCompile(`Log Aggregation Status : *(\w+)`)
+
+// gathered returns how far YARN is with gathering the logs of an application, or nothing.
+func gathered(ctx context.Context, yarn, app string) string {
+	out, err := exec.CommandContext(ctx, yarn, "application", "-status", app).Output()
+	if m := aggregation.FindSubmatch(out); err == nil && m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// Stopped is what weir writes when it has been told to end. Of a task it is no reason: all are stopped when one has failed.
+const Stopped = "weir: stopped before it was done"
+
 // weirLine reports whether a line is what weir writes when it fails.
 func weirLine(line string) bool {
+	if strings.HasPrefix(line, Stopped) {
+		return false
+	}
 	return strings.HasPrefix(line, "weir: ") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
 }

@@ -58,19 +58,24 @@ func eachLine(r io.Reader, f func(line string)) {
 	}
 }
 
-// symptoms are parts of lines of Hadoop's and Spark's logs, and what they mean. The first that a log has is what went wrong:
-// what stands before is the cause of what stands after.
-var symptoms = []struct {
+// A symptom is a part of a line of Hadoop's or Spark's log, and what it means.
+type symptom struct {
 	part  string
 	cause error
-}{
+}
+
+// plain are the symptoms that say what went wrong. The first of them that a log has is it: what stands before is the cause of what
+// stands after.
+var plain = []symptom{
 	{"Not a valid JAR", ErrWrongJar},
 	{"JAR does not exist", ErrWrongJar},
 	{"java.lang.ClassNotFoundException: -", ErrWrongJar},
 	{"Error opening job jar", ErrWrongJar},
-	{"FileAlreadyExistsException", ErrExists},
-	{"already exists", ErrExists},
-	{`/weir": error=`, ErrBinary}, // Cannot run program ".../weir"; before what the system says of it. Other programs are not weir's
+	// Cannot run program ".../weir", for want of what, as the system numbers it: other programs are not weir's, and a task that is stopped
+	// fails with error=0.
+	{`/weir": error=2,`, ErrBinary},
+	{`/weir": error=8,`, ErrBinary},
+	{`/weir": error=13,`, ErrBinary},
 	{"./weir: Permission denied", ErrBinary},
 	{hdfs.ErrKerberos.Error(), ErrTaskLogin},        // weir's own word, on Spark
 	{"Client cannot authenticate via", ErrKerberos}, // an AccessControlException
@@ -78,7 +83,6 @@ var symptoms = []struct {
 	{"Can't get Kerberos realm", ErrKerberos},
 	{"Cannot locate default realm", ErrKerberos},
 	{"AccessControlException", ErrPermission},
-	{"Permission denied", ErrPermission},
 	{"QuotaExceededException", ErrSpace},
 	{"quota exceeded", ErrSpace},
 	{"No space left on device", ErrSpace},
@@ -102,17 +106,35 @@ var symptoms = []struct {
 	{"subprocess failed with code 137", ErrMemory}, // 128 + SIGKILL
 	{"weir exited with 137", ErrMemory},
 	{"All masters are unresponsive", ErrUnreachable},
-	{"Call From ", ErrUnreachable},
-	{"ConnectException", ErrUnreachable},
-	{"Connection refused", ErrUnreachable},
-	{"UnknownHostException", ErrUnreachable},
-	{"NoRouteToHostException", ErrUnreachable},
 	{"spark.driver.maxResultSize", ErrResult},
 	{"failed to report status for", ErrTask},
 	{"BlockMissingException", ErrBlock},
 	{"SafeModeException", ErrBlock},
 	{"subprocess failed with code", ErrTask},
 	{"RuntimeError: weir exited with", ErrTask},
+}
+
+// faint are symptoms of what also happens to tasks that outlive their job, to attempts that run beside others, and where something is
+// tried again and goes well: they mean something where a log has no plain ones.
+var faint = []symptom{
+	{"FileAlreadyExistsException", ErrExists},
+	{"already exists", ErrExists},
+	{"Permission denied", ErrPermission},
+	{"Call From ", ErrUnreachable},
+	{"ConnectException", ErrUnreachable},
+	{"Connection refused", ErrUnreachable},
+	{"UnknownHostException", ErrUnreachable},
+	{"NoRouteToHostException", ErrUnreachable},
+}
+
+var symptoms = slices.Concat(plain, faint)
+
+// stopped are parts of lines that a task leaves which is stopped, as all are when one has failed, or which is killed for memory: they
+// are never why a job failed.
+var stopped = []string{
+	"subprocess failed with code 143", // 128 + SIGTERM
+	"weir exited with 143",
+	", signal: 15", // of a program that is being started
 }
 
 // diagnosis looks through the lines of a log.
@@ -146,6 +168,9 @@ func (d *diagnosis) see(line string) {
 	default:
 		d.last.add(line)
 	}
+	if slices.ContainsFunc(stopped, func(part string) bool { return strings.Contains(line, part) }) {
+		return
+	}
 	for i, s := range symptoms {
 		if strings.Contains(line, s.part) {
 			if d.cause == nil || i < d.rank {
@@ -155,6 +180,9 @@ func (d *diagnosis) see(line string) {
 		}
 	}
 }
+
+// sure reports whether a plain symptom was seen.
+func (d *diagnosis) sure() bool { return d.cause != nil && d.rank < len(plain) }
 
 // failure is what was found.
 func (d *diagnosis) failure(log string) *Failure {

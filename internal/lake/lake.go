@@ -77,6 +77,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -148,9 +149,15 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 		return nil, fmt.Errorf("cannot read directory %q: %w", dir, pathError(err))
 	}
 	for _, e := range entries {
-		if e.Name() != database+"-wal" && e.Name() != database+"-shm" && e.Name() != database {
-			return nil, fmt.Errorf("cannot make a lake in %q: there is something else in it (%q)", dir, e.Name())
+		switch name := e.Name(); {
+		case name == database, name == database+"-wal", name == database+"-shm", name == database+"-journal", strings.HasPrefix(name, probe):
+			continue
 		}
+		// Somebody may have made it since Open looked, and be at work.
+		if l, err := Open(ctx, dir, s.Geo); err == nil || !errors.Is(err, ErrNoLake) {
+			return l, err
+		}
+		return nil, fmt.Errorf("cannot make a lake in %q: there is something else in it (%q)", dir, e.Name())
 	}
 	if !writable(dir) {
 		return nil, fmt.Errorf("cannot make a lake in %q: this user cannot write there", dir)
@@ -192,9 +199,12 @@ func Open(ctx context.Context, dir string, geo *enrich.GeoDB) (*Lake, error) {
 	return l, nil
 }
 
+// probe is what the names of files begin with that are made to see whether they can be made. Others may see one.
+const probe = ".weir-"
+
 // writable reports whether files can be made in dir.
 func writable(dir string) bool {
-	f, err := os.CreateTemp(dir, ".weir-*")
+	f, err := os.CreateTemp(dir, probe+"*")
 	if err != nil {
 		return false
 	}

@@ -38,7 +38,8 @@ func run(m *testing.M) int {
 		return 0
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 900))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(5*time.Minute)) // the first start on a machine that is busy
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox does not run as root
 	}
@@ -92,7 +93,7 @@ func open(t testing.TB, html []byte, l look) *tab {
 	}
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(stop)
 	x := &tab{t: t, ctx: ctx}
 	address := (&url.URL{Scheme: "file", Path: filepath.ToSlash(name)}).String()

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,8 +69,11 @@ func setUp(m *testing.M) (code int, err error) {
 		return 1, fmt.Errorf("cannot start the cluster: %w\n%s", err, out)
 	}
 	defer func() {
+		if code != 0 || err != nil {
+			tellOf(filepath.Join(cluster, "cluster.log"))
+		}
 		if out, e := exec.Command(script, "down", cluster).CombinedOutput(); e != nil {
-			code, err = 1, fmt.Errorf("cannot stop the cluster: %w\n%s", e, out)
+			code, err = 1, errors.Join(err, fmt.Errorf("cannot stop the cluster: %w\n%s", e, out))
 		}
 	}()
 	hadoop, err := exec.Command(script, "install").Output()
@@ -96,6 +100,25 @@ func setUp(m *testing.M) (code int, err error) {
 	}
 	return m.Run(), nil
 }
+
+// tellOf prints what the daemons warned of, the last of it: their log is removed with them.
+func tellOf(log string) {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var said []string
+	for l := range strings.Lines(string(text)) {
+		if strings.Contains(l, " WARN ") || strings.Contains(l, " ERROR ") || strings.Contains(l, " FATAL ") || strings.Contains(l, "Exception") {
+			said = append(said, l)
+		}
+	}
+	fmt.Printf("The daemons warned %d times, last of\n%s", len(said), strings.Join(said[max(0, len(said)-40):], ""))
+}
+
+// patience is how long a command may take. It ends what hangs, and is far from what anything takes on a machine that is slow and busy.
+const patience = 15 * time.Minute
 
 // invent makes a company's logs with a break-in, its web server's log divided by the truth, and puts it all into HDFS.
 func invent() error {
@@ -175,7 +198,7 @@ func weir(args ...string) (stdout, stderr string, err error) {
 }
 
 func weirWith(env []string, args ...string) (stdout, stderr string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var out, bad bytes.Buffer
 	c := exec.CommandContext(ctx, binary, args...)

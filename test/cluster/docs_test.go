@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestDocument runs the commands of docs/scale.md as they stand, in one directory.
@@ -29,7 +28,7 @@ func TestDocument(t *testing.T) {
 		}
 		ran++
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			c := exec.CommandContext(ctx, "sh", "-c", "set -eu\n"+block)
 			c.Dir, c.Env = dir, append(os.Environ(), "NO_COLOR=1")

@@ -55,6 +55,7 @@ func TestFaults(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
+	_, takesTime := slow(t)
 	train := []string{"train", "--good", "hdfs:///examples/good.log", "--bad", "hdfs:///examples/bad.log", "--filter", "none.weir"}
 	once := []string{"--set", "mapreduce.map.maxattempts=1", "--set", "mapreduce.reduce.maxattempts=1"}
 	for _, x := range []struct {
@@ -73,7 +74,7 @@ func TestFaults(t *testing.T) {
 			[]string{"not the jar of Hadoop Streaming", "| Exception in thread", "Give --streaming-jar"}},
 		{"no NameNode", nil, on("hadoop", nil, "hunt", "--window", window, "hdfs://localhost:1/logs"),
 			[]string{"no NameNode answers at localhost:1", "connection refused", "Is it running"}},
-		{"no ResourceManager", nil, on("hadoop", []string{"--set", "yarn.resourcemanager.address=localhost:1", "--set", "yarn.resourcemanager.connect.max-wait.ms=2000"}, train...),
+		{"no ResourceManager", nil, on("hadoop", []string{"--set", "yarn.resourcemanager.address=localhost:1", "--set", "yarn.resourcemanager.connect.max-wait.ms=2000", "--set", "ipc.client.connect.max.retries=2"}, train...),
 			[]string{"the cluster does not answer", "Connection refused", "yarn-site.xml"}},
 		{"not allowed to read", []string{"HADOOP_USER_NAME=mallory"}, on("hadoop", nil, "hunt", "--window", window, "hdfs:///secret/"),
 			[]string{"permission denied", "HADOOP_USER_NAME"}},
@@ -87,7 +88,7 @@ func TestFaults(t *testing.T) {
 			[]string{"the output is there already", "hdfs dfs -rm -r"}},
 		{"a file of this machine", nil, on("hadoop", nil, "hunt", "--window", window, "good.log"),
 			[]string{"hdfs dfs -put"}},
-		{"killed for memory", nil, on("hadoop", append([]string{"--map-memory", "64", "--binary", slow(t)}, once...), train...),
+		{"killed for memory", nil, on("hadoop", append([]string{"--map-memory", "64", "--binary", takesTime}, once...), train...),
 			[]string{"killed for using more memory", "PHYSICAL' memory limit", "--map-memory"}},
 		{"a binary for other machines", nil, on("hadoop", append([]string{"--binary", other}, once...), train...),
 			[]string{"cannot run this binary", "Give --binary"}},

@@ -148,7 +148,7 @@ func TestCommands(t *testing.T) {
 				if regexp.MustCompile(`\bjq\b`).MatchString(b.text) {
 					needJQ(t)
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				cmd := exec.CommandContext(ctx, shell, "-c", preamble+b.text)
 				cmd.Dir = dir
@@ -168,6 +168,9 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// patience is how long a block may take. It ends what hangs, and is far from what one takes on a machine that is slow and busy.
+const patience = 15 * time.Minute
+
 // python runs a script.
 func python(t *testing.T, dir, script string) {
 	t.Helper()
@@ -175,7 +178,7 @@ func python(t *testing.T, dir, script string) {
 	if name == "" {
 		name = "/usr/bin/python3"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, "-c", script)
 	cmd.Dir = dir
