@@ -144,17 +144,21 @@ func (x *Reader) lose(err error) error {
 	return nil
 }
 
-// intact is a file that remembers whether reading it failed: that is no damage.
+// intact is a file that remembers whether reading it failed: that is no damage. Nor is it if the file ends before its size.
 type intact struct {
 	r    io.ReaderAt
+	size int64
 	fail error
 }
 
 // ReadAt implements io.ReaderAt.
 func (f *intact) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.r.ReadAt(p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
 		f.fail = err
+	case n < len(p) && off+int64(n) < f.size:
+		f.fail = fmt.Errorf("it ends after %d of its %d bytes: it was cut off while it was read", off+int64(n), f.size)
 	}
 	return n, err
 }

@@ -108,7 +108,7 @@ func NewReader(r io.ReaderAt, size int64, maxLine int) (x *Reader, err error) {
 	default:
 		return nil, errors.New("it is no Parquet file")
 	}
-	x = &Reader{file: &intact{r: r}, size: size, maxLine: maxLine, maxElements: maxElements, memory: memory{mostHeld: maxHeld, mostSpent: maxSpent}}
+	x = &Reader{file: &intact{r: r, size: size}, size: size, maxLine: maxLine, maxElements: maxElements, memory: memory{mostHeld: maxHeld, mostSpent: maxSpent}}
 	if x.meta, x.id, err = readFooter(r, size); err != nil {
 		return nil, err
 	}
