@@ -291,7 +291,7 @@ func TestSparkReady(t *testing.T) {
 		script string
 		cause  error
 	}{
-		{"echo weir:counter records,3; echo weir:ready; while [ ! -e " + gate + " ]; do sleep .05; done; echo late; exit 1", nil},
+		{"echo weir:counter records,3; echo weir:ready; while [ ! -e " + gate + " ]; do sleep .05; done; echo weir:counter records,5; echo weir:ready; exit 1", nil},
 		{"echo weir:counter records,3; exit 0", ErrFailed},
 		{"echo 'x ERROR: java.lang.OutOfMemoryError'; exit 1", ErrMemory},
 	} {
@@ -316,6 +316,9 @@ func TestSparkReady(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-ended
+			if counters["records"] != 3 {
+				t.Errorf("%s: counted %v when the result was taken already", x.script, counters)
+			}
 		}
 	}
 }

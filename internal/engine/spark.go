@@ -197,13 +197,14 @@ func (s *Spark) submit(ctx context.Context, bin string, args []string, counters 
 		show, done := between{every: 2 * time.Second}, false
 		eachLine(said, func(line string) {
 			switch {
+			case done: // who was told has the counters
 			case strings.HasPrefix(line, "weir:progress "):
 				if text := "spark: " + strings.TrimPrefix(line, "weir:progress "); show.due(text) {
 					s.Progress.tell("%s", text)
 				}
 			case strings.HasPrefix(line, "weir:counter "):
 				addCounter(counters, "reporter:counter:weir,"+strings.TrimPrefix(line, "weir:counter "))
-			case line == "weir:ready" && !done:
+			case line == "weir:ready":
 				done = true
 				close(ready)
 			default:

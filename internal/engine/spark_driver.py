@@ -210,7 +210,7 @@ def main(splits, settings, job, reducers, combine, result):
     print("weir:counter map tasks,%d" % len(listed), flush=True)
     for name, n in sorted(totals(counters.value).items()):
         print("weir:counter %s,%d" % (name, n), flush=True)
-    print("weir:ready", flush=True)
+    print("\nweir:ready", flush=True)  # Java may be in the middle of a line
     sc.stop()
 
 

@@ -66,8 +66,44 @@ func (p *Part) compare(d Decoder, line int64) {
 	if p.reference == nil || p.First && line <= int64(bytes.Count(p.Head, []byte{'\n'})) {
 		return
 	}
-	if t, ok := d.(stateTeller); ok && !t.SameState(p.reference) {
+	p.Changed = p.Changed || !p.same(d)
+}
+
+// same reports whether a decoder reads lines as those do that know the head alone.
+func (p *Part) same(d Decoder) bool {
+	t, ok := d.(stateTeller)
+	return !ok || t.SameState(p.reference)
+}
+
+// endPart looks, where a part ends, whether the next would read its first lines alike: a header may have been the last line, and what
+// follows a first part that is shorter than the head has the state that is only there when the head ends.
+func (r *fileReader) endPart(lines int64) error {
+	p := r.part
+	if p == nil || p.reference == nil || p.same(r.decoder) {
+		return nil
+	}
+	if !p.First || lines >= int64(bytes.Count(p.Head, []byte{'\n'})) {
 		p.Changed = true
+		return nil
+	}
+	for rest := source.NewBlocks(bytes.NewReader(p.Head), r.scan.o.Blocks); ; {
+		block, err := rest.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for it := block.Iter(); it.Next(); {
+			switch {
+			case it.Number <= lines || len(bytes.TrimSpace(it.Text)) == 0:
+			case !it.Cut && r.decoder.Stateful(it.Text, it.Number):
+				_ = r.decoder.Decode(it.Text, &r.e) // what it has to say of this line it says where the line is read
+			default:
+				p.Changed = p.Changed || !p.same(r.decoder)
+			}
+		}
+		block.Release()
 	}
 }
 

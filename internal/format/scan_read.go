@@ -63,14 +63,20 @@ func (s *scan) readFile(ctx context.Context, index int) {
 		tally.fail(err)
 		return
 	}
+	lines := int64(0)
 	for {
 		block, err := blocks.Next()
-		if err != nil {
-			if err != io.EOF {
-				tally.fail(fmt.Errorf("cannot read on: %w", err))
+		if err == io.EOF {
+			err = r.endPart(lines)
+			if err == nil {
+				return
 			}
+		}
+		if err != nil {
+			tally.fail(fmt.Errorf("cannot read on: %w", err))
 			return
 		}
+		lines += block.Lines
 		for block != nil {
 			var last *source.Block
 			if s.o.Gate != nil {

@@ -300,6 +300,42 @@ func TestTableChanged(t *testing.T) {
 	}
 }
 
+// TestTableCutOff: a table that becomes shorter while a task reads it, or seems to, fails the task: that is no damage of a row group.
+func TestTableCutOff(t *testing.T) {
+	inputs := tablesOf(t)
+	k := slices.IndexFunc(inputs, func(in source.Input) bool { return filepath.Base(in.Name) == "one.parquet" })
+	p := planOf(t, JobCount, inputs[k:k+1])
+	table, err := os.ReadFile(inputs[k].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	open := func(string) (io.ReadSeekCloser, error) {
+		return shrinking{nopSeeker{bytes.NewReader(table)}, 1000}, nil
+	}
+	err = Map(t.Context(), p, CountJob(p, enrichment), p.Splits(0), NewWriter(&out), MapOptions{Open: open})
+	if !errors.Is(err, ErrShrunk) || !strings.Contains(err.Error(), "one.parquet") {
+		t.Error(err)
+	}
+}
+
+// shrinking is a table of which there is only so much when its pages are read.
+type shrinking struct {
+	nopSeeker
+	left int64
+}
+
+func (f shrinking) ReadAt(p []byte, off int64) (int, error) {
+	if off < f.left {
+		n, err := f.nopSeeker.ReadAt(p[:min(int64(len(p)), f.left-off)], off)
+		if err == nil && n < len(p) {
+			err = io.EOF
+		}
+		return n, err
+	}
+	return f.nopSeeker.ReadAt(p, off) // the end was read before
+}
+
 // TestTablesIncomplete: row groups that were not read, or twice, are named.
 func TestTablesIncomplete(t *testing.T) {
 	inputs := tablesOf(t)

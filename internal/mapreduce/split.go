@@ -156,7 +156,7 @@ func (x *Split) source(p *Plan, open Opener, fault *error) (source.Input, error)
 				return nil, err
 			}
 			if at, ok := f.(io.ReaderAt); ok {
-				return &wholeLog{faulty{f, fault}, f, at}, nil
+				return &wholeLog{faulty{f, fault}, f, at, in}, nil
 			}
 			return closing{&faulty{f, fault}, f}, nil
 		})
@@ -203,6 +203,7 @@ type wholeLog struct {
 	faulty
 	io.ReadSeekCloser
 	at io.ReaderAt
+	in *Input
 }
 
 // Read implements io.Reader.
@@ -211,6 +212,9 @@ func (w *wholeLog) Read(p []byte) (int, error) { return w.faulty.Read(p) }
 // ReadAt implements io.ReaderAt.
 func (w *wholeLog) ReadAt(p []byte, off int64) (int, error) {
 	n, err := w.at.ReadAt(p, off)
+	if err == io.EOF && n < len(p) && off+int64(n) < w.in.Size {
+		err = fmt.Errorf("%q %w (%d bytes, %d before)", w.in.Name, ErrShrunk, off+int64(n), w.in.Size)
+	}
 	w.note(err)
 	return n, err
 }

@@ -38,19 +38,30 @@ func (x *Reader) Table() string { return x.id }
 // Groups returns how many bytes each row group has in the file, in order. They add up to no more than the file's size, whatever it says.
 func (x *Reader) Groups() []int64 {
 	out := make([]int64, len(x.meta.RowGroups))
-	sum := int64(0)
+	lies := x.overlap()
 	for i := range out {
-		for k := range x.meta.RowGroups[i].Columns {
-			out[i] += min(max(x.meta.RowGroups[i].Columns[k].MetaData.TotalCompressedSize, 0), x.size-out[i])
-		}
-		sum = addUp(sum, out[i])
-	}
-	if sum > x.size { // it lies
-		for i := range out {
+		if out[i] = x.groupSize(i); lies {
 			out[i] = x.size / int64(len(out))
 		}
 	}
 	return out
+}
+
+// groupSize is how many bytes a row group says that it has, which are at most those of the file.
+func (x *Reader) groupSize(i int) (n int64) {
+	for k := range x.meta.RowGroups[i].Columns {
+		n += min(max(x.meta.RowGroups[i].Columns[k].MetaData.TotalCompressedSize, 0), x.size-n)
+	}
+	return n
+}
+
+// overlap reports whether row groups say that they have more bytes together than the file.
+func (x *Reader) overlap() bool {
+	sum := int64(0)
+	for i := range x.meta.RowGroups {
+		sum = addUp(sum, x.groupSize(i))
+	}
+	return sum > x.size
 }
 
 // Select has the reader give the rows of n row groups only, from the first-th on, counted from 0. It is called before the first Read.
@@ -113,6 +124,9 @@ func (x *Reader) nextGroup() error {
 	x.left = g.NumRows
 	x.memory.held, x.memory.spent = 0, 0
 	ahead := min(max(readAhead/len(x.columns), minWindow), maxWindow)
+	if x.lies { // the same bytes may be those of a million groups
+		ahead = minWindow
+	}
 	for i, c := range x.columns {
 		m := &g.Columns[i].MetaData
 		from := m.DataPageOffset
@@ -144,17 +158,21 @@ func (x *Reader) lose(err error) error {
 	return nil
 }
 
-// intact is a file that remembers whether reading it failed: that is no damage.
+// intact is a file that remembers whether reading it failed: that is no damage. Nor is it if the file ends before its size.
 type intact struct {
 	r    io.ReaderAt
+	size int64
 	fail error
 }
 
 // ReadAt implements io.ReaderAt.
 func (f *intact) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.r.ReadAt(p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
 		f.fail = err
+	case n < len(p) && off+int64(n) < f.size:
+		f.fail = fmt.Errorf("it ends after %d of its %d bytes: it was cut off while it was read", off+int64(n), f.size)
 	}
 	return n, err
 }

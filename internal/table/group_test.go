@@ -179,6 +179,14 @@ func TestFileFails(t *testing.T) {
 	if _, err := io.ReadAll(r); !errors.Is(err, gone) || r.Lost().Groups > 0 {
 		t.Errorf("%v, %+v", err, r.Lost())
 	}
+	cut := int64(len(b))
+	if r, err = NewReader(readerAt(func(p []byte, off int64) (int, error) { return bytes.NewReader(b[:cut]).ReadAt(p, off) }), int64(len(b)), maxLine); err != nil {
+		t.Fatal(err)
+	}
+	cut /= 2
+	if _, err := io.ReadAll(r); err == nil || !strings.Contains(err.Error(), "cut off while it was read") || r.Lost().Groups > 0 {
+		t.Errorf("a file that became shorter: %v, %+v", err, r.Lost())
+	}
 }
 
 type readerAt func(p []byte, off int64) (int, error)

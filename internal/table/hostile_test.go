@@ -427,3 +427,42 @@ func FuzzTable(f *testing.F) {
 		}
 	})
 }
+
+// TestOverlap: of a footer with many row groups that are all the same damaged bytes, each costs little.
+func TestOverlap(t *testing.T) {
+	type one struct {
+		A string `parquet:"a"`
+	}
+	good := write(t, []one{{"x"}})
+	x, err := NewReader(bytes.NewReader(good), int64(len(good)), maxLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const groups = 500
+	group := x.meta.RowGroups[0]
+	m := &group.Columns[0].MetaData
+	m.TotalCompressedSize, m.DictionaryPageOffset, m.DataPageOffset = 2<<20, 0, int64(len(magic))
+	x.meta.RowGroups = slices.Repeat([]format.RowGroup{group}, groups)
+	var p thrift.CompactProtocol
+	footer, err := thrift.Marshal(&p, x.meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := slices.Concat([]byte(magic), bytes.Repeat([]byte{0xff}, 2<<20), footer)
+	b = append(binary.LittleEndian.AppendUint32(b, uint32(len(footer))), magic...)
+	looked := 0
+	r, err := NewReader(readerAt(func(p []byte, off int64) (int, error) {
+		looked += len(p)
+		return bytes.NewReader(b).ReadAt(p, off)
+	}), int64(len(b)), maxLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(r)
+	if err != nil || len(out) > 0 || r.Lost().Groups != groups {
+		t.Errorf("%d bytes, %v, %+v", len(out), err, r.Lost())
+	}
+	if looked > len(footer)+100+groups*minWindow {
+		t.Errorf("%d bytes were read for %d row groups", looked, groups)
+	}
+}

@@ -81,6 +81,7 @@ type Reader struct {
 	group int   // row group that is read, counted from 1
 	last  int   // the last that is wanted
 	open  bool  // it can be read on in
+	lies  bool  // row groups overlap
 	left  int64 // rows of it that are not read
 	rows  int64
 	lost  Loss
@@ -108,7 +109,7 @@ func NewReader(r io.ReaderAt, size int64, maxLine int) (x *Reader, err error) {
 	default:
 		return nil, errors.New("it is no Parquet file")
 	}
-	x = &Reader{file: &intact{r: r}, size: size, maxLine: maxLine, maxElements: maxElements, memory: memory{mostHeld: maxHeld, mostSpent: maxSpent}}
+	x = &Reader{file: &intact{r: r, size: size}, size: size, maxLine: maxLine, maxElements: maxElements, memory: memory{mostHeld: maxHeld, mostSpent: maxSpent}}
 	if x.meta, x.id, err = readFooter(r, size); err != nil {
 		return nil, err
 	}
@@ -122,6 +123,7 @@ func NewReader(r io.ReaderAt, size int64, maxLine int) (x *Reader, err error) {
 	if err := x.checkGroups(); err != nil {
 		return nil, err
 	}
+	x.lies = x.overlap()
 	for _, c := range x.columns {
 		c.memory, c.unpack = &x.memory, &x.unpack
 	}
