@@ -287,12 +287,12 @@ func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefault
 // part and hangs up: who is still writing then hears of a broken pipe, and not why.
 type greeting struct {
 	net.Conn
-	held     []byte
-	listened bool
+	held    []byte
+	answers io.Reader // nil until it is listened to
 }
 
 func (g *greeting) Write(p []byte) (int, error) {
-	if g.listened {
+	if g.answers != nil {
 		return g.Conn.Write(p)
 	}
 	g.held = append(g.held, p...)
@@ -300,14 +300,14 @@ func (g *greeting) Write(p []byte) (int, error) {
 }
 
 func (g *greeting) Read(p []byte) (int, error) {
-	if !g.listened {
-		g.listened = true
+	if g.answers == nil {
+		g.answers = plainAnswers(g.Conn)
 		if _, err := g.Conn.Write(g.held); err != nil {
 			return 0, err
 		}
 		g.held = nil
 	}
-	return g.Conn.Read(p)
+	return g.answers.Read(p)
 }
 
 // firstError explains why a NameNode that could be connected to does not answer the first question.
@@ -317,7 +317,7 @@ func firstError(err error, where string) error {
 	case strings.Contains(err.Error(), "unexpected sequence number"), strings.Contains(err.Error(), "SIMPLE authentication is not enabled"):
 		// It refuses the connection, not the question; the library does not read the reason, which hardly is another.
 		return fmt.Errorf("%w at %s: %w", ErrKerberos, where, ErrSimple)
-	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "no available namenodes"):
+	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBroken), strings.Contains(err.Error(), "no available namenodes"):
 		return fmt.Errorf("%w at %s: %w", ErrUnreachable, where, plain(err))
 	}
 	return plain(err)

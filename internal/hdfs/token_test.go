@@ -107,7 +107,10 @@ func TestTokenFor(t *testing.T) {
 
 // tokenServer is the NameNode's part of a login by token, written with the library's own messages. It reads what is said afterwards, a packet at a
 // time, and says it again.
-func tokenServer(t *testing.T, c net.Conn, challenge string) {
+func tokenServer(t *testing.T, c net.Conn, challenge string) { tokenServerThen(t, c, challenge, "") }
+
+// tokenServerThen is a tokenServer that says something, unasked, after the login.
+func tokenServerThen(t *testing.T, c net.Conn, challenge, then string) {
 	defer c.Close()
 	say := func(state string, more string) {
 		c.Write(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", "callId: 4294967263 status: SUCCESS"), messageOf(t, "hadoop.common.RpcSaslProto", "state: "+state+" "+more)))
@@ -148,6 +151,9 @@ func tokenServer(t *testing.T, c net.Conn, challenge string) {
 		return
 	}
 	say("SUCCESS", fmt.Sprintf("token: %q", "rspauth="+d.response(":")))
+	if then != "" {
+		c.Write([]byte(then))
+	}
 	receive, send := d.seals()
 	for {
 		parts, err := readPacket(c)
@@ -208,6 +214,29 @@ func TestTokenLogin(t *testing.T) {
 			t.Errorf("%s, %s: it says %d bytes and hears %v", x.setting, x.challenge, len(want), err)
 		}
 		c.Close()
+		<-done
+	}
+}
+
+// TestTokenAnswers: what follows a login is no more trusted with memory than the login, and a connection that said something odd is not used again.
+func TestTokenAnswers(t *testing.T) {
+	for _, x := range []struct{ qop, says string }{
+		{"auth", "\xff\xff\xff\xff"}, {"auth", "\x00\x00\x00\x01\x01"},
+		{"auth-int", string(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", "callId: 4294967263 status: SUCCESS"), messageOf(t, "hadoop.common.RpcSaslProto", `state: WRAP token: "not sealed at all"`)))},
+	} {
+		ours, theirs := net.Pipe()
+		c := &tokened{Conn: ours, token: &delegation{identifier: []byte(identifierOf("alice0@A.TEST")), password: []byte("password")}, allowed: protections("")}
+		done := make(chan struct{})
+		go func() { tokenServerThen(t, theirs, `realm="default",nonce="n",qop="`+x.qop+`"`, x.says); close(done) }()
+		if _, err := c.Write([]byte("hrpc\x09\x00\x00")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(make([]byte, 100)); n != 0 || !errors.Is(err, errBroken) && !errors.Is(err, errSeal) {
+			t.Errorf("%s, %q: %d bytes, %v", x.qop, x.says, n, err)
+		}
+		if _, err := c.Write([]byte("question")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s, %q: another question: %v", x.qop, x.says, err)
+		}
 		<-done
 	}
 }

@@ -77,7 +77,11 @@ func (c *tokened) Read(p []byte) (int, error) {
 	if c.in == nil {
 		return 0, errors.New("BUG: a NameNode is listened to before it is greeted")
 	}
-	return c.in.Read(p)
+	n, err := c.in.Read(p)
+	if err != nil {
+		c.Close() // the library would go on to ask, and take the answer to one question for that to the next
+	}
+	return n, err
 }
 
 // login makes in and out.
@@ -117,7 +121,7 @@ func (c *tokened) login(greeting []byte) error {
 		return err
 	}
 	if d.qop == "auth" {
-		c.in, c.out = c.Conn, c.Conn
+		c.in, c.out = plainAnswers(c.Conn), c.Conn
 		return nil
 	}
 	send, receive := d.seals()
