@@ -199,9 +199,9 @@ func connect(authority string) (*System, error) {
 		}
 		o.User = u.Username
 	}
-	token, err := tokenFor(authority, o.Addresses, conf)
-	if err != nil {
-		return nil, err
+	token, noToken := tokenFor(authority, o.Addresses, conf)
+	if noToken != nil && !errors.Is(noToken, errNoFile) {
+		return nil, noToken
 	}
 	secured := token != nil || o.KerberosClient != nil
 	switch {
@@ -210,6 +210,9 @@ func connect(authority string) (*System, error) {
 		o.NamenodeDialFunc = tokenDial(dial, token, conf["hadoop.rpc.protection"])
 	case secured:
 		if o.KerberosClient, err = kerberos(); err != nil {
+			if noToken != nil {
+				return nil, fmt.Errorf("%w: %w; %w", ErrKerberos, err, noToken)
+			}
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
 		setting := conf["hadoop.rpc.protection"]

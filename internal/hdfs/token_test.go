@@ -96,12 +96,58 @@ func TestTokenFor(t *testing.T) {
 		}
 	}
 	t.Setenv(tokenFile, filepath.Join(t.TempDir(), "none"))
-	if _, err := tokenFor("big", []string{"one:8020"}, c); !errors.Is(err, ErrToken) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := tokenFor("big", []string{"one:8020"}, c); !errors.Is(err, ErrToken) || !errors.Is(err, errNoFile) {
 		t.Error(err)
+	}
+	withTokens(t, credentialsFile(0, "ha-hdfs:big"))
+	t.Setenv(tokenFile, filepath.Join(t.TempDir(), "none")+", "+os.Getenv(tokenFile)) // Hadoop takes a list
+	if token, err := tokenFor("big", []string{"one:8020"}, c); token == nil || err != nil {
+		t.Error(token, err)
 	}
 	t.Setenv(tokenFile, "")
 	if token, err := tokenFor("big", []string{"one:8020"}, c); token != nil || err != nil {
 		t.Error(token, err)
+	}
+}
+
+// TestNoTokenFile: a variable that is left over from a job that ended changes nothing for who has a ticket, or needs none; who has none either is told of both.
+func TestNoTokenFile(t *testing.T) {
+	t.Setenv(tokenFile, filepath.Join(t.TempDir(), "container_tokens"))
+	for _, x := range []struct {
+		security, cache string
+		err             error
+	}{{"simple", "", ErrUnreachable}, {"kerberos", "has a ticket", ErrKDC}, {"kerberos", "", ErrToken}} {
+		conf(t, property("hadoop.security.authentication", x.security), property("dfs.namenode.kerberos.principal", "nn/_HOST@A.TEST"))
+		ticketCache(t)
+		if x.cache == "" {
+			t.Setenv("KRB5CCNAME", "FILE:"+filepath.Join(t.TempDir(), "none"))
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := negotiation(t, `realm="r",nonce="n",qop="auth"`)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				if x.security == "kerberos" {
+					c.Write(first)
+				}
+				io.ReadFull(c, make([]byte, 8))
+				c.Close()
+			}
+		}()
+		_, _, err = (&Cluster{}).System("hdfs://" + l.Addr().String() + "/x")
+		l.Close()
+		if !errors.Is(err, x.err) || errors.Is(err, ErrToken) != (x.err == ErrToken) {
+			t.Errorf("%s, %q: %v", x.security, x.cache, err)
+		}
+		if x.err == ErrToken && (!errors.Is(err, ErrNoTicket) || !strings.Contains(err.Error(), "container_tokens")) {
+			t.Error(err)
+		}
 	}
 }
 
