@@ -357,25 +357,38 @@ func (s *System) MakeTemp(name string) error {
 // RemoveAll removes a path and what is below it.
 func (s *System) RemoveAll(name string) error { return plain(s.client.RemoveAll(name)) }
 
-// Write makes a file that was not there, or nothing. It is written again where a block is wanted before the NameNode has heard of the last but one, on which
-// the client library gives up.
+// Write makes a file that was not there of all that from has, from its beginning, or nothing. It is written again where a block is wanted before the NameNode
+// has heard of the last but one, on which the client library gives up.
 func (s *System) Write(name string, from io.ReadSeeker) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		if _, err := from.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
 		made, err := s.write(name, from)
 		if err == nil {
 			return nil
 		}
-		if made {
-			_ = s.client.Remove(name) // half of it is worth nothing
+		if made && !lost(err) { // half of it is worth nothing
+			if left := s.client.Remove(name); left != nil && !errors.Is(left, fs.ErrNotExist) {
+				return fmt.Errorf("%w; half of it is left: it cannot be removed: %w", plain(err), plain(left))
+			}
 		}
-		if !strings.Contains(err.Error(), "NotReplicatedYetException") || wait > longestWait {
+		if !raised(err, "NotReplicatedYetException") || wait > longestWait {
 			return plain(err)
 		}
 		time.Sleep(wait)
-		if _, err := from.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
 	}
+}
+
+// raised reports whether an error is a certain exception of the NameNode.
+func raised(err error, exception string) bool {
+	var remote hdfs.Error
+	return errors.As(err, &remote) && strings.HasSuffix(remote.Exception(), "."+exception)
+}
+
+// lost reports whether what is called so is no longer the file that was being written: somebody has removed it, or made another.
+func lost(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || raised(err, "LeaseExpiredException")
 }
 
 // longestWait is the last pause of those that double.
