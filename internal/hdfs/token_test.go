@@ -236,7 +236,7 @@ func TestTokenLogin(t *testing.T) {
 		done := make(chan struct{})
 		go func() { tokenServer(t, theirs, x.challenge); close(done) }()
 		tokens, _ := parseCredentials(credentialsFile(0, "s"))
-		c := &tokened{Conn: ours, token: &tokens[0], allowed: atLeast(protections(x.setting))}
+		c := &tokened{Conn: ours, others: &refusals{}, token: &tokens[0], allowed: atLeast(protections(x.setting))}
 		_, err := c.Write([]byte("hrpc\x09\x00\x00"))
 		if x.refused != "" {
 			if err == nil || !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), x.refused) {
@@ -271,7 +271,7 @@ func TestTokenAnswers(t *testing.T) {
 		{"auth-int", string(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", "callId: 4294967263 status: SUCCESS"), messageOf(t, "hadoop.common.RpcSaslProto", `state: WRAP token: "not sealed at all"`)))},
 	} {
 		ours, theirs := net.Pipe()
-		c := &tokened{Conn: ours, token: &delegation{identifier: []byte(identifierOf("alice0@A.TEST")), password: []byte("password")}, allowed: protections("")}
+		c := &tokened{Conn: ours, others: &refusals{}, token: &delegation{identifier: []byte(identifierOf("alice0@A.TEST")), password: []byte("password")}, allowed: protections("")}
 		done := make(chan struct{})
 		go func() { tokenServerThen(t, theirs, `realm="default",nonce="n",qop="`+x.qop+`"`, x.says); close(done) }()
 		if _, err := c.Write([]byte("hrpc\x09\x00\x00")); err != nil {
@@ -312,6 +312,19 @@ func TestTokenRefused(t *testing.T) {
 	withTokens(t, credentialsFile(0, l.Addr().String()))
 	_, _, err = (&Cluster{}).System("hdfs://" + l.Addr().String() + "/x")
 	if !errors.Is(err, ErrToken) || !strings.HasSuffix(err.Error(), `, which is alice0@A.TEST's: it says "token is expired" (at `+l.Addr().String()+")") {
+		t.Error(err)
+	}
+
+	// The library tells what the last of a name service said only.
+	down, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	down.Close()
+	conf(t, "", property("dfs.ha.namenodes.big", "a,b")+property("dfs.namenode.rpc-address.big.a", l.Addr().String())+property("dfs.namenode.rpc-address.big.b", down.Addr().String()))
+	withTokens(t, credentialsFile(0, "ha-hdfs:big"))
+	_, _, err = (&Cluster{}).System("hdfs://big/x")
+	if !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), l.Addr().String()+`: it says "token is expired"; `+down.Addr().String()+": dial") {
 		t.Error(err)
 	}
 }
