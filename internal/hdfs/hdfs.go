@@ -240,7 +240,7 @@ func connect(authority string) (*System, error) {
 		o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go
 		o.DatanodeDialFunc = secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
 	}
-	client, defaults, err := ask(o)
+	client, defaults, err := ask(o, secured)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func connect(authority string) (*System, error) {
 		// Then what the configuration says does not count, nor a port: nothing but encryption is taken. The library is to
 		// be told from the start.
 		client.Close()
-		if client, _, err = ask(encrypted(o, overseenDial(dial))); err != nil {
+		if client, _, err = ask(encrypted(o, overseenDial(dial)), secured); err != nil {
 			return nil, err
 		}
 	}
@@ -264,8 +264,8 @@ func encrypted(o hdfs.ClientOptions, dial dialer) hdfs.ClientOptions {
 	return e
 }
 
-// ask connects to a NameNode, and asks it a first question: what it has for defaults.
-func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefaults, err error) {
+// ask connects to a NameNode, and asks it a first question: what it has for defaults. Secured is a connection with a login.
+func ask(o hdfs.ClientOptions, secured bool) (client *hdfs.Client, defaults hdfs.ServerDefaults, err error) {
 	where := strings.Join(o.Addresses, ", ")
 	client, err = hdfs.NewClient(o)
 	if err != nil {
@@ -281,7 +281,7 @@ func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefault
 	// else listens.
 	if defaults, err = client.ServerDefaults(); err != nil {
 		client.Close()
-		return nil, defaults, firstError(err, where)
+		return nil, defaults, firstError(err, where, secured)
 	}
 	return client, defaults, nil
 }
@@ -314,9 +314,11 @@ func (g *greeting) Read(p []byte) (int, error) {
 }
 
 // firstError explains why a NameNode that could be connected to does not answer the first question.
-func firstError(err error, where string) error {
+func firstError(err error, where string, secured bool) error {
 	var net net.Error
 	switch {
+	case secured && strings.Contains(err.Error(), "unexpected sequence number"): // it answers another question: who asks
+		return fmt.Errorf("the NameNode at %s refuses the connection after the login; its log says why (hadoop.security.authorization, perhaps, keeps this user out)", where)
 	case strings.Contains(err.Error(), "unexpected sequence number"), strings.Contains(err.Error(), "SIMPLE authentication is not enabled"):
 		// It refuses the connection, not the question; the library does not read the reason, which hardly is another.
 		return fmt.Errorf("%w at %s: %w", ErrKerberos, where, ErrSimple)

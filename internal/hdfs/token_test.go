@@ -329,6 +329,27 @@ func TestTokenRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedAfterLogin: who is known, and may not ask, is not told to log in.
+func TestRefusedAfterLogin(t *testing.T) {
+	conf(t, "", "")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	no := string(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", `callId: 4294967293 status: FATAL exceptionClassName: "org.apache.hadoop.security.authorize.AuthorizationException" errorMsg: "not for alice"`)))
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			tokenServerThen(t, c, `realm="default",nonce="n",qop="auth"`, no)
+		}
+	}()
+	withTokens(t, credentialsFile(0, l.Addr().String()))
+	_, _, err = (&Cluster{}).System("hdfs://" + l.Addr().String() + "/x")
+	if err == nil || errors.Is(err, ErrKerberos) || errors.Is(err, ErrSimple) || !strings.Contains(err.Error(), "refuses the connection after the login") {
+		t.Error(err)
+	}
+}
+
 // FuzzCredentials: no file of tokens, and no answer to a login, is too odd.
 func FuzzCredentials(f *testing.F) {
 	f.Add(credentialsFile(0, "a", "b"))
