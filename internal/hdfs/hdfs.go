@@ -199,9 +199,9 @@ func connect(authority string) (*System, error) {
 		}
 		o.User = u.Username
 	}
-	token, err := tokenFor(authority, o.Addresses, conf)
-	if err != nil {
-		return nil, err
+	token, noToken := tokenFor(authority, o.Addresses, conf)
+	if noToken != nil && !errors.Is(noToken, errNoFile) {
+		return nil, noToken
 	}
 	secured := token != nil || o.KerberosClient != nil
 	switch {
@@ -210,6 +210,9 @@ func connect(authority string) (*System, error) {
 		o.NamenodeDialFunc = tokenDial(dial, token, conf["hadoop.rpc.protection"])
 	case secured:
 		if o.KerberosClient, err = kerberos(); err != nil {
+			if noToken != nil {
+				return nil, fmt.Errorf("%w: %w; %w", ErrKerberos, err, noToken)
+			}
 			return nil, fmt.Errorf("%w: %w", ErrKerberos, err)
 		}
 		setting := conf["hadoop.rpc.protection"]
@@ -237,7 +240,7 @@ func connect(authority string) (*System, error) {
 		o.DataTransferProtection = "" // not the library's handshake, but that of sasl.go
 		o.DatanodeDialFunc = secureDial(dial, protections(conf["dfs.data.transfer.protection"]))
 	}
-	client, defaults, err := ask(o)
+	client, defaults, err := ask(o, secured)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +248,7 @@ func connect(authority string) (*System, error) {
 		// Then what the configuration says does not count, nor a port: nothing but encryption is taken. The library is to
 		// be told from the start.
 		client.Close()
-		if client, _, err = ask(encrypted(o, overseenDial(dial))); err != nil {
+		if client, _, err = ask(encrypted(o, overseenDial(dial)), secured); err != nil {
 			return nil, err
 		}
 	}
@@ -261,8 +264,8 @@ func encrypted(o hdfs.ClientOptions, dial dialer) hdfs.ClientOptions {
 	return e
 }
 
-// ask connects to a NameNode, and asks it a first question: what it has for defaults.
-func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefaults, err error) {
+// ask connects to a NameNode, and asks it a first question: what it has for defaults. Secured is a connection with a login.
+func ask(o hdfs.ClientOptions, secured bool) (client *hdfs.Client, defaults hdfs.ServerDefaults, err error) {
 	where := strings.Join(o.Addresses, ", ")
 	client, err = hdfs.NewClient(o)
 	if err != nil {
@@ -278,7 +281,7 @@ func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefault
 	// else listens.
 	if defaults, err = client.ServerDefaults(); err != nil {
 		client.Close()
-		return nil, defaults, firstError(err, where)
+		return nil, defaults, firstError(err, where, secured)
 	}
 	return client, defaults, nil
 }
@@ -287,12 +290,12 @@ func ask(o hdfs.ClientOptions) (client *hdfs.Client, defaults hdfs.ServerDefault
 // part and hangs up: who is still writing then hears of a broken pipe, and not why.
 type greeting struct {
 	net.Conn
-	held     []byte
-	listened bool
+	held    []byte
+	answers io.Reader // nil until it is listened to
 }
 
 func (g *greeting) Write(p []byte) (int, error) {
-	if g.listened {
+	if g.answers != nil {
 		return g.Conn.Write(p)
 	}
 	g.held = append(g.held, p...)
@@ -300,24 +303,26 @@ func (g *greeting) Write(p []byte) (int, error) {
 }
 
 func (g *greeting) Read(p []byte) (int, error) {
-	if !g.listened {
-		g.listened = true
+	if g.answers == nil {
+		g.answers = plainAnswers(g.Conn)
 		if _, err := g.Conn.Write(g.held); err != nil {
 			return 0, err
 		}
 		g.held = nil
 	}
-	return g.Conn.Read(p)
+	return g.answers.Read(p)
 }
 
 // firstError explains why a NameNode that could be connected to does not answer the first question.
-func firstError(err error, where string) error {
+func firstError(err error, where string, secured bool) error {
 	var net net.Error
 	switch {
+	case secured && strings.Contains(err.Error(), "unexpected sequence number"): // it answers another question: who asks
+		return fmt.Errorf("the NameNode at %s refuses the connection after the login; its log says why (hadoop.security.authorization, perhaps, keeps this user out)", where)
 	case strings.Contains(err.Error(), "unexpected sequence number"), strings.Contains(err.Error(), "SIMPLE authentication is not enabled"):
 		// It refuses the connection, not the question; the library does not read the reason, which hardly is another.
 		return fmt.Errorf("%w at %s: %w", ErrKerberos, where, ErrSimple)
-	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "no available namenodes"):
+	case errors.As(err, &net), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBroken), strings.Contains(err.Error(), "no available namenodes"):
 		return fmt.Errorf("%w at %s: %w", ErrUnreachable, where, plain(err))
 	}
 	return plain(err)
@@ -354,25 +359,38 @@ func (s *System) MakeTemp(name string) error {
 // RemoveAll removes a path and what is below it.
 func (s *System) RemoveAll(name string) error { return plain(s.client.RemoveAll(name)) }
 
-// Write makes a file that was not there, or nothing. It is written again where a block is wanted before the NameNode has heard of the last but one, on which
-// the client library gives up.
+// Write makes a file that was not there of all that from has, from its beginning, or nothing. It is written again where a block is wanted before the NameNode
+// has heard of the last but one, on which the client library gives up.
 func (s *System) Write(name string, from io.ReadSeeker) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		if _, err := from.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
 		made, err := s.write(name, from)
 		if err == nil {
 			return nil
 		}
-		if made {
-			_ = s.client.Remove(name) // half of it is worth nothing
+		if made && !lost(err) { // half of it is worth nothing
+			if left := s.client.Remove(name); left != nil && !errors.Is(left, fs.ErrNotExist) {
+				return fmt.Errorf("%w; half of it is left: it cannot be removed: %w", plain(err), plain(left))
+			}
 		}
-		if !strings.Contains(err.Error(), "NotReplicatedYetException") || wait > longestWait {
+		if !raised(err, "NotReplicatedYetException") || wait > longestWait {
 			return plain(err)
 		}
 		time.Sleep(wait)
-		if _, err := from.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
 	}
+}
+
+// raised reports whether an error is a certain exception of the NameNode.
+func raised(err error, exception string) bool {
+	var remote hdfs.Error
+	return errors.As(err, &remote) && strings.HasSuffix(remote.Exception(), "."+exception)
+}
+
+// lost reports whether what is called so is no longer the file that was being written: somebody has removed it, or made another.
+func lost(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || raised(err, "LeaseExpiredException")
 }
 
 // longestWait is the last pause of those that double.

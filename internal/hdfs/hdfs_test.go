@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -74,18 +75,26 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	go func() { // something else listens, and hangs up
+	says := make(chan string, 1)
+	go func() { // something else listens, says something, and hangs up
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			if text := <-says; text != "" {
+				c.Write([]byte(text))
+				io.Copy(io.Discard, c)
+			}
 			c.Close()
 		}
 	}()
 	c := &Cluster{}
-	if _, _, err := c.System("hdfs://" + address + "/x"); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("a port of something else: %v", err)
+	for _, text := range []string{"", "HTTP/1.1 400 Bad Request\r\n\r\n", "\xff\xff\xff\xff", "\x00\x00\x00\x01\x01"} {
+		says <- text
+		if _, _, err := c.System("hdfs://" + address + "/x"); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("a port of something else that says %q: %v", text, err)
+		}
 	}
 	l.Close()
 	if _, _, err := c.Expand(t.Context(), []string{"hdfs://" + address + "/x"}); !errors.Is(err, ErrUnreachable) {

@@ -63,7 +63,9 @@ func (c *negotiated) next() error {
 		answer, _ = protowire.ConsumeBytes(b[4+l:])
 	}
 	var err error
-	if !c.begun {
+	if !whole(b[4:]) {
+		err = errBroken
+	} else if !c.begun {
 		c.begun = true
 		err = c.judge(answer)
 	} else if c.private {
@@ -75,6 +77,21 @@ func (c *negotiated) next() error {
 	}
 	c.ready = b
 	return nil
+}
+
+// plainAnswers reads those of a NameNode to which nothing has to be held any more but what the library panics at, or takes 4 GB of memory for.
+func plainAnswers(c net.Conn) io.Reader { return &negotiated{Conn: c, begun: true} }
+
+// whole reports whether an answer is made of parts after their lengths.
+func whole(answer []byte) bool {
+	for len(answer) > 0 {
+		_, l := protowire.ConsumeBytes(answer)
+		if l < 0 {
+			return false
+		}
+		answer = answer[l:]
+	}
+	return true
 }
 
 // judge holds the first answer against the configuration: it lists the ways to log in, and a challenge for tokens with the protections.

@@ -125,6 +125,7 @@ func TestPackets(t *testing.T) {
 		{string(wrapped(header + "xxxxx")), false},
 		{string(wrapped(header[:5] + "\x4f" + header[6:] + strings.Repeat("x", 80))), false}, // 79 bytes of a checksum, which leave one
 		{"\xff\xff\xff\xffhello", false},
+		{"\x00\x00\x00\x01\x01", false}, // a part that is longer than what there is
 		{"\x00\x00\x00\x05hel", false},
 	} {
 		ours, theirs := net.Pipe()

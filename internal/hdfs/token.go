@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -29,12 +30,31 @@ const (
 	maxTokenFile = 16 << 20
 )
 
-// delegations reads the tokens for NameNodes that the environment names; none if it names no file.
-func delegations() ([]delegation, error) {
-	name := os.Getenv(tokenFile)
-	if name == "" {
-		return nil, nil
+// errNoFile is said of files of tokens that are not there. Hadoop's clients then go on without, by a ticket.
+var errNoFile = errors.New("there is no such file")
+
+// delegations reads the tokens for NameNodes in the files that the environment names; none if it names none. The error is errNoFile, beside
+// the tokens of the others, if some files are not there.
+func delegations() (tokens []delegation, missing error) {
+	for name := range strings.SplitSeq(os.Getenv(tokenFile), ",") { // as UserGroupInformation, 3.4.2
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		more, err := readCredentials(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			missing = fmt.Errorf("%w: %w, %q, which %s names", ErrToken, errNoFile, name, tokenFile)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, more...)
 	}
+	return tokens, missing
+}
+
+// readCredentials reads the tokens for NameNodes in one file.
+func readCredentials(name string) ([]delegation, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: cannot read the file in %s: %w", ErrToken, tokenFile, err)
@@ -147,12 +167,15 @@ func (r *vintReader) part() []byte { return r.take(r.vint()) }
 
 // tokenFor returns the token that the environment has for the NameNodes of an authority, or nil. Hadoop writes into tokens what a nameservice is
 // called, or the NameNode's number, or its name where hadoop.security.token.service.use_ip is false.
+//
+// The error is errNoFile if there is none, and a file that might have had it is not there.
 func tokenFor(authority string, addresses []string, conf hadoopconf.HadoopConf) (*delegation, error) {
-	tokens, err := delegations()
-	if err != nil || len(tokens) == 0 {
-		return nil, err
+	tokens, missing := delegations()
+	if len(tokens) == 0 {
+		return nil, missing
 	}
 	if authority == "" {
+		var err error
 		if authority, err = defaultAuthority(conf); err != nil {
 			return nil, err
 		}
@@ -173,7 +196,7 @@ func tokenFor(authority string, addresses []string, conf hadoopconf.HadoopConf) 
 			}
 		}
 	}
-	return nil, nil
+	return nil, missing
 }
 
 // atLeast are the protections that are no weaker than the weakest that is allowed, the strongest first.

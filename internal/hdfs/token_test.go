@@ -96,8 +96,13 @@ func TestTokenFor(t *testing.T) {
 		}
 	}
 	t.Setenv(tokenFile, filepath.Join(t.TempDir(), "none"))
-	if _, err := tokenFor("big", []string{"one:8020"}, c); !errors.Is(err, ErrToken) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := tokenFor("big", []string{"one:8020"}, c); !errors.Is(err, ErrToken) || !errors.Is(err, errNoFile) {
 		t.Error(err)
+	}
+	withTokens(t, credentialsFile(0, "ha-hdfs:big"))
+	t.Setenv(tokenFile, filepath.Join(t.TempDir(), "none")+", "+os.Getenv(tokenFile)) // Hadoop takes a list
+	if token, err := tokenFor("big", []string{"one:8020"}, c); token == nil || err != nil {
+		t.Error(token, err)
 	}
 	t.Setenv(tokenFile, "")
 	if token, err := tokenFor("big", []string{"one:8020"}, c); token != nil || err != nil {
@@ -105,9 +110,53 @@ func TestTokenFor(t *testing.T) {
 	}
 }
 
+// TestNoTokenFile: a variable that is left over from a job that ended changes nothing for who has a ticket, or needs none; who has none either is told of both.
+func TestNoTokenFile(t *testing.T) {
+	t.Setenv(tokenFile, filepath.Join(t.TempDir(), "container_tokens"))
+	for _, x := range []struct {
+		security, cache string
+		err             error
+	}{{"simple", "", ErrUnreachable}, {"kerberos", "has a ticket", ErrKDC}, {"kerberos", "", ErrToken}} {
+		conf(t, property("hadoop.security.authentication", x.security), property("dfs.namenode.kerberos.principal", "nn/_HOST@A.TEST"))
+		ticketCache(t)
+		if x.cache == "" {
+			t.Setenv("KRB5CCNAME", "FILE:"+filepath.Join(t.TempDir(), "none"))
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := negotiation(t, `realm="r",nonce="n",qop="auth"`)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				if x.security == "kerberos" {
+					c.Write(first)
+				}
+				io.ReadFull(c, make([]byte, 8))
+				c.Close()
+			}
+		}()
+		_, _, err = (&Cluster{}).System("hdfs://" + l.Addr().String() + "/x")
+		l.Close()
+		if !errors.Is(err, x.err) || errors.Is(err, ErrToken) != (x.err == ErrToken) {
+			t.Errorf("%s, %q: %v", x.security, x.cache, err)
+		}
+		if x.err == ErrToken && (!errors.Is(err, ErrNoTicket) || !strings.Contains(err.Error(), "container_tokens")) {
+			t.Error(err)
+		}
+	}
+}
+
 // tokenServer is the NameNode's part of a login by token, written with the library's own messages. It reads what is said afterwards, a packet at a
 // time, and says it again.
-func tokenServer(t *testing.T, c net.Conn, challenge string) {
+func tokenServer(t *testing.T, c net.Conn, challenge string) { tokenServerThen(t, c, challenge, "") }
+
+// tokenServerThen is a tokenServer that says something, unasked, after the login.
+func tokenServerThen(t *testing.T, c net.Conn, challenge, then string) {
 	defer c.Close()
 	say := func(state string, more string) {
 		c.Write(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", "callId: 4294967263 status: SUCCESS"), messageOf(t, "hadoop.common.RpcSaslProto", "state: "+state+" "+more)))
@@ -148,6 +197,9 @@ func tokenServer(t *testing.T, c net.Conn, challenge string) {
 		return
 	}
 	say("SUCCESS", fmt.Sprintf("token: %q", "rspauth="+d.response(":")))
+	if then != "" {
+		c.Write([]byte(then))
+	}
 	receive, send := d.seals()
 	for {
 		parts, err := readPacket(c)
@@ -184,7 +236,7 @@ func TestTokenLogin(t *testing.T) {
 		done := make(chan struct{})
 		go func() { tokenServer(t, theirs, x.challenge); close(done) }()
 		tokens, _ := parseCredentials(credentialsFile(0, "s"))
-		c := &tokened{Conn: ours, token: &tokens[0], allowed: atLeast(protections(x.setting))}
+		c := &tokened{Conn: ours, others: &refusals{}, token: &tokens[0], allowed: atLeast(protections(x.setting))}
 		_, err := c.Write([]byte("hrpc\x09\x00\x00"))
 		if x.refused != "" {
 			if err == nil || !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), x.refused) {
@@ -208,6 +260,29 @@ func TestTokenLogin(t *testing.T) {
 			t.Errorf("%s, %s: it says %d bytes and hears %v", x.setting, x.challenge, len(want), err)
 		}
 		c.Close()
+		<-done
+	}
+}
+
+// TestTokenAnswers: what follows a login is no more trusted with memory than the login, and a connection that said something odd is not used again.
+func TestTokenAnswers(t *testing.T) {
+	for _, x := range []struct{ qop, says string }{
+		{"auth", "\xff\xff\xff\xff"}, {"auth", "\x00\x00\x00\x01\x01"},
+		{"auth-int", string(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", "callId: 4294967263 status: SUCCESS"), messageOf(t, "hadoop.common.RpcSaslProto", `state: WRAP token: "not sealed at all"`)))},
+	} {
+		ours, theirs := net.Pipe()
+		c := &tokened{Conn: ours, others: &refusals{}, token: &delegation{identifier: []byte(identifierOf("alice0@A.TEST")), password: []byte("password")}, allowed: protections("")}
+		done := make(chan struct{})
+		go func() { tokenServerThen(t, theirs, `realm="default",nonce="n",qop="`+x.qop+`"`, x.says); close(done) }()
+		if _, err := c.Write([]byte("hrpc\x09\x00\x00")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(make([]byte, 100)); n != 0 || !errors.Is(err, errBroken) && !errors.Is(err, errSeal) {
+			t.Errorf("%s, %q: %d bytes, %v", x.qop, x.says, n, err)
+		}
+		if _, err := c.Write([]byte("question")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s, %q: another question: %v", x.qop, x.says, err)
+		}
 		<-done
 	}
 }
@@ -237,6 +312,40 @@ func TestTokenRefused(t *testing.T) {
 	withTokens(t, credentialsFile(0, l.Addr().String()))
 	_, _, err = (&Cluster{}).System("hdfs://" + l.Addr().String() + "/x")
 	if !errors.Is(err, ErrToken) || !strings.HasSuffix(err.Error(), `, which is alice0@A.TEST's: it says "token is expired" (at `+l.Addr().String()+")") {
+		t.Error(err)
+	}
+
+	// The library tells what the last of a name service said only.
+	down, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	down.Close()
+	conf(t, "", property("dfs.ha.namenodes.big", "a,b")+property("dfs.namenode.rpc-address.big.a", l.Addr().String())+property("dfs.namenode.rpc-address.big.b", down.Addr().String()))
+	withTokens(t, credentialsFile(0, "ha-hdfs:big"))
+	_, _, err = (&Cluster{}).System("hdfs://big/x")
+	if !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), l.Addr().String()+`: it says "token is expired"; `+down.Addr().String()+": dial") {
+		t.Error(err)
+	}
+}
+
+// TestRefusedAfterLogin: who is known, and may not ask, is not told to log in.
+func TestRefusedAfterLogin(t *testing.T) {
+	conf(t, "", "")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	no := string(packet(messageOf(t, "hadoop.common.RpcResponseHeaderProto", `callId: 4294967293 status: FATAL exceptionClassName: "org.apache.hadoop.security.authorize.AuthorizationException" errorMsg: "not for alice"`)))
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			tokenServerThen(t, c, `realm="default",nonce="n",qop="auth"`, no)
+		}
+	}()
+	withTokens(t, credentialsFile(0, l.Addr().String()))
+	_, _, err = (&Cluster{}).System("hdfs://" + l.Addr().String() + "/x")
+	if err == nil || errors.Is(err, ErrKerberos) || errors.Is(err, ErrSimple) || !strings.Contains(err.Error(), "refuses the connection after the login") {
 		t.Error(err)
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -43,6 +45,8 @@ const (
 type tokened struct {
 	net.Conn
 	token   *delegation
+	address string
+	others  *refusals
 	allowed []string // protections that may be agreed on; the strongest on offer is taken
 	in      io.Reader
 	out     io.Writer
@@ -50,13 +54,55 @@ type tokened struct {
 
 // tokenDial makes them.
 func tokenDial(dial dialer, token *delegation, setting string) dialer {
+	others := &refusals{}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dial(ctx, network, address)
 		if err != nil {
+			if said, logins := others.add(address, err, false); logins {
+				return nil, fmt.Errorf("%w, which is %s's: %s", ErrToken, token.owner, said)
+			}
 			return nil, err
 		}
-		return &tokened{Conn: c, token: token, allowed: atLeast(protections(setting))}, nil
+		return &tokened{Conn: c, token: token, address: address, others: others, allowed: atLeast(protections(setting))}, nil
 	}
+}
+
+// refusals are why each NameNode of a name service could not be had. The library tells of the last only, which may be that it is down, or a standby, where the
+// active one has said what is wrong with the token.
+type refusals struct {
+	mu              sync.Mutex
+	addresses, said []string
+	logins          bool
+}
+
+// add returns all of them, and whether some were of logins.
+func (r *refusals) add(address string, err error, login bool) (all string, logins bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logins = r.logins || login
+	i := slices.Index(r.addresses, address)
+	if i < 0 {
+		i = len(r.said)
+		r.addresses, r.said = append(r.addresses, address), append(r.said, "")
+	}
+	r.said[i] = err.Error()
+	if len(r.said) == 1 {
+		return r.said[0], r.logins
+	}
+	for i, s := range r.said {
+		if i > 0 {
+			all += "; "
+		}
+		all += r.addresses[i] + ": " + s
+	}
+	return all, r.logins
+}
+
+// clear forgets them, since a NameNode was had.
+func (r *refusals) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.addresses, r.said, r.logins = nil, nil, false
 }
 
 func (c *tokened) Write(p []byte) (int, error) {
@@ -68,8 +114,10 @@ func (c *tokened) Write(p []byte) (int, error) {
 	}
 	if err := c.login(append(bytes.Clone(p[:6]), saslLogins)); err != nil {
 		c.Close()
-		return 0, fmt.Errorf("%w, which is %s's: %w", ErrToken, c.token.owner, err)
+		said, _ := c.others.add(c.address, err, true)
+		return 0, fmt.Errorf("%w, which is %s's: %s", ErrToken, c.token.owner, said)
 	}
+	c.others.clear()
 	return len(p), nil
 }
 
@@ -77,7 +125,11 @@ func (c *tokened) Read(p []byte) (int, error) {
 	if c.in == nil {
 		return 0, errors.New("BUG: a NameNode is listened to before it is greeted")
 	}
-	return c.in.Read(p)
+	n, err := c.in.Read(p)
+	if err != nil {
+		c.Close() // the library would go on to ask, and take the answer to one question for that to the next
+	}
+	return n, err
 }
 
 // login makes in and out.
@@ -117,7 +169,7 @@ func (c *tokened) login(greeting []byte) error {
 		return err
 	}
 	if d.qop == "auth" {
-		c.in, c.out = c.Conn, c.Conn
+		c.in, c.out = plainAnswers(c.Conn), c.Conn
 		return nil
 	}
 	send, receive := d.seals()
@@ -187,6 +239,7 @@ func readSasl(from io.Reader, due uint64) (m saslMessage, err error) {
 			text, _, _ = strings.Cut(string(b), "\n")
 		}
 	})
+	text = text[:min(len(text), 1000)] // which a NameNode keeps to, and who says more is none
 	if sound && status != 0 {
 		return m, fmt.Errorf("it says %q", text)
 	}
