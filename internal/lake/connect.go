@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	sqlite "modernc.org/sqlite"
 )
@@ -87,12 +89,37 @@ var ErrCatalog = errors.New("the lake's catalogue is damaged")
 // SQLite's result codes for a disk without room, in the catalogue and in the file that processes share (SQLITE_IOERR_SHMSIZE), and
 // for a file that is damaged, or none of its own.
 const (
+	sqliteBusy    = 5
 	sqliteFull    = 13
 	sqliteShmSize = 4874
 	sqliteCorrupt = 11
 	sqliteNotADB  = 26
 	sqlitePrimary = 0xff // of a code, what is not extended
 )
+
+// patience is how long a catalogue is waited for that others keep busy.
+const patience = 20 * time.Second
+
+// reach waits until the catalogue can be read, and says how many tables it has. SQLite itself waits for what others write, but not where one
+// that opens a new catalogue makes it one with a log beside (WAL) while another does: the later of them is told at once that it is busy.
+func (l *Lake) reach(ctx context.Context) (tables int, err error) {
+	start := time.Now()
+	for wait := time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
+		err = l.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables)
+		if err == nil {
+			return tables, nil
+		}
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&sqlitePrimary != sqliteBusy || time.Since(start) > patience {
+			return 0, fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
 
 // explain makes an error of SQLite that says that the disk is full one that is syscall.ENOSPC, too, and one of a damaged file
 // ErrCatalog.

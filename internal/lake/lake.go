@@ -165,7 +165,10 @@ func Create(ctx context.Context, dir string, s Settings) (*Lake, error) {
 	if l, err = connect(dir, s.Geo, false); err != nil {
 		return nil, err
 	}
-	if err := l.initialize(ctx, s); err != nil {
+	if _, err = l.reach(ctx); err == nil {
+		err = l.initialize(ctx, s)
+	}
+	if err != nil {
 		l.db.Close()
 		return nil, err
 	}
@@ -273,9 +276,9 @@ func (l *Lake) initialize(ctx context.Context, s Settings) error {
 // load reads meta and refuses what this weir does not understand.
 func (l *Lake) load(ctx context.Context) error {
 	meta := map[string]string{}
-	var tables int
-	if err := l.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(l.Dir, database), explain(err))
+	tables, err := l.reach(ctx)
+	if err != nil {
+		return err
 	}
 	if tables == 0 {
 		return fmt.Errorf("%w in %q yet: who made it was stopped before it was there", ErrNoLake, l.Dir)
