@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -111,7 +112,10 @@ func (r *bundleReader) next() (c Cell, ok bool) {
 	c.N = uint64(head>>2) + 1
 	if head>>2 == longCount {
 		more := r.number()
-		c.N = addUp(c.N, more)
+		if more > math.MaxUint64-c.N { // nobody writes that
+			r.err = errBundle
+		}
+		c.N += more
 	}
 	if head>>7 != 0 || !r.any && head&3 != 0 || r.any && compareCells(r.last, c) >= 0 || r.any && head&2 == 0 && c.Tag == r.last.Tag {
 		r.err = errBundle
